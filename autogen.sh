@@ -1,0 +1,7 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Make configure; only needed in a checkout, not in a distribution tarball.
+set -eu
+cd "$(dirname "$0")"
+mkdir -p build-aux m4
+autoreconf --install --force

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* frame.h - the header of every frame between bpmaster, bpnode, bpshepherd and the tools, and the
+ * table of frame types: who may send which, and how big its body may be.
+ *
+ * On the wire a frame is 32 bytes, little endian, and `length` bytes of protobuf body
+ * (bpmix.proto). The header is all a router looks at. */
+#ifndef BP_PROTO_FRAME_H
+#define BP_PROTO_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+#define BP_FRAME_BYTES   32
+#define BP_FRAME_MAGIC   0x584d5042u /* "BPMX" */
+#define BP_FRAME_VERSION 1
+#define BP_PORT          2223
+
+struct bp_frame {
+    uint16_t type;   /* enum bp_frame_type */
+    uint8_t flags;   /* 0 */
+    uint32_t length; /* of the body, bytes */
+    int32_t node;    /* destination as sent; bpmaster's router puts the true source there */
+    uint64_t job;    /* 0 = no job */
+    uint64_t tag;    /* number of a request, repeated in its answer; or the serial of a process */
+};
+
+/* A kind of peer: a bit each, so that a set of kinds is an int. */
+enum bp_peer {
+    BP_PEER_TOOL = 1,     /* a local connection of bprun, bpsh, bpstat, a libbproc program */
+    BP_PEER_NODE = 2,     /* a joined bpnode, on its control connection */
+    BP_PEER_MASTER = 4,   /* bpmaster */
+    BP_PEER_SHEPHERD = 8, /* bpshepherd, on its socket to bpnode */
+};
+
+enum bp_frame_type {
+    /* tool and bpmaster */
+    BP_NODE_LIST = 1, /* empty; answer NODES */
+    BP_NODES,         /* NodeList */
+    BP_JOB_OPEN,      /* JobRequest; answer JOB_MAP or REFUSED */
+    BP_JOB_MAP,       /* JobMap; descriptors: a herder's socket for every BP_GHOST_MAX ranks */
+    BP_JOB_STREAM,    /* bpmaster to tool: node = n; descriptor: that node's data connection */
+    BP_JOB_EVENT,     /* JobEvent: what happened to ranks, in the order in which bpmaster saw it */
+    BP_JOB_KILL,      /* JobKill: signal to every process of the job (0 = close the job now) */
+    BP_JOB_FORWARD,   /* JobForward: the launcher got this signal itself */
+    BP_JOB_END,       /* bpmaster to tool: all is over, nothing is left */
+    BP_REFUSED,       /* Refusal: the request with this tag is refused, and why */
+    BP_JOB_LIST,      /* empty; answer JOBS */
+    BP_JOBS,          /* JobList */
+    /* bpnode and bpmaster */
+    BP_JOIN = 32,    /* Join */
+    BP_JOINED,       /* Joined */
+    BP_LEASE,        /* tag = number; bpmaster to bpnode, every quarter of a lease */
+    BP_LEASE_SEEN,   /* tag = number */
+    BP_SPACE_OPEN,   /* SpaceOpen */
+    BP_PROC_CREATE,  /* ProcCreate */
+    BP_PROC_CREATED, /* tag = serial */
+    BP_PROC_FAILED,  /* tag = serial; ProcFailed */
+    BP_PROC_EXIT,    /* tag = serial; ProcExit */
+    BP_PROC_STOPPED, /* tag = serial; ProcStopped (signal 0: continued) */
+    BP_PROC_SIGNAL,  /* tag = serial (0 = all of the job on that node); ProcSignal */
+    BP_SPACE_END,    /* bpmaster to bpnode: close this job's space */
+    BP_SPACE_ENDED,  /* bpnode to bpmaster: SpaceEnded; nothing of the job is left there */
+    /* bpshepherd; bpnode passes them on without decoding but for READY and ABORT's type */
+    BP_PMIX_JOB = 64, /* bpnode to bpshepherd: PmixJob; first frame */
+    BP_PMIX_READY,    /* bpshepherd to bpnode: PmixReady */
+    BP_PMIX_PEER,     /* shepherd to shepherd of the same job: node = destination; PmixPeer */
+    BP_PMIX_PUBLISH,  /* shepherd to bpmaster: PmixPublish; answer PMIX_REPLY */
+    BP_PMIX_LOOKUP,   /* shepherd to bpmaster: PmixLookup; answer PMIX_REPLY, perhaps much later */
+    BP_PMIX_UNPUBLISH, /* shepherd to bpmaster: PmixLookup (keys); answer PMIX_REPLY */
+    BP_PMIX_REPLY,     /* bpmaster to shepherd: PmixReply */
+    BP_PMIX_ABORT,     /* shepherd to bpmaster: PmixAbort: a rank called MPI_Abort */
+    BP_PMIX_STATE,     /* shepherd to bpmaster: PmixState: a rank connected or finalized */
+    BP_PMIX_GONE,      /* bpmaster to every shepherd of the job: PmixGone: these ranks have ended */
+    BP_PMIX_PING,      /* bpnode to bpshepherd: tag = number */
+    BP_PMIX_PONG,      /* bpshepherd to bpnode */
+    BP_FRAME_TYPES
+};
+
+struct bp_route {
+    const char *name;
+    uint8_t from;      /* set of enum bp_peer that may send it */
+    uint8_t to;        /* set of enum bp_peer that may receive it */
+    uint32_t max_body; /* bytes */
+};
+
+/* The row of a type, or NULL if there is no such type. */
+const struct bp_route *bp_route_get(unsigned type);
+
+/* Write the 32 bytes of *frame. */
+void bp_frame_encode(const struct bp_frame *frame, uint8_t bytes[BP_FRAME_BYTES]);
+
+/* Read 32 bytes that a peer of kind `from` sent to one of kind `to`. 0, -EPROTO (no frame, unknown
+ * type, this peer may not send it), -EPROTONOSUPPORT (another version), -EMSGSIZE. */
+int bp_frame_decode(const uint8_t bytes[BP_FRAME_BYTES], enum bp_peer from, enum bp_peer to,
+                    struct bp_frame *ret_frame, struct bp_error *err);
+
+#endif

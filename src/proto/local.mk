@@ -1,0 +1,13 @@
+noinst_LTLIBRARIES += libproto.la
+src/proto/bpmix.pb-c.c src/proto/bpmix.pb-c.h: $(top_srcdir)/src/proto/bpmix.proto
+	$(AM_V_GEN)$(MKDIR_P) src/proto && \
+	$(PROTOC_C) --proto_path=$(top_srcdir)/src/proto --c_out=src/proto $(top_srcdir)/src/proto/bpmix.proto
+BUILT_SOURCES += src/proto/bpmix.pb-c.h
+CLEANFILES += src/proto/bpmix.pb-c.c src/proto/bpmix.pb-c.h
+EXTRA_DIST += src/proto/bpmix.proto
+nodist_libproto_la_SOURCES = src/proto/bpmix.pb-c.c src/proto/bpmix.pb-c.h
+libproto_la_SOURCES = \
+	src/proto/frame.c src/proto/frame.h \
+	src/proto/ghost_record.h src/proto/space_record.h
+libproto_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
+libproto_la_CFLAGS = $(BP_CFLAGS)

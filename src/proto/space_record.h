@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* space_record.h - what bpnode and bpspace say to each other over a SOCK_SEQPACKET socket pair:
+ * a fixed 64-byte record, then `length` bytes of payload in the same packet, and for some types
+ * descriptors beside it (SCM_RIGHTS). */
+#ifndef BP_PROTO_SPACE_RECORD_H
+#define BP_PROTO_SPACE_RECORD_H
+
+#include <stdint.h>
+
+#define BP_SPACE_VERSION     1
+#define BP_SPACE_PAYLOAD_MAX 65536
+#define BP_SPACE_FDS_MAX     8
+#define BP_SPACE_GROUPS_MAX  1024
+#define BP_SPACE_LIMITS      16 /* RLIMIT_* 0..15 of Linux */
+
+enum bp_space_type {
+    /* bpnode to bpspace */
+    BP_SPACE_SETUP = 1, /* payload bp_space_setup and its groups; once, first.
+                         * fd 0: memory file (memfd) of the job's strings, see bp_space_strings */
+    BP_SPACE_CREATE,    /* serial, pid (the master's; 0 = any from the upper half), flags;
+                         * payload: bp_space_create, CPU mask, extra environment.
+                         * fds: stdin, stdout, stderr, then `extra_fds` more, put at 3, 4, ... */
+    BP_SPACE_SIGNAL,    /* serial, signo, code, sender_pid, uid, value; serial 0 = every process
+                         * that CREATE made except helpers */
+    BP_SPACE_LEASE,     /* value = milliseconds from now; answered by LEASE_SEEN */
+    BP_SPACE_WATCH_STDIN, /* serial: tell once, by STDIN_WANTED, when somebody in the space waits to
+                           * read that process's stdin pipe. value = inode of the pipe */
+    BP_SPACE_CLOSE,     /* end everything at once; bpspace exits */
+    /* bpspace to bpnode */
+    BP_SPACE_READY = 64, /* namespaces, mounts and stubs are made */
+    BP_SPACE_CREATED,    /* serial, pid: exec has succeeded */
+    BP_SPACE_FAILED,     /* serial, status = errno, flags = enum bp_space_step: not created (no EXIT
+                          * follows), or serial 0: SETUP failed and bpspace exits */
+    BP_SPACE_EXIT,       /* serial, pid, status, cpu_us, maxrss_kib */
+    BP_SPACE_STOPPED,    /* serial, signo */
+    BP_SPACE_CONTINUED,  /* serial */
+    BP_SPACE_LEASE_SEEN, /* value: the LEASE's */
+    BP_SPACE_STDIN_WANTED, /* serial */
+};
+
+enum bp_space_step { /* where a creation failed */
+    BP_STEP_NONE,
+    BP_STEP_NAMESPACE, /* mounts, /proc, stubs */
+    BP_STEP_CLONE,     /* the PID is taken, or no more processes */
+    BP_STEP_LIMITS,
+    BP_STEP_AFFINITY,
+    BP_STEP_IDENTITY, /* groups, gid, uid */
+    BP_STEP_CHDIR,
+    BP_STEP_EXEC,
+};
+
+enum bp_space_flags {
+    BP_SPACE_HELPER = 1, /* CREATE: the job's helper (bpshepherd): own session, child of bpspace,
+                          * root's choice of program: `argv` comes from extra strings, see below */
+};
+
+struct bp_space_record {
+    uint32_t type;   /* enum bp_space_type */
+    uint32_t length; /* bytes of payload after the record */
+    uint64_t serial; /* names the process; never 0, never reused within a job */
+    int32_t pid;
+    int32_t signo;
+    int32_t code;
+    int32_t sender_pid;
+    uint32_t uid;
+    int32_t status; /* wait status, or an errno */
+    uint64_t value;
+    uint64_t cpu_us;     /* user + system time */
+    uint32_t maxrss_kib;
+    uint32_t flags;
+};
+
+/* Payload of SETUP, followed by `groups` gids (uint32_t each). */
+struct bp_space_setup {
+    uint32_t version;
+    uint32_t uid, gid, groups;
+    uint32_t umask;
+    uint32_t lease_ms;    /* the first lease */
+    int32_t launcher_pid; /* on the master; the ranks' parent here. 0 = none: parent is bpspace */
+    int32_t group_pid;    /* the launcher's process group; 0 or 1 = none to stand for */
+    int32_t session_pid;  /* the launcher's session; 0 or 1 = none to stand for */
+    uint32_t orphaned;    /* 1: that group is orphaned on the master, so it must be here */
+    uint32_t no_limits;   /* 1: do not set limits */
+    uint32_t zero;
+    struct {
+        uint64_t soft, hard; /* UINT64_MAX = unlimited */
+    } limits[BP_SPACE_LIMITS];
+    char directory[64]; /* an existing empty directory: the job's tmpfs is mounted there */
+    char hostname[64];  /* unused when empty */
+};
+
+/* The memory file of SETUP: this header, then argc + envc + 1 NUL-terminated strings: the argument
+ * vector, the environment, the working directory. Not above BP_SPACE_STRINGS_MAX bytes in all. */
+#define BP_SPACE_STRINGS_MAX (8u << 20)
+struct bp_space_strings {
+    uint32_t argc, envc;
+    uint32_t bytes; /* of all strings with their NULs */
+    uint32_t zero;
+};
+
+/* Payload of CREATE: this, cpu_bytes of CPU mask (as sched_setaffinity takes it; 0 = leave), then
+ * argc + envc NUL-terminated strings: an argument vector that replaces the job's (argc > 0; a
+ * helper needs one, its argv[0] is an absolute path), and environment that is added to the job's,
+ * replacing variables of the same name. */
+struct bp_space_create {
+    uint32_t cpu_bytes;
+    uint32_t argc, envc;
+    uint32_t string_bytes;
+    uint32_t extra_fds;
+    uint32_t zero[3];
+};
+
+_Static_assert(sizeof(struct bp_space_record) == 64, "a record is 64 bytes");
+
+#endif

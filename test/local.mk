@@ -1,0 +1,16 @@
+# targets of the tests; a test program is one source file of test/unit and prints TAP
+noinst_LTLIBRARIES += libtap.la
+libtap_la_SOURCES = test/lib/tap.c test/lib/tap.h
+libtap_la_CPPFLAGS = $(TEST_CPPFLAGS)
+libtap_la_CFLAGS = $(BP_CFLAGS)
+libtap_la_LIBADD = $(CUNIT_LIBS)
+
+include test/unit/common.mk
+include test/unit/proto.mk
+include test/unit/placement.mk
+include test/unit/ghost.mk
+include test/unit/nodeagent.mk
+include test/unit/pmix.mk
+include test/unit/master.mk
+include test/unit/lib.mk
+include test/mpi/local.mk

@@ -1,0 +1,1 @@
+# MPI programs of the tests
