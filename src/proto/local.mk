@@ -7,7 +7,16 @@ CLEANFILES += src/proto/bpmix.pb-c.c src/proto/bpmix.pb-c.h
 EXTRA_DIST += src/proto/bpmix.proto
 nodist_libproto_la_SOURCES = src/proto/bpmix.pb-c.c src/proto/bpmix.pb-c.h
 libproto_la_SOURCES = \
+	src/proto/channel.c src/proto/channel.h \
 	src/proto/frame.c src/proto/frame.h \
-	src/proto/ghost_record.h src/proto/space_record.h
+	src/proto/ghost_record.h src/proto/space_record.h \
+	src/proto/key.c src/proto/key.h \
+	src/proto/local.c src/proto/local.h \
+	src/proto/pack.c src/proto/pack.h \
+	src/proto/preamble.c src/proto/preamble.h \
+	src/proto/stream.c src/proto/stream.h \
+	src/proto/tls.c src/proto/tls.h
 libproto_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 libproto_la_CFLAGS = $(BP_CFLAGS)
+BP_PROTO_LIBS = libproto.la libcommon.la $(PROTOBUF_C_LIBS)
+BP_TLS_LIBS = $(EVENT_SSL_LIBS) $(EVENT_LIBS) $(OPENSSL_LIBS)
