@@ -1,1 +1,16 @@
-# targets of src/master
+sbin_PROGRAMS += bpmaster
+bpmaster_SOURCES = \
+	src/master/config.c src/master/config.h \
+	src/master/herd.c \
+	src/master/job.c src/master/job_frames.c \
+	src/master/listen.c \
+	src/master/machine.c \
+	src/master/main.c src/master/master.h \
+	src/master/node.c \
+	src/master/place.c \
+	src/master/proc.c \
+	src/master/publish.c \
+	src/master/tool.c
+bpmaster_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
+bpmaster_CFLAGS = $(BP_CFLAGS)
+bpmaster_LDADD = libplacement.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS)

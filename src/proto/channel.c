@@ -141,6 +141,13 @@ struct bp_channel *bp_channel_new(struct event_base *base, int fd, SSL_CTX *ctx,
     return channel;
 }
 
+void bp_channel_rebind(struct bp_channel *channel, const struct bp_channel_events *events,
+                       void *arg)
+{
+    channel->events = *events;
+    channel->arg = arg;
+}
+
 void bp_channel_free(struct bp_channel *channel)
 {
     if (channel == NULL)

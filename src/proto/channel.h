@@ -31,6 +31,10 @@ struct bp_channel *bp_channel_new(struct event_base *base, int fd, SSL_CTX *ctx,
                                   const struct bp_channel_events *events, void *arg);
 void bp_channel_free(struct bp_channel *channel);
 
+/* From now on other callbacks with another argument; allowed within a callback. */
+void bp_channel_rebind(struct bp_channel *channel, const struct bp_channel_events *events,
+                       void *arg);
+
 /* Queue a frame; frame->length bytes of body are copied. */
 void bp_channel_send(struct bp_channel *channel, const struct bp_frame *frame, const void *body);
 

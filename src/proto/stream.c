@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* stream.c - heads of the data connection. */
+/* stream.c - the data connection between a node and a launcher. */
 #include <endian.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <openssl/err.h>
+
+#include "common/mem.h"
 #include "proto/stream.h"
 
 void bp_stream_encode(const struct bp_stream_head *head, uint8_t bytes[BP_STREAM_HEAD_BYTES])
@@ -34,4 +44,139 @@ int bp_stream_decode(const uint8_t bytes[BP_STREAM_HEAD_BYTES], struct bp_stream
                             head.kind, head.channel, head.length);
     *ret_head = head;
     return 0;
+}
+
+struct bp_stream {
+    struct bufferevent *bev;
+    struct bp_stream_events events;
+    void *arg;
+    int paused;
+};
+
+static void close_with(struct bp_stream *stream, const struct bp_error *why)
+{
+    bufferevent_disable(stream->bev, EV_READ | EV_WRITE);
+    bufferevent_setcb(stream->bev, NULL, NULL, NULL, NULL);
+    stream->events.closed(stream->arg, why);
+}
+
+/* 1 = delivered one, 0 = nothing whole there (or paused), negative: close. */
+static int next_piece(struct bp_stream *stream, struct bp_error *err)
+{
+    struct evbuffer *input = bufferevent_get_input(stream->bev);
+    uint8_t bytes[BP_STREAM_HEAD_BYTES];
+    struct bp_stream_head head;
+    if (stream->paused || evbuffer_copyout(input, bytes, sizeof bytes) < (ev_ssize_t)sizeof bytes)
+        return 0;
+    int r = bp_stream_decode(bytes, &head, err);
+    if (r < 0)
+        return r;
+    if (evbuffer_get_length(input) < sizeof bytes + head.length)
+        return 0;
+    evbuffer_drain(input, sizeof bytes);
+    r = stream->events.data(stream->arg, &head, evbuffer_pullup(input, (ev_ssize_t)head.length),
+                            err);
+    if (r < 0)
+        return r;
+    evbuffer_drain(input, head.length);
+    return 1;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    struct bp_stream *stream = arg;
+    struct bp_error err = {0};
+    int r;
+    do
+        r = next_piece(stream, &err);
+    while (r > 0);
+    if (r < 0)
+        close_with(stream, &err);
+}
+
+static void on_write(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    struct bp_stream *stream = arg;
+    if (stream->events.drained != NULL)
+        stream->events.drained(stream->arg);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct bp_stream *stream = arg;
+    struct bp_error err = {0};
+    if ((what & BEV_EVENT_CONNECTED) != 0)
+        return;
+    if ((what & BEV_EVENT_ERROR) != 0) {
+        unsigned long ssl = bufferevent_get_openssl_error(bev);
+        const char *reason = ssl != 0 ? ERR_reason_error_string(ssl) : NULL;
+        bp_error_set(&err, -ECONNRESET, "%s", reason != NULL ? reason : strerror(errno));
+    }
+    close_with(stream, &err);
+}
+
+struct bp_stream *bp_stream_new(struct event_base *base, int fd, SSL_CTX *ctx, int opened_here,
+                                const struct bp_stream_events *events, void *arg)
+{
+    evutil_make_socket_nonblocking(fd);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    SSL *ssl = SSL_new(ctx);
+    struct bufferevent *bev = NULL;
+    if (ssl != NULL)
+        bev = bufferevent_openssl_socket_new(
+            base, fd, ssl, opened_here ? BUFFEREVENT_SSL_CONNECTING : BUFFEREVENT_SSL_ACCEPTING,
+            BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    if (bev == NULL) {
+        SSL_free(ssl);
+        close(fd);
+        return NULL;
+    }
+    struct bp_stream *stream = bp_calloc(1, sizeof *stream);
+    *stream = (struct bp_stream){.bev = bev, .events = *events, .arg = arg};
+    bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+    bufferevent_setcb(bev, on_read, on_write, on_event, stream);
+    bufferevent_setwatermark(bev, EV_WRITE, BP_STREAM_LOW, 0);
+    bufferevent_setwatermark(bev, EV_READ, 0, 4 * BP_STREAM_DATA_MAX);
+    bufferevent_enable(bev, EV_READ | EV_WRITE);
+    return stream;
+}
+
+void bp_stream_free(struct bp_stream *stream)
+{
+    if (stream == NULL)
+        return;
+    bufferevent_free(stream->bev);
+    free(stream);
+}
+
+void bp_stream_send(struct bp_stream *stream, const struct bp_stream_head *head,
+                    const void *body)
+{
+    uint8_t bytes[BP_STREAM_HEAD_BYTES];
+    struct evbuffer *output = bufferevent_get_output(stream->bev);
+    bp_stream_encode(head, bytes);
+    evbuffer_add(output, bytes, sizeof bytes);
+    if (head->length > 0)
+        evbuffer_add(output, body, head->length);
+}
+
+size_t bp_stream_backlog(const struct bp_stream *stream)
+{
+    return evbuffer_get_length(bufferevent_get_output(stream->bev));
+}
+
+void bp_stream_pause(struct bp_stream *stream, int paused)
+{
+    if (stream->paused == paused)
+        return;
+    stream->paused = paused;
+    if (paused) {
+        bufferevent_disable(stream->bev, EV_READ);
+    } else {
+        bufferevent_enable(stream->bev, EV_READ);
+        bufferevent_trigger(stream->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS |
+                                                      BEV_TRIG_DEFER_CALLBACKS);
+    }
 }

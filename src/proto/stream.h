@@ -7,20 +7,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <event2/event.h>
+#include <openssl/ssl.h>
+
 #include "common/error.h"
 
 #define BP_STREAM_HEAD_BYTES 12
 #define BP_STREAM_DATA_MAX   65536u
-#define BP_STREAM_WINDOW     65536u /* bytes of stdin a node takes in advance, per rank */
+#define BP_STREAM_WINDOW     65536u /* bytes of stdin that may be under way, per rank */
 
 enum bp_stream_kind {
     /* both ways */
     BP_STREAM_DATA = 1, /* channel 0 to the rank, 1 and 2 from it */
     BP_STREAM_EOF,      /* channel 0: no more stdin; 1, 2: that pipe of the rank is at its end */
     /* node to launcher */
-    BP_STREAM_CREDIT,   /* length = 4: bytes of stdin that may be sent (uint32_t); the first one
-                         * comes when the rank is seen waiting for input */
-    BP_STREAM_LEFT,     /* length = 4: bytes of stdin that nobody read; the rank has ended */
+    BP_STREAM_CREDIT,   /* length = 4, uint32_t: so many bytes of stdin were taken by the rank's
+                         * pipe; 0 = the rank waits for input. No stdin is sent before the first */
+    BP_STREAM_LEFT,     /* length = 4, uint32_t: bytes of stdin that nobody read; the rank ended */
     BP_STREAM_END,      /* all is drained; the node closes */
     /* launcher to node */
     BP_STREAM_STOP,     /* channel 1 or 2: nobody reads this any more; close the ranks' pipes */
@@ -37,5 +40,31 @@ void bp_stream_encode(const struct bp_stream_head *head, uint8_t bytes[BP_STREAM
 /* 0, or -EPROTO with a sentence: unknown kind or channel, too long. */
 int bp_stream_decode(const uint8_t bytes[BP_STREAM_HEAD_BYTES], struct bp_stream_head *ret_head,
                      struct bp_error *err);
+
+/* ---- a data connection on libevent ---- */
+struct bp_stream;
+
+struct bp_stream_events {
+    /* Something whole has come. A negative return closes the stream. It must not free it. */
+    int (*data)(void *arg, const struct bp_stream_head *head, const uint8_t *body,
+                struct bp_error *err);
+    /* The backlog is below BP_STREAM_LOW again. */
+    void (*drained)(void *arg);
+    /* At its end (why->code 0) or broken; the callee frees the stream. */
+    void (*closed)(void *arg, const struct bp_error *why);
+};
+
+#define BP_STREAM_HIGH (1u << 20) /* bytes of backlog at which a sender should pause */
+#define BP_STREAM_LOW  (1u << 18)
+
+/* Takes fd, connected. opened_here: this side is TLS's client. NULL if OpenSSL fails. */
+struct bp_stream *bp_stream_new(struct event_base *base, int fd, SSL_CTX *ctx, int opened_here,
+                                const struct bp_stream_events *events, void *arg);
+void bp_stream_free(struct bp_stream *stream);
+void bp_stream_send(struct bp_stream *stream, const struct bp_stream_head *head,
+                    const void *body);
+size_t bp_stream_backlog(const struct bp_stream *stream);
+/* Stop or go on reading: nothing more is delivered while it is paused. */
+void bp_stream_pause(struct bp_stream *stream, int paused);
 
 #endif

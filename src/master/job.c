@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* job.c - a job from its opening to its end: spaces on nodes, processes, the launcher's news. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "master/master.h"
+
+#define RANKS_MAX 60000
+
+struct job *job_find(struct master *master, uint64_t id)
+{
+    struct job *job;
+    HASH_FIND(hh, master->jobs, &id, sizeof id, job);
+    return job;
+}
+
+struct place *job_place(struct job *job, const struct node *node)
+{
+    for (unsigned i = 0; i < job->place_count; i++)
+        if (job->places[i].node == node)
+            return &job->places[i];
+    return NULL;
+}
+
+void job_tell(struct job *job, const Bpmix__JobEvent *event)
+{
+    if (job->tool != NULL)
+        tool_send(job->tool, (struct bp_frame){.type = BP_JOB_EVENT, .job = job->id}, event, NULL,
+                  0);
+}
+
+static void job_free(struct job *job)
+{
+    struct master *master = job->master;
+    HASH_DEL(master->jobs, job);
+    ticket_drop(master, job);
+    publish_job_gone(job);
+    if (job->tool != NULL)
+        job->tool->job = NULL;
+    herds_free(job);
+    place_release(job);
+    for (unsigned i = 0; i < job->proc_count; i++)
+        free(job->procs[i].cpus);
+    struct waiting_signal *signal, *next;
+    LL_FOREACH_SAFE(job->signals, signal, next)
+        free(signal);
+    free(job->procs);
+    free(job->places);
+    free(job->groups);
+    bp_unpack_free(job->request);
+    explicit_bzero(&job->key, sizeof job->key);
+    free(job);
+}
+
+/* ---- opening ---- */
+
+static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
+                         struct bp_error *err)
+{
+    if (tool->uid == 0 && !tool->master->config.root_jobs)
+        return bp_error_set(err, -EPERM, "uid 0 may not start jobs here (rootjobs in bpmaster's "
+                            "configuration)");
+    if (request->n_argv == 0 || request->place == NULL || request->launcher == NULL)
+        return bp_error_set(err, -EINVAL, "a job needs a program, a place and a launcher");
+    if (request->place->ranks > RANKS_MAX)
+        return bp_error_set(err, -E2BIG, "%u ranks, but %u is the most", request->place->ranks,
+                            RANKS_MAX);
+    if (request->launcher->pid != tool->pid)
+        return bp_error_set(err, -EPERM, "process %d opened this connection, not %d", tool->pid,
+                            request->launcher->pid);
+    if (request->cwd[0] != '/')
+        return bp_error_set(err, -EINVAL, "the working directory is no absolute path");
+    return 0;
+}
+
+static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
+{
+    struct master *master = tool->master;
+    struct job *job = bp_calloc(1, sizeof *job);
+    uint64_t secret[2];
+    job->master = master;
+    job->id = master->next_job++;
+    bp_key_random(secret, sizeof secret);
+    bp_key_random(&job->key, sizeof job->key);
+    snprintf(job->nspace, sizeof job->nspace, "bpmix.%" PRIx64 "%" PRIx64 ".%" PRIx64, secret[0],
+             secret[1] & 0xffff, job->id);
+    job->tool = tool;
+    job->uid = tool->uid;
+    job->gid = tool->gid;
+    job->group_count = tool->group_count;
+    job->groups = bp_calloc(tool->group_count, sizeof *job->groups);
+    memcpy(job->groups, tool->groups, tool->group_count * sizeof *job->groups);
+    job->launcher = tool->pid;
+    job->group = getpgid(tool->pid);
+    job->session = getsid(tool->pid);
+    job->request = take_request;
+    job->start_ms = bp_clock_ms();
+    HASH_ADD(hh, master->jobs, id, sizeof job->id, job);
+    return job;
+}
+
+static void answer_map(struct job *job, uint64_t tag, char **warnings, size_t warning_count)
+{
+    Bpmix__JobMap map = BPMIX__JOB_MAP__INIT;
+    Bpmix__Rank *ranks = bp_calloc(job->proc_count, sizeof *ranks);
+    Bpmix__Node *nodes = bp_calloc(job->place_count, sizeof *nodes);
+    map.job = job->id;
+    map.nspace = job->nspace;
+    map.key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
+    map.lease_ms = job->master->config.lease_ms;
+    map.warnings = warnings;
+    map.n_warnings = warning_count;
+    map.n_ranks = job->proc_count;
+    map.ranks = bp_calloc(job->proc_count, sizeof *map.ranks);
+    for (unsigned i = 0; i < job->proc_count; i++) {
+        const struct proc *proc = &job->procs[i];
+        bpmix__rank__init(&ranks[i]);
+        ranks[i].node = job->places[proc->place].node->number;
+        ranks[i].local = proc->local;
+        ranks[i].serial = i + 1;
+        ranks[i].cpus = (ProtobufCBinaryData){.data = proc->cpus, .len = proc->cpu_bytes};
+        map.ranks[i] = &ranks[i];
+    }
+    map.n_nodes = job->place_count;
+    map.nodes = bp_calloc(job->place_count, sizeof *map.nodes);
+    for (unsigned i = 0; i < job->place_count; i++) {
+        bpmix__node__init(&nodes[i]);
+        nodes[i].number = job->places[i].node->number;
+        nodes[i].name = job->places[i].node->name;
+        map.nodes[i] = &nodes[i];
+    }
+    int fds[BP_LOCAL_FDS_MAX];
+    unsigned count = herds_take_fds(job, fds);
+    tool_send(job->tool, (struct bp_frame){.type = BP_JOB_MAP, .job = job->id, .tag = tag}, &map,
+              fds, count);
+    free(map.ranks);
+    free(map.nodes);
+    free(ranks);
+    free(nodes);
+}
+
+static void fill_map(const struct job *job, Bpmix__SpaceOpen *open, Bpmix__MapNode *rows,
+                     uint32_t *ranks)
+{
+    for (unsigned i = 0; i < job->place_count; i++) {
+        bpmix__map_node__init(&rows[i]);
+        rows[i].node = job->places[i].node->number;
+        rows[i].name = job->places[i].node->name;
+        rows[i].ranks = ranks;
+        for (unsigned r = 0; r < job->proc_count; r++)
+            if (job->procs[r].place == i)
+                rows[i].ranks[rows[i].n_ranks++] = r;
+        ranks += rows[i].n_ranks;
+        open->map[i] = &rows[i];
+    }
+    open->n_map = job->place_count;
+}
+
+/* The node makes the job's space while the launcher makes the ghosts. */
+static void open_spaces(struct job *job)
+{
+    const Bpmix__JobRequest *request = job->request;
+    Bpmix__SpaceOpen open = BPMIX__SPACE_OPEN__INIT;
+    Bpmix__Launcher launcher = BPMIX__LAUNCHER__INIT;
+    auto_free Bpmix__MapNode *rows = bp_calloc(job->place_count, sizeof *rows);
+    auto_free Bpmix__MapNode **map = bp_calloc(job->place_count, sizeof *map);
+    auto_free uint32_t *ranks = bp_calloc(job->proc_count, sizeof *ranks);
+    launcher.pid = job->launcher;
+    launcher.group = job->group;
+    launcher.session = job->session;
+    launcher.orphaned = request->launcher->orphaned;
+    open.launcher = &launcher;
+    open.uid = job->uid;
+    open.gid = job->gid;
+    open.groups = job->groups;
+    open.n_groups = job->group_count;
+    open.argv = request->argv;
+    open.n_argv = request->n_argv;
+    open.env = request->env;
+    open.n_env = request->n_env;
+    open.cwd = request->cwd;
+    open.umask = request->umask;
+    open.limits = request->limits;
+    open.n_limits = request->n_limits;
+    open.mpi = request->mpi;
+    open.nspace = job->nspace;
+    open.key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
+    open.stdin_rank = request->stdin_rank;
+    open.merge_stderr = request->merge_stderr;
+    open.fanout = job->master->config.fanout;
+    open.map = map;
+    fill_map(job, &open, rows, ranks);
+    for (unsigned i = 0; i < job->place_count; i++) {
+        struct place *place = &job->places[i];
+        ticket_add(job->master, job, place);
+        open.ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
+        node_send(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
+                                                  .node = place->node->number}, &open);
+        place->opened = 1;
+        place->node->jobs++;
+        job->open_places++;
+    }
+}
+
+void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request)
+{
+    struct bp_error err = {0};
+    char **warnings = NULL;
+    size_t warning_count = 0;
+    int r = check_request(tool, take_request, &err);
+    if (r < 0) {
+        tool_refuse(tool, frame->tag, r, err.text);
+        bp_unpack_free(take_request);
+        return;
+    }
+    struct job *job = job_new(tool, take_request);
+    r = place_job(job, &warnings, &warning_count, &err);
+    if (r == 0)
+        r = herds_open(job, &err);
+    if (r < 0) {
+        tool_refuse(tool, frame->tag, r, err.text);
+        job_free(job);
+    } else {
+        tool->job = job;
+        answer_map(job, frame->tag, warnings, warning_count);
+        open_spaces(job);
+        bp_log_info("job-open job=%" PRIx64 " uid=%u ranks=%u nodes=%u launcher=%d program=%s",
+                    job->id, job->uid, job->proc_count, job->place_count, job->launcher,
+                    job->request->argv[0]);
+    }
+    for (size_t i = 0; i < warning_count; i++)
+        free(warnings[i]);
+    free(warnings);
+}
+
+/* ---- processes ---- */
+
+static void send_signal(struct job *job, struct place *place, uint64_t serial,
+                        const Bpmix__ProcSignal *signal)
+{
+    if (!place->ended)
+        node_send(place->node, &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = job->id,
+                                                  .node = place->node->number, .tag = serial},
+                  signal);
+}
+
+static void signal_now(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
+{
+    if (proc != NULL) {
+        if (proc->state != PROC_GONE)
+            send_signal(job, &job->places[proc->place], proc->rank + 1, signal);
+        return;
+    }
+    for (unsigned i = 0; i < job->place_count; i++)
+        send_signal(job, &job->places[i], 0, signal);
+}
+
+void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
+{
+    if (proc != NULL && signal->signal == SIGKILL) {
+        job_proc_event(job, proc, PROC_KILL, SIGKILL, NULL);
+        return;
+    }
+    if (job->created) {
+        signal_now(job, proc, signal);
+        return;
+    }
+    struct waiting_signal *waiting = bp_calloc(1, sizeof *waiting);
+    waiting->serial = proc != NULL ? proc->rank + 1 : 0;
+    waiting->signal = *signal;
+    LL_APPEND(job->signals, waiting);
+}
+
+void job_create(struct job *job)
+{
+    if (job->closing)
+        return;
+    for (unsigned i = 0; i < job->place_count; i++) {
+        struct place *place = &job->places[i];
+        Bpmix__ProcCreate create = BPMIX__PROC_CREATE__INIT;
+        auto_free Bpmix__Proc *rows = bp_calloc(place->ranks, sizeof *rows);
+        auto_free Bpmix__Proc **list = bp_calloc(place->ranks, sizeof *list);
+        create.procs = list;
+        for (unsigned r = 0; r < job->proc_count; r++) {
+            struct proc *proc = &job->procs[r];
+            if (proc->place != i || proc->state != PROC_RESERVED)
+                continue;
+            Bpmix__Proc *row = &rows[create.n_procs];
+            bpmix__proc__init(row);
+            row->serial = r + 1;
+            row->pid = proc->pid;
+            row->rank = r;
+            row->cpus = (ProtobufCBinaryData){.data = proc->cpus, .len = proc->cpu_bytes};
+            list[create.n_procs++] = row;
+            job_proc_event(job, proc, PROC_CREATE, 0, NULL);
+        }
+        node_send(place->node, &(struct bp_frame){.type = BP_PROC_CREATE, .job = job->id,
+                                                  .node = place->node->number}, &create);
+    }
+    job->created = 1;
+    struct waiting_signal *waiting, *next;
+    LL_FOREACH_SAFE(job->signals, waiting, next) {
+        signal_now(job, waiting->serial != 0 ? &job->procs[waiting->serial - 1] : NULL,
+                   &waiting->signal);
+        free(waiting);
+    }
+    job->signals = NULL;
+}
+
+/* Tell the other ranks' bpshepherds that this one has ended before its time. */
+static void tell_shepherds(struct job *job, const struct proc *proc)
+{
+    if (!job->request->mpi || proc->status == 0)
+        return;
+    Bpmix__PmixGone gone = BPMIX__PMIX_GONE__INIT;
+    uint32_t rank = proc->rank;
+    gone.ranks = &rank;
+    gone.n_ranks = 1;
+    gone.status = proc->status;
+    for (unsigned i = 0; i < job->place_count; i++)
+        if (!job->places[i].ended)
+            node_send(job->places[i].node,
+                      &(struct bp_frame){.type = BP_PMIX_GONE, .job = job->id,
+                                         .node = job->places[i].node->number}, &gone);
+}
+
+static void proc_ended(struct job *job, struct proc *proc, int32_t status,
+                       const Bpmix__JobEvent *more)
+{
+    Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
+    if (more != NULL)
+        event = *more;
+    else
+        event.kind = BPMIX__JOB_EVENT__KIND__EXIT;
+    proc->status = status;
+    event.rank = proc->rank;
+    event.node = job->places[proc->place].node->number;
+    event.pid = proc->pid;
+    if (event.kind == BPMIX__JOB_EVENT__KIND__EXIT)
+        event.status = status;
+    job_tell(job, &event);
+    herd_end_ghost(job, proc, status);
+    tell_shepherds(job, proc);
+    if (--job->live == 0)
+        job_close(job);
+}
+
+void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, int32_t status,
+                    const Bpmix__JobEvent *more)
+{
+    enum proc_state before = proc->state;
+    struct proc_step step = proc_step(before, event);
+    Bpmix__ProcSignal kill = BPMIX__PROC_SIGNAL__INIT;
+    proc->state = step.next;
+    switch ((enum proc_action)step.action) {
+    case ACT_NONE:
+    case ACT_CREATE:
+        break;
+    case ACT_KILL:
+        kill.signal = SIGKILL;
+        send_signal(job, &job->places[proc->place], proc->rank + 1, &kill);
+        break;
+    case ACT_MIRROR:
+        herd_mirror(job, proc, event == PROC_STOP ? status : 0);
+        break;
+    case ACT_END:
+        proc_ended(job, proc, status, more);
+        break;
+    case ACT_REFUSE:
+        bp_log_warning("event-refused job=%" PRIx64 " rank=%u state=%s event=%d", job->id,
+                       proc->rank, proc_state_name(before), event);
+        break;
+    }
+}
+
+/* ---- the end ---- */
+
+void job_close(struct job *job)
+{
+    if (job->closing)
+        return;
+    job->closing = 1;
+    for (unsigned i = 0; i < job->place_count; i++) {
+        struct place *place = &job->places[i];
+        if (place->opened && !place->ended)
+            node_send(place->node, &(struct bp_frame){.type = BP_SPACE_END, .job = job->id,
+                                                      .node = place->node->number}, NULL);
+    }
+    ticket_drop(job->master, job);
+}
+
+void job_check_end(struct job *job)
+{
+    if (job->open_places > 0 || job->live > 0)
+        return;
+    if (!job->ended) {
+        job->ended = 1;
+        if (job->tool != NULL)
+            tool_send(job->tool, (struct bp_frame){.type = BP_JOB_END, .job = job->id}, NULL, NULL,
+                      0);
+        bp_log_info("job-end job=%" PRIx64 " ms=%" PRIu64, job->id, bp_clock_ms() - job->start_ms);
+    }
+    if (job->herds_open == 0)
+        job_free(job);
+}
+
+void job_tool_gone(struct job *job)
+{
+    job->tool = NULL;
+    for (unsigned i = 0; i < job->herd_count; i++) { /* a launcher that never took them */
+        if (job->herds[i].launcher_fd >= 0)
+            close(bp_take_fd(job->herds[i].launcher_fd));
+    }
+    job_close(job);
+}
+
+void job_place_ended(struct job *job, struct place *place, int kind, const char *text)
+{
+    if (place->ended || !place->opened)
+        return;
+    place->ended = 1;
+    place->node->jobs--;
+    job->open_places--;
+    if (!job->closing) {
+        Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
+        event.kind = (Bpmix__JobEvent__Kind)kind;
+        event.node = place->node->number;
+        event.text = (char *)text;
+        job_tell(job, &event);
+    }
+    unsigned index = (unsigned)(place - job->places);
+    for (unsigned i = 0; i < job->proc_count; i++)
+        if (job->procs[i].place == index)
+            job_proc_event(job, &job->procs[i], PROC_EXIT, SIGKILL, NULL);
+    job_check_end(job);
+}
+
+void job_node_gone(struct master *master, struct node *node, const char *text)
+{
+    struct job *job, *next;
+    HASH_ITER(hh, master->jobs, job, next) {
+        struct place *place = job_place(job, node);
+        if (place != NULL)
+            job_place_ended(job, place, BPMIX__JOB_EVENT__KIND__NODE_LOST, text);
+    }
+}
+
+void job_node_lost(struct master *master, struct node *node, const char *text)
+{
+    struct job *job, *next;
+    HASH_ITER(hh, master->jobs, job, next) {
+        struct place *place = job_place(job, node);
+        if (place == NULL || place->ended)
+            continue;
+        Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
+        event.kind = BPMIX__JOB_EVENT__KIND__NODE_LOST;
+        event.node = node->number;
+        event.text = (char *)text;
+        job_tell(job, &event);
+    }
+}
+
+/* ---- lists ---- */
+
+static Bpmix__JobRow *job_row(struct job *job)
+{
+    Bpmix__JobRow *row = bp_calloc(1, sizeof *row);
+    bpmix__job_row__init(row);
+    row->job = job->id;
+    row->uid = job->uid;
+    row->command = job->request->argv[0];
+    row->ranks = job->proc_count;
+    row->launcher_pid = job->launcher;
+    row->age_ms = bp_clock_ms() - job->start_ms;
+    row->state = (char *)(job->closing ? "closing" : job->created ? "running" : "starting");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    for (unsigned i = 0; i < job->place_count; i++)
+        fprintf(stream, "%s%d", i > 0 ? "," : "", job->places[i].node->number);
+    fclose(stream);
+    row->nodes = text;
+    return row;
+}
+
+void job_list(struct master *master, Bpmix__JobList *ret_list)
+{
+    bpmix__job_list__init(ret_list);
+    ret_list->jobs = bp_calloc(HASH_COUNT(master->jobs), sizeof *ret_list->jobs);
+    struct job *job, *next;
+    HASH_ITER(hh, master->jobs, job, next)
+        ret_list->jobs[ret_list->n_jobs++] = job_row(job);
+}
+
+void job_list_done(Bpmix__JobList *list)
+{
+    for (size_t i = 0; i < list->n_jobs; i++) {
+        free(list->jobs[i]->nodes);
+        free(list->jobs[i]);
+    }
+    free(list->jobs);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* master.h - what the files of bpmaster share: the one master, its nodes, jobs, processes, tools. */
+#ifndef BP_MASTER_MASTER_H
+#define BP_MASTER_MASTER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <event2/event.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "common/error.h"
+#include "master/config.h"
+#include "proto/channel.h"
+#include "proto/ghost_record.h"
+#include "proto/key.h"
+#include "proto/local.h"
+#include "proto/pack.h"
+#include "proto/tls.h"
+
+struct machine;
+struct node;
+struct job;
+struct tool;
+struct ticket;
+struct pending;
+struct publication;
+struct lookup;
+
+struct master {
+    struct event_base *base;
+    struct bp_config config;
+    struct bp_key cluster_key;
+    SSL_CTX *tls;
+    struct node *nodes[BP_NODES_MAX]; /* by number; NULL = not configured */
+    struct machine *machines;         /* by boot id */
+    struct job *jobs;                 /* by id */
+    struct tool *tools;
+    struct ticket *tickets;
+    struct pending *pending; /* connections that have not said who they are */
+    unsigned pending_count;
+    struct publication *publications;
+    struct lookup *lookups;
+    uint64_t next_job;
+    uint64_t lease_number;
+    struct event *lease_timer;
+    struct event *tcp_event, *local_event;
+};
+
+/* ---- node.c: who is there ---- */
+enum node_state { NODE_DOWN, NODE_UP, NODE_LOST };
+
+struct slot { /* a hardware thread of a node */
+    uint32_t pu, core, l3, numa, package, kind;
+};
+
+struct node {
+    struct master *master;
+    int number;
+    char name[64];
+    enum node_state state;
+    struct bp_channel *channel; /* while up */
+    char hostname[64], release[64], address[64];
+    struct machine *machine;
+    struct slot *slots;
+    unsigned slot_count;
+    uint32_t pid_max;
+    unsigned jobs;
+    uint64_t seen_ms;    /* the last LEASE_SEEN */
+    uint64_t seen_lease; /* its number */
+    uint64_t sent_lease; /* the last LEASE sent */
+    uint64_t gone_ms;    /* state LOST: when its spaces have certainly ended */
+};
+
+void node_add(struct master *master, int number);
+const char *node_state_name(enum node_state state);
+/* A connection of this node has passed TLS: from now on frames. */
+void node_accept(struct master *master, int number, int fd, const char *address);
+/* 1 = another connection for this number must be refused. */
+int node_is_alive(const struct node *node);
+void node_send(struct node *node, const struct bp_frame *frame, const void *message);
+/* Send leases, look for nodes that have gone silent; every quarter of a lease. */
+void node_tick(struct master *master);
+void node_list(struct master *master, Bpmix__NodeList *ret_list);
+void node_list_done(Bpmix__NodeList *list);
+
+/* ---- machine.c: CPUs in use; nodes with one boot id share a machine ---- */
+struct machine {
+    char boot_id[40];
+    unsigned id;
+    unsigned references; /* nodes */
+    uint16_t *used;      /* ranks bound to each PU */
+    unsigned pus;
+    UT_hash_handle hh;
+};
+struct machine *machine_get(struct master *master, const char *boot_id, unsigned pus);
+void machine_put(struct master *master, struct machine *machine);
+/* Add delta (+1 or -1) to every PU of the mask. */
+void machine_use(struct machine *machine, const uint8_t *mask, size_t bytes, int delta);
+unsigned machine_used(const struct machine *machine);
+
+/* ---- proc.c: the life of a process, as a table ---- */
+enum proc_state {
+    PROC_RESERVED, PROC_STARTING, PROC_RUNNING, PROC_STOPPED, PROC_HELD, PROC_GONE, PROC_STATES
+};
+enum proc_event {
+    PROC_CREATE,  /* the node is told to create it */
+    PROC_CREATED, /* the node did */
+    PROC_FAILED,  /* the node could not */
+    PROC_KILL,    /* its ghost was killed */
+    PROC_STOP, PROC_CONT,
+    PROC_EXIT,    /* it ended, or its node's space did */
+    PROC_EVENTS
+};
+enum proc_action {
+    ACT_NONE, ACT_CREATE, ACT_KILL, ACT_MIRROR, ACT_END, ACT_REFUSE
+};
+struct proc_step {
+    uint8_t next;   /* enum proc_state */
+    uint8_t action; /* enum proc_action */
+};
+struct proc_step proc_step(enum proc_state state, enum proc_event event);
+const char *proc_state_name(enum proc_state state);
+
+struct proc { /* a rank */
+    uint32_t rank;
+    unsigned place; /* index in job->places */
+    uint32_t local; /* local rank */
+    int32_t pid;    /* its ghost's; 0 = not yet known */
+    uint8_t state;  /* enum proc_state */
+    uint8_t ghost_gone;
+    uint8_t connected; /* to PMIx */
+    int32_t status;
+    uint8_t *cpus;
+    size_t cpu_bytes;
+};
+
+/* ---- job.c: what one opener started ---- */
+struct place { /* a node of a job */
+    struct node *node;
+    struct machine *machine; /* the node's when the job was placed; referenced */
+    uint8_t opened, ended;
+    unsigned ranks;
+    uint8_t ticket[BP_TICKET_BYTES];
+};
+
+struct herd {
+    struct job *job;
+    int fd; /* our end; -1 when the herder has ended */
+    int launcher_fd; /* the other end, until the launcher has it */
+    struct event *event;
+    unsigned first, count; /* ranks */
+    unsigned born;
+    int32_t pid;           /* the herder's, once it herds */
+    int pidfd;             /* and a handle on it; -1 = none yet */
+    uint64_t seen_ms;      /* its last PONG */
+    uint64_t ping;
+    uint8_t stuck;
+    struct bp_ghost_record *queue; /* not yet taken by the socket */
+    unsigned queued, queue_size;
+    struct event *write_event;
+};
+
+struct waiting_signal {
+    uint64_t serial; /* 0 = all */
+    Bpmix__ProcSignal signal;
+    struct waiting_signal *next;
+};
+
+struct job {
+    struct master *master;
+    uint64_t id;
+    char nspace[64];
+    struct tool *tool; /* NULL when the launcher has gone */
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups;
+    unsigned group_count;
+    int32_t launcher, group, session;
+    Bpmix__JobRequest *request;
+    struct bp_key key;
+    struct proc *procs;
+    unsigned proc_count, live; /* live: not GONE */
+    struct place *places;
+    unsigned place_count, open_places;
+    struct herd *herds;
+    unsigned herd_count, herds_open, herds_ready;
+    struct waiting_signal *signals; /* to be sent when the processes are created */
+    uint8_t created, closing, ended;
+    uint64_t start_ms;
+    UT_hash_handle hh;
+};
+
+void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request);
+struct job *job_find(struct master *master, uint64_t id);
+/* End everything of the job; text (or NULL) is told to the launcher. */
+void job_close(struct job *job);
+void job_tool_gone(struct job *job);
+/* Frames from a node, the job and the place being checked. */
+int job_node_frame(struct job *job, struct place *place, const struct bp_frame *frame,
+                   const uint8_t *body, struct bp_error *err);
+struct place *job_place(struct job *job, const struct node *node);
+/* The node's space has ended, or its lease with it. */
+void job_place_ended(struct job *job, struct place *place, int kind, const char *text);
+void job_node_gone(struct master *master, struct node *node, const char *text);
+/* Contact with the node is lost; its processes may still run. */
+void job_node_lost(struct master *master, struct node *node, const char *text);
+/* Signal of a rank's ghost (proc), or of all (NULL). */
+void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal);
+void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, int32_t status,
+                    const Bpmix__JobEvent *more);
+void job_tell(struct job *job, const Bpmix__JobEvent *event);
+/* All ghosts of all herds are there. */
+void job_create(struct job *job);
+void job_check_end(struct job *job);
+void job_list(struct master *master, Bpmix__JobList *ret_list);
+void job_list_done(Bpmix__JobList *list);
+
+/* ---- place.c: a request and the nodes -> places and ranks of the job ---- */
+int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct bp_error *err);
+void place_release(struct job *job);
+
+/* ---- herd.c: the herders of a job ---- */
+int herds_open(struct job *job, struct bp_error *err);
+void herds_free(struct job *job);
+/* The launchers' ends as descriptors, in rank order; they are the caller's now. */
+unsigned herds_take_fds(struct job *job, int fds[BP_LOCAL_FDS_MAX]);
+void herd_tick(struct job *job);
+void herd_end_ghost(struct job *job, struct proc *proc, int32_t status);
+void herd_mirror(struct job *job, struct proc *proc, int signal);
+void herd_forward(struct job *job, const Bpmix__JobForward *forward);
+
+/* ---- tool.c: local connections ---- */
+struct packet;
+struct tool {
+    struct master *master;
+    int fd;
+    struct event *read_event, *write_event;
+    struct packet *packets; /* not yet taken by the socket */
+    size_t packet_bytes;
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups;
+    unsigned group_count;
+    struct job *job;
+    struct tool *prev, *next;
+};
+int tool_listen(struct master *master, struct bp_error *err);
+/* Takes the descriptors. message may be NULL. */
+void tool_send(struct tool *tool, struct bp_frame frame, const void *message, const int *take_fds,
+               unsigned fd_count);
+void tool_refuse(struct tool *tool, uint64_t tag, int code, const char *text);
+
+/* ---- listen.c: the TCP port ---- */
+int listen_open(struct master *master, struct bp_error *err);
+void listen_tick(struct master *master);
+/* A new ticket for the data connection of this place. */
+void ticket_add(struct master *master, struct job *job, struct place *place);
+void ticket_drop(struct master *master, struct job *job);
+
+/* ---- publish.c: PMIx publish and lookup across jobs of one user ---- */
+int publish_frame(struct job *job, struct node *node, const struct bp_frame *frame,
+                  const uint8_t *body, struct bp_error *err);
+void publish_tick(struct master *master);
+void publish_job_gone(struct job *job);
+
+#endif

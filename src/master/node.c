@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* node.c - the nodes: join, leases, loss. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "master/master.h"
+
+#define SLOTS_MAX 4096
+
+/* A joining connection: TLS is on, JOIN has not come yet. */
+struct joining {
+    struct node *node;
+    struct bp_channel *channel;
+    struct event *timer;
+    char address[64];
+};
+
+const char *node_state_name(enum node_state state)
+{
+    static const char *const names[] = {"down", "up", "lost"};
+    return names[state];
+}
+
+void node_add(struct master *master, int number)
+{
+    struct node *node = bp_calloc(1, sizeof *node);
+    node->master = master;
+    node->number = number;
+    snprintf(node->name, sizeof node->name, "n%d", number);
+    master->nodes[number] = node;
+}
+
+int node_is_alive(const struct node *node)
+{
+    return node->state == NODE_UP;
+}
+
+void node_send(struct node *node, const struct bp_frame *frame, const void *message)
+{
+    if (node->channel == NULL)
+        return;
+    struct bp_frame sent = *frame;
+    size_t length = 0;
+    auto_free uint8_t *body = message != NULL ? bp_pack(message, &length) : NULL;
+    sent.length = (uint32_t)length;
+    bp_channel_send(node->channel, &sent, body);
+}
+
+/* Nothing of this node can be running any more. */
+static void node_down(struct node *node, const char *why)
+{
+    node->state = NODE_DOWN;
+    bp_log_warning("node-down node=%d why=\"%s\"", node->number, why);
+    job_node_gone(node->master, node, why);
+}
+
+/* No more contact. Its spaces may live until their leases end: the last one may be as young as
+ * now. */
+static void node_lose(struct node *node, const char *why)
+{
+    struct master *master = node->master;
+    bp_log_warning("node-lost node=%d why=\"%s\"", node->number, why);
+    bp_channel_free(node->channel);
+    node->channel = NULL;
+    node->state = NODE_LOST;
+    node->gone_ms = bp_clock_ms() + master->config.lease_ms + master->config.lease_ms / 4;
+    job_node_lost(master, node, why);
+    if (node->jobs == 0)
+        node->state = NODE_DOWN;
+}
+
+static void on_closed(void *arg, const struct bp_error *why)
+{
+    node_lose(arg, why->code != 0 ? why->text : "connection closed");
+}
+
+static int on_frame(void *arg, const struct bp_frame *frame, const uint8_t *body,
+                    struct bp_error *err)
+{
+    struct node *node = arg;
+    if (frame->type == BP_LEASE_SEEN) {
+        if (frame->tag > node->seen_lease && frame->tag <= node->sent_lease) {
+            node->seen_lease = frame->tag;
+            node->seen_ms = bp_clock_ms();
+        }
+        return 0;
+    }
+    if (frame->type == BP_JOIN)
+        return bp_error_set(err, -EPROTO, "a second JOIN");
+    struct job *job = job_find(node->master, frame->job);
+    if (job == NULL)
+        return 0; /* late, the job is over */
+    struct place *place = job_place(job, node);
+    if (place == NULL)
+        return bp_error_set(err, -EPERM, "a frame for a job that is not on this node");
+    return job_node_frame(job, place, frame, body, err);
+}
+
+static void joining_free(struct joining *joining)
+{
+    bp_channel_free(joining->channel);
+    event_free(joining->timer);
+    free(joining);
+}
+
+static void joining_closed(void *arg, const struct bp_error *why)
+{
+    struct joining *joining = arg;
+    bp_log_warning("join-failed node=%d address=%s why=\"%s\"", joining->node->number,
+                   joining->address, why->code != 0 ? why->text : "closed before JOIN");
+    joining_free(joining);
+}
+
+static void joining_timeout(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct bp_error why = {.code = -ETIMEDOUT, .text = "no JOIN in time"};
+    joining_closed(arg, &why);
+}
+
+static int join_slots(struct node *node, const Bpmix__Join *join, struct bp_error *err)
+{
+    if (join->n_slots == 0 || join->n_slots > SLOTS_MAX)
+        return bp_error_set(err, -EINVAL, "JOIN with %zu CPUs", join->n_slots);
+    for (size_t i = 0; i < join->n_slots; i++)
+        if (join->slots[i]->pu >= SLOTS_MAX)
+            return bp_error_set(err, -EINVAL, "JOIN with CPU %u", join->slots[i]->pu);
+    node->slots = bp_realloc(node->slots, join->n_slots, sizeof *node->slots);
+    node->slot_count = (unsigned)join->n_slots;
+    unsigned pus = 0;
+    for (size_t i = 0; i < join->n_slots; i++) {
+        const Bpmix__Slot *s = join->slots[i];
+        node->slots[i] = (struct slot){.pu = s->pu, .core = s->core, .l3 = s->l3,
+                                       .numa = s->numa, .package = s->package, .kind = s->kind};
+        if (s->pu >= pus)
+            pus = s->pu + 1;
+    }
+    struct machine *before = node->machine;
+    node->machine = machine_get(node->master, join->boot_id, pus);
+    machine_put(node->master, before);
+    return 0;
+}
+
+/* JOIN has come: this connection is the node. */
+static int joined(struct joining *joining, const Bpmix__Join *join, struct bp_error *err)
+{
+    struct node *node = joining->node;
+    struct master *master = node->master;
+    if (node->state == NODE_UP)
+        return bp_error_set(err, -EBUSY, "node %d is connected already", node->number);
+    int r = join_slots(node, join, err);
+    if (r < 0)
+        return r;
+    /* Whatever a node had before it lost contact it has ended before it joins again. */
+    if (node->state == NODE_LOST)
+        job_node_gone(master, node, "the node lost contact and came back");
+    snprintf(node->hostname, sizeof node->hostname, "%s", join->hostname);
+    snprintf(node->release, sizeof node->release, "%s", join->release);
+    snprintf(node->address, sizeof node->address, "%s", joining->address);
+    node->pid_max = join->pid_max;
+    node->state = NODE_UP;
+    node->channel = joining->channel;
+    node->seen_ms = bp_clock_ms();
+    node->seen_lease = node->sent_lease = master->lease_number;
+    Bpmix__Joined answer = BPMIX__JOINED__INIT;
+    answer.lease_ms = master->config.lease_ms;
+    node_send(node, &(struct bp_frame){.type = BP_JOINED, .node = node->number}, &answer);
+    bp_log_info("node-up node=%d hostname=%s address=%s cpus=%u kernel=%s", node->number,
+                node->hostname, node->address, node->slot_count, node->release);
+    return 0;
+}
+
+static int joining_frame(void *arg, const struct bp_frame *frame, const uint8_t *body,
+                         struct bp_error *err)
+{
+    struct joining *joining = arg;
+    if (frame->type != BP_JOIN)
+        return bp_error_set(err, -EPROTO, "the first frame is not JOIN");
+    auto_unpack Bpmix__Join *join = BP_UNPACK(Join, join, body, frame->length, err);
+    if (join == NULL)
+        return err->code;
+    int r = joined(joining, join, err);
+    if (r < 0)
+        return r;
+    static const struct bp_channel_events events = {.frame = on_frame, .closed = on_closed};
+    bp_channel_rebind(joining->channel, &events, joining->node);
+    joining->channel = NULL;
+    joining_free(joining);
+    return 0;
+}
+
+void node_accept(struct master *master, int number, int fd, const char *address)
+{
+    static const struct bp_channel_events events = {.frame = joining_frame,
+                                                    .closed = joining_closed};
+    struct joining *joining = bp_calloc(1, sizeof *joining);
+    joining->node = master->nodes[number];
+    snprintf(joining->address, sizeof joining->address, "%s", address);
+    joining->timer = evtimer_new(master->base, joining_timeout, joining);
+    joining->channel = bp_channel_new(master->base, fd, master->tls, 0, BP_PEER_NODE,
+                                      BP_PEER_MASTER, &events, joining);
+    if (joining->channel == NULL) {
+        joining_free(joining);
+        return;
+    }
+    event_add(joining->timer, &(struct timeval){.tv_sec = 5});
+}
+
+/* A lease goes out only if the one before it was seen in time: so no lease can arrive long after
+ * its time, and a node that was silent for half a lease is given up while its own time runs. */
+static void tick_node(struct node *node, uint64_t now)
+{
+    unsigned lease_ms = node->master->config.lease_ms;
+    if (node->state == NODE_LOST && now >= node->gone_ms)
+        node_down(node, "no contact for longer than the lease");
+    if (node->state != NODE_UP)
+        return;
+    if (now - node->seen_ms > lease_ms / 2) {
+        node_lose(node, "no answer for half a lease");
+        return;
+    }
+    node->sent_lease = node->master->lease_number;
+    node_send(node, &(struct bp_frame){.type = BP_LEASE, .node = node->number,
+                                       .tag = node->sent_lease}, NULL);
+}
+
+void node_tick(struct master *master)
+{
+    uint64_t now = bp_clock_ms();
+    master->lease_number++;
+    for (int i = 0; i < BP_NODES_MAX; i++)
+        if (master->nodes[i] != NULL)
+            tick_node(master->nodes[i], now);
+}
+
+void node_list(struct master *master, Bpmix__NodeList *ret_list)
+{
+    bpmix__node_list__init(ret_list);
+    ret_list->nodes = bp_calloc(BP_NODES_MAX, sizeof *ret_list->nodes);
+    for (int i = 0; i < BP_NODES_MAX; i++) {
+        struct node *node = master->nodes[i];
+        if (node == NULL)
+            continue;
+        Bpmix__Node *row = bp_calloc(1, sizeof *row);
+        bpmix__node__init(row);
+        row->number = i;
+        row->name = node->name;
+        row->state = (char *)node_state_name(node->state);
+        row->address = node->address;
+        row->release = node->release;
+        row->threads = node->slot_count;
+        row->jobs = node->jobs;
+        unsigned last = UINT32_MAX;
+        for (unsigned s = 0; s < node->slot_count; s++) {
+            unsigned core = node->slots[s].core, seen = 0;
+            for (unsigned t = 0; t < s && !seen && core != last; t++)
+                seen = node->slots[t].core == core;
+            row->cores += core != last && !seen;
+            last = core;
+        }
+        row->used = node->machine != NULL ? machine_used(node->machine) : 0;
+        ret_list->nodes[ret_list->n_nodes++] = row;
+    }
+}
+
+void node_list_done(Bpmix__NodeList *list)
+{
+    for (size_t i = 0; i < list->n_nodes; i++)
+        free(list->nodes[i]);
+    free(list->nodes);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tool.c - local connections: who they are (from the kernel), requests, queued answers. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "master/master.h"
+
+#define PACKET_BYTES_MAX (64u << 20) /* a tool that does not read is dropped then */
+
+struct packet {
+    struct bp_frame frame;
+    uint8_t *body;
+    int fds[BP_LOCAL_FDS_MAX];
+    unsigned fd_count;
+    struct packet *next;
+};
+
+static void packet_free(struct packet *packet)
+{
+    for (unsigned i = 0; i < packet->fd_count; i++)
+        close(packet->fds[i]);
+    free(packet->body);
+    free(packet);
+}
+
+static void tool_free(struct tool *tool, const char *why)
+{
+    if (why != NULL)
+        bp_log_warning("tool-dropped pid=%d uid=%u why=\"%s\"", tool->pid, tool->uid, why);
+    if (tool->job != NULL)
+        job_tool_gone(tool->job);
+    struct packet *packet, *next;
+    LL_FOREACH_SAFE(tool->packets, packet, next)
+        packet_free(packet);
+    event_free(tool->read_event);
+    event_free(tool->write_event);
+    close(tool->fd);
+    free(tool->groups);
+    DL_DELETE(tool->master->tools, tool);
+    free(tool);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    struct tool *tool = arg;
+    while (tool->packets != NULL) {
+        struct packet *packet = tool->packets;
+        int r = bp_local_send(fd, &packet->frame, packet->body, packet->fds, packet->fd_count);
+        if (r == -EAGAIN) {
+            event_add(tool->write_event, NULL);
+            return;
+        }
+        if (r < 0)
+            return; /* broken: reading sees it and ends the connection */
+        LL_DELETE(tool->packets, packet);
+        tool->packet_bytes -= packet->frame.length + sizeof *packet;
+        packet_free(packet);
+    }
+}
+
+void tool_send(struct tool *tool, struct bp_frame frame, const void *message, const int *take_fds,
+               unsigned fd_count)
+{
+    struct packet *packet = bp_calloc(1, sizeof *packet);
+    size_t length = 0;
+    if (message != NULL)
+        packet->body = bp_pack(message, &length);
+    frame.length = (uint32_t)length;
+    packet->frame = frame;
+    packet->fd_count = fd_count;
+    if (fd_count > 0)
+        memcpy(packet->fds, take_fds, fd_count * sizeof *take_fds);
+    tool->packet_bytes += length + sizeof *packet;
+    if (tool->packet_bytes > PACKET_BYTES_MAX) {
+        packet_free(packet);
+        shutdown(tool->fd, SHUT_RDWR); /* reading sees the end */
+        return;
+    }
+    int idle = tool->packets == NULL;
+    LL_APPEND(tool->packets, packet);
+    if (idle)
+        on_writable(tool->fd, EV_WRITE, tool);
+}
+
+void tool_refuse(struct tool *tool, uint64_t tag, int code, const char *text)
+{
+    Bpmix__Refusal refusal = BPMIX__REFUSAL__INIT;
+    refusal.code = code < 0 ? -code : code;
+    refusal.text = (char *)text;
+    tool_send(tool, (struct bp_frame){.type = BP_REFUSED, .tag = tag}, &refusal, NULL, 0);
+}
+
+static void answer_nodes(struct tool *tool, uint64_t tag)
+{
+    Bpmix__NodeList list;
+    node_list(tool->master, &list);
+    tool_send(tool, (struct bp_frame){.type = BP_NODES, .tag = tag}, &list, NULL, 0);
+    node_list_done(&list);
+}
+
+static void answer_jobs(struct tool *tool, uint64_t tag)
+{
+    Bpmix__JobList list;
+    job_list(tool->master, &list);
+    tool_send(tool, (struct bp_frame){.type = BP_JOBS, .tag = tag}, &list, NULL, 0);
+    job_list_done(&list);
+}
+
+static int open_job(struct tool *tool, const struct bp_local_message *message,
+                    struct bp_error *err)
+{
+    if (tool->job != NULL)
+        return bp_error_set(err, -EBUSY, "this connection has a job already");
+    Bpmix__JobRequest *request = BP_UNPACK(JobRequest, job_request, message->body,
+                                           message->frame.length, err);
+    if (request == NULL)
+        return err->code;
+    job_open(tool, &message->frame, request);
+    return 0;
+}
+
+/* A frame about the tool's own job; a tool has no other. */
+static int job_frame(struct tool *tool, const struct bp_local_message *message,
+                     struct bp_error *err)
+{
+    const struct bp_frame *frame = &message->frame;
+    if (tool->job == NULL || tool->job->id != frame->job)
+        return bp_error_set(err, -EPERM, "this connection did not open job %llu",
+                            (unsigned long long)frame->job);
+    if (frame->type == BP_JOB_FORWARD) {
+        auto_unpack Bpmix__JobForward *forward =
+            BP_UNPACK(JobForward, job_forward, message->body, frame->length, err);
+        if (forward == NULL)
+            return err->code;
+        if (forward->signal < 1 || forward->signal > 64)
+            return bp_error_set(err, -EINVAL, "there is no signal %u", forward->signal);
+        herd_forward(tool->job, forward);
+        return 0;
+    }
+    auto_unpack Bpmix__JobKill *kill =
+        BP_UNPACK(JobKill, job_kill, message->body, frame->length, err);
+    if (kill == NULL)
+        return err->code;
+    if (kill->signal > 64)
+        return bp_error_set(err, -EINVAL, "there is no signal %u", kill->signal);
+    if (kill->signal == 0) {
+        job_close(tool->job);
+        return 0;
+    }
+    Bpmix__ProcSignal signal = BPMIX__PROC_SIGNAL__INIT;
+    signal.signal = kill->signal;
+    signal.sender_pid = tool->pid;
+    signal.sender_uid = tool->uid;
+    job_signal(tool->job, NULL, &signal);
+    return 0;
+}
+
+static int dispatch(struct tool *tool, const struct bp_local_message *message,
+                    struct bp_error *err)
+{
+    switch (message->frame.type) {
+    case BP_NODE_LIST:
+        answer_nodes(tool, message->frame.tag);
+        return 0;
+    case BP_JOB_LIST:
+        answer_jobs(tool, message->frame.tag);
+        return 0;
+    case BP_JOB_OPEN:
+        return open_job(tool, message, err);
+    default:
+        return job_frame(tool, message, err);
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    struct tool *tool = arg;
+    struct bp_error err = {0};
+    struct bp_local_message message;
+    int r = bp_local_receive(fd, BP_PEER_TOOL, BP_PEER_MASTER, &message, &err);
+    if (r == -EAGAIN)
+        return;
+    if (r <= 0) {
+        tool_free(tool, r < 0 ? err.text : NULL);
+        return;
+    }
+    if (dispatch(tool, &message, &err) < 0) {
+        bp_log_warning("request-refused pid=%d uid=%u why=\"%s\"", tool->pid, tool->uid, err.text);
+        tool_refuse(tool, message.frame.tag, err.code, err.text);
+    }
+    bp_local_done(&message);
+}
+
+/* Who opened this connection, as the kernel knows it. */
+static int identify(struct tool *tool)
+{
+    struct ucred cred;
+    socklen_t size = sizeof cred;
+    if (getsockopt(tool->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+        return -errno;
+    tool->pid = cred.pid;
+    tool->uid = cred.uid;
+    tool->gid = cred.gid;
+    size = 0;
+    if (getsockopt(tool->fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) < 0 && errno != ERANGE)
+        return -errno;
+    tool->groups = bp_calloc(1, size);
+    if (size > 0 && getsockopt(tool->fd, SOL_SOCKET, SO_PEERGROUPS, tool->groups, &size) < 0)
+        return -errno;
+    tool->group_count = (unsigned)(size / sizeof *tool->groups);
+    return 0;
+}
+
+static void on_accept(evutil_socket_t listener, short what, void *arg)
+{
+    (void)what;
+    struct master *master = arg;
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    struct tool *tool = bp_calloc(1, sizeof *tool);
+    tool->master = master;
+    tool->fd = fd;
+    if (identify(tool) < 0) {
+        close(fd);
+        free(tool->groups);
+        free(tool);
+        return;
+    }
+    tool->read_event = event_new(master->base, fd, EV_READ | EV_PERSIST, on_readable, tool);
+    tool->write_event = event_new(master->base, fd, EV_WRITE, on_writable, tool);
+    event_add(tool->read_event, NULL);
+    DL_APPEND(master->tools, tool);
+}
+
+int tool_listen(struct master *master, struct bp_error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/master.sock", master->config.rundir);
+    if (mkdir(master->config.rundir, 0755) < 0 && errno != EEXIST)
+        return bp_error_set(err, -errno, "%s: %s", master->config.rundir, strerror(errno));
+    auto_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return bp_error_set(err, -errno, "socket: %s", strerror(errno));
+    unlink(address.sun_path);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        chmod(address.sun_path, 0666) < 0 || listen(fd, 512) < 0)
+        return bp_error_set(err, -errno, "%s: %s", address.sun_path, strerror(errno));
+    master->local_event = event_new(master->base, bp_take_fd(fd), EV_READ | EV_PERSIST, on_accept,
+                                    master);
+    event_add(master->local_event, NULL);
+    return 0;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* agent.h - what the files of bpnode share: the agent, its spaces, their ranks. */
+#ifndef BP_NODEAGENT_AGENT_H
+#define BP_NODEAGENT_AGENT_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <event2/event.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "common/error.h"
+#include "proto/channel.h"
+#include "proto/key.h"
+#include "proto/pack.h"
+#include "proto/space_record.h"
+#include "proto/stream.h"
+#include "proto/tls.h"
+
+struct space;
+struct link;
+
+struct agent {
+    struct event_base *base;
+    int node;
+    struct bp_key key;
+    struct bp_tls_client *tls;
+    char host[128];
+    int port;
+    struct sockaddr_in master; /* as resolved for the connection in use */
+    struct link *link;         /* an attempt to join, or NULL */
+    struct bp_channel *channel; /* joined, or NULL */
+    uint32_t lease_ms;
+    uint64_t lease_end_ms;
+    struct event *retry, *lease_timer;
+    unsigned retry_ms;
+    Bpmix__Slot *slots;
+    size_t slot_count;
+    int hfi; /* this node has a device that libpsm drives */
+    struct space *spaces; /* by job */
+    int ending;
+};
+
+/* ---- join.c: the connection to bpmaster ---- */
+void join_start(struct agent *agent);
+/* Contact is lost, or must be given up: everything here ends, then a new attempt. */
+void join_lost(struct agent *agent, const char *why);
+void agent_send(struct agent *agent, const struct bp_frame *frame, const void *message);
+
+/* ---- topology.c: the CPUs of this node, from bptopo ---- */
+int topology_read(struct agent *agent, struct bp_error *err);
+
+/* ---- lease.c ---- */
+void lease_renew(struct agent *agent, uint64_t number);
+void lease_start(struct agent *agent, uint32_t lease_ms);
+void lease_stop(struct agent *agent);
+
+/* ---- space.c: a job's space on this node, as bpnode sees it ---- */
+struct rank {
+    struct space *space;
+    uint64_t serial;
+    uint32_t rank, local;
+    int32_t pid;
+    uint8_t created, exited, reported;
+    int32_t status;
+    uint64_t cpu_us;
+    uint32_t maxrss_kib;
+    uint8_t *cpus;
+    size_t cpu_bytes;
+    int input;  /* write end of its stdin pipe; -1 = none */
+    int output[2]; /* read ends of stdout and stderr; -1 = at their end */
+    uint8_t dry[2]; /* nothing left in that pipe that the rank itself wrote */
+    struct event *input_event, *output_event[2];
+    struct evbuffer *stdin_data;
+    uint8_t stdin_end;
+    UT_hash_handle hh;
+};
+
+#define BP_EARLY_MAX 64
+
+enum space_state { SPACE_SETUP, SPACE_READY, SPACE_CLOSING, SPACE_DEAD };
+
+struct space {
+    struct agent *agent;
+    uint64_t job;
+    enum space_state state;
+    Bpmix__SpaceOpen *open;
+    uint32_t *ranks_here; /* by local rank */
+    size_t rank_total;    /* ranks of the whole job */
+    unsigned node_rank;   /* index of this node in the map */
+    int fd;               /* to bpspace */
+    pid_t pid;
+    int pidfd;
+    struct event *event, *pid_event;
+    uint64_t seen_ms; /* last answer to a lease */
+    struct rank *ranks; /* by serial */
+    Bpmix__ProcCreate *waiting; /* to be created when all is ready */
+    struct bp_space_record early[BP_EARLY_MAX]; /* signals to those that wait */
+    unsigned early_count;
+    struct bp_channel *shepherd;
+    uint8_t shepherd_ready;
+    Bpmix__PmixReady *shepherd_env;
+    uint64_t ping, pong_ms;
+    struct bp_stream *stream;
+    struct bp_tls_client *stream_tls;
+    int stream_fd; /* while it connects */
+    struct event *stream_event;
+    uint8_t stream_done; /* broken, ended or never to be */
+    uint8_t stopped[3];  /* channels that nobody reads */
+    int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
+    char text[192];
+    uint8_t master_told;
+    UT_hash_handle hh;
+};
+
+void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open);
+struct space *space_find(struct agent *agent, uint64_t job);
+void space_create(struct space *space, Bpmix__ProcCreate *take_create);
+void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal *signal);
+/* End it. cause 0: as ordered; else one of JobEvent's kinds, and text says why. */
+void space_close(struct space *space, int cause, const char *text);
+void space_lease(struct space *space);
+/* Everything is ready for ranks: create those that wait. */
+void space_go(struct space *space);
+void space_send_record(struct space *space, const struct bp_space_record *record,
+                       const void *payload, const int *fds, unsigned fd_count);
+/* A frame to bpmaster about this job. */
+void space_tell(struct space *space, unsigned type, uint64_t tag, const void *message);
+/* Free it if nothing is left to do for it. */
+void space_check_end(struct space *space);
+
+/* ---- rank.c: a rank's creation, its end ---- */
+void rank_create(struct space *space, const Bpmix__Proc *proc);
+void rank_created(struct rank *rank);
+void rank_failed(struct rank *rank, int errnum, int step);
+void rank_exited(struct rank *rank, const struct bp_space_record *record);
+/* Report the end if it has ended and its output is drained. */
+void rank_check_end(struct rank *rank);
+void rank_free(struct rank *rank);
+
+/* ---- stdio.c: the ranks' pipes ---- */
+int stdio_open(struct rank *rank, int fds[3]);
+void stdio_watch(struct rank *rank);
+void stdio_wanted(struct rank *rank);
+void stdio_left(struct rank *rank);
+/* The space is dead: take all that is in the pipes. */
+void stdio_finish(struct rank *rank);
+void stdio_drain(struct rank *rank);
+void stdio_resume(struct space *space);
+void stdio_stop(struct space *space, unsigned channel);
+/* stdin for a rank; 0, or an error that ends the data connection. */
+int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_t length, int end);
+void stdio_close(struct rank *rank);
+
+/* ---- data.c: the data connection to the launcher ---- */
+void data_open(struct space *space);
+void data_send(struct space *space, unsigned kind, unsigned channel, uint32_t rank,
+               const void *body, size_t length);
+int data_is_full(const struct space *space);
+/* No more will be sent: close when all is with the launcher. */
+void data_end(struct space *space);
+void data_free(struct space *space);
+
+/* ---- shepherd.c: the job's bpshepherd ---- */
+void shepherd_start(struct space *space);
+void shepherd_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body);
+void shepherd_ping(struct space *space);
+const Bpmix__RankEnv *shepherd_rank_env(const struct space *space, uint32_t rank);
+
+#endif

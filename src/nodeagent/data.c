@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* data.c - the data connection to the launcher: dialled to bpmaster's port with a ticket, secured
+ * by the job's key, so that bpmaster passes it on without seeing what it carries. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "nodeagent/agent.h"
+#include "proto/preamble.h"
+
+/* No launcher reads this any more, or never will. */
+static void done(struct space *space)
+{
+    bp_stream_free(space->stream);
+    space->stream = NULL;
+    space->stream_done = 1;
+    stdio_resume(space);
+    space_check_end(space);
+}
+
+static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *body,
+                   struct bp_error *err)
+{
+    struct space *space = arg;
+    int r = -EPROTO;
+    if (head->kind == BP_STREAM_STOP && head->channel != 0) {
+        space->stopped[head->channel] = 1;
+        stdio_stop(space, head->channel);
+        r = 0;
+    } else if (head->channel == 0 && (head->kind == BP_STREAM_DATA || head->kind == BP_STREAM_EOF)) {
+        r = stdio_data(space, head->rank, body, head->length, head->kind == BP_STREAM_EOF);
+    }
+    return r == 0 ? 0 : bp_error_set(err, r, "the launcher sent what it may not");
+}
+
+static void on_drained(void *arg)
+{
+    struct space *space = arg;
+    stdio_resume(space);
+}
+
+static void on_closed(void *arg, const struct bp_error *why)
+{
+    struct space *space = arg;
+    if (why->code != 0)
+        bp_log_info("data-closed job=%llx why=\"%s\"", (unsigned long long)space->job, why->text);
+    done(space);
+}
+
+static void on_connected(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct bp_stream_events events = {
+        .data = on_data, .drained = on_drained, .closed = on_closed};
+    (void)what;
+    struct space *space = arg;
+    struct bp_preamble preamble = {
+        .version = BP_FRAME_VERSION, .kind = BP_PREAMBLE_STREAM, .node = space->agent->node};
+    uint8_t bytes[BP_PREAMBLE_BYTES];
+    int error = 0;
+    event_free(space->stream_event);
+    space->stream_event = NULL;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof error});
+    memcpy(preamble.id, space->open->ticket.data, sizeof preamble.id);
+    bp_preamble_encode(&preamble, bytes);
+    if (error != 0 || send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) != (ssize_t)sizeof bytes) {
+        bp_log_warning("data-failed job=%llx why=\"%s\"", (unsigned long long)space->job,
+                       strerror(error != 0 ? error : errno));
+        done(space);
+        return;
+    }
+    space->stream = bp_stream_new(space->agent->base, bp_take_fd(space->stream_fd),
+                                  bp_tls_client_context(space->stream_tls), 1, &events, space);
+    if (space->stream == NULL)
+        done(space);
+    else
+        stdio_resume(space);
+}
+
+void data_open(struct space *space)
+{
+    struct bp_key key;
+    struct bp_error err = {0};
+    memcpy(key.bytes, space->open->key.data, sizeof key.bytes);
+    space->stream_tls = bp_tls_client_new("job", &key, &err);
+    explicit_bzero(&key, sizeof key);
+    space->stream_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (space->stream_tls == NULL || space->stream_fd < 0 ||
+        (connect(space->stream_fd, (struct sockaddr *)&space->agent->master,
+                 sizeof space->agent->master) < 0 && errno != EINPROGRESS)) {
+        bp_log_warning("data-failed job=%llx why=\"%s\"", (unsigned long long)space->job,
+                       space->stream_tls == NULL ? err.text : strerror(errno));
+        space->stream_done = 1;
+        return;
+    }
+    space->stream_event = event_new(space->agent->base, space->stream_fd, EV_WRITE, on_connected,
+                                    space);
+    event_add(space->stream_event, NULL);
+}
+
+void data_send(struct space *space, unsigned kind, unsigned channel, uint32_t rank,
+               const void *body, size_t length)
+{
+    if (space->stream == NULL)
+        return;
+    bp_stream_send(space->stream, &(struct bp_stream_head){.kind = (uint8_t)kind,
+                                                           .channel = (uint8_t)channel,
+                                                           .rank = rank,
+                                                           .length = (uint32_t)length}, body);
+}
+
+/* While it connects nothing is taken from the pipes; when nobody reads, all is, and thrown away. */
+int data_is_full(const struct space *space)
+{
+    if (space->stream_done)
+        return 0;
+    return space->stream == NULL || bp_stream_backlog(space->stream) > BP_STREAM_HIGH;
+}
+
+void data_end(struct space *space)
+{
+    /* The launcher closes when it has END; a broken connection ends it too. */
+    if (space->stream != NULL)
+        data_send(space, BP_STREAM_END, 0, 0, NULL, 0);
+    else
+        space->stream_done = 1;
+}
+
+void data_free(struct space *space)
+{
+    if (space->stream_event != NULL)
+        event_free(space->stream_event);
+    bp_stream_free(space->stream);
+    bp_tls_client_free(space->stream_tls);
+    if (space->stream_fd >= 0)
+        close(space->stream_fd);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* lease.c - time given by bpmaster: passed on to every bpspace, and watched here a second time. */
+#include "common/clock.h"
+#include "common/log.h"
+#include "nodeagent/agent.h"
+
+void lease_renew(struct agent *agent, uint64_t number)
+{
+    agent->lease_end_ms = bp_clock_ms() + agent->lease_ms;
+    agent_send(agent, &(struct bp_frame){.type = BP_LEASE_SEEN, .node = agent->node,
+                                         .tag = number}, NULL);
+    struct space *space, *next;
+    HASH_ITER(hh, agent->spaces, space, next)
+        space_lease(space);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct agent *agent = arg;
+    uint64_t now = bp_clock_ms();
+    struct space *space, *next;
+    if (now > agent->lease_end_ms) {
+        join_lost(agent, "the lease is over");
+        return;
+    }
+    HASH_ITER(hh, agent->spaces, space, next) {
+        if (now - space->seen_ms > agent->lease_ms)
+            space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST,
+                        "its bpspace did not answer for a whole lease");
+        else
+            shepherd_ping(space);
+    }
+}
+
+void lease_start(struct agent *agent, uint32_t lease_ms)
+{
+    long quarter_us = (long)lease_ms * 250;
+    agent->lease_ms = lease_ms;
+    agent->lease_end_ms = bp_clock_ms() + lease_ms;
+    if (agent->lease_timer == NULL)
+        agent->lease_timer = event_new(agent->base, -1, EV_PERSIST, on_tick, agent);
+    event_add(agent->lease_timer, &(struct timeval){.tv_sec = quarter_us / 1000000,
+                                                    .tv_usec = quarter_us % 1000000});
+}
+
+void lease_stop(struct agent *agent)
+{
+    event_del(agent->lease_timer);
+}

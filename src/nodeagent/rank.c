@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* rank.c - a rank's creation with its environment and pipes, and its end. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "nodeagent/agent.h"
+#include "nodeagent/ompi.h"
+
+#define ENV_MAX 256
+
+struct env { /* variables added to the job's */
+    char *strings[ENV_MAX];
+    size_t count;
+};
+
+static void env_add(struct env *env, char *take_string)
+{
+    if (env->count < ENV_MAX)
+        env->strings[env->count++] = take_string;
+    else
+        free(take_string);
+}
+
+static void env_fill(struct env *env, const struct rank *rank)
+{
+    const struct space *space = rank->space;
+    const Bpmix__SpaceOpen *open = space->open;
+    env_add(env, bp_format("BPROC_RANK=%u", rank->rank));
+    env_add(env, bp_format("BPROC_NODE=%d", space->agent->node));
+    if (!open->mpi)
+        return;
+    env_add(env, bp_format("OMPI_COMM_WORLD_RANK=%u", rank->rank));
+    env_add(env, bp_format("OMPI_COMM_WORLD_SIZE=%zu", space->rank_total));
+    env_add(env, bp_format("OMPI_COMM_WORLD_LOCAL_RANK=%u", rank->local));
+    env_add(env, bp_format("OMPI_COMM_WORLD_LOCAL_SIZE=%zu",
+                           open->map[space->node_rank]->n_ranks));
+    env_add(env, bp_format("OMPI_COMM_WORLD_NODE_RANK=%u", rank->local));
+    const Bpmix__RankEnv *pmix = shepherd_rank_env(space, rank->rank);
+    for (size_t i = 0; pmix != NULL && i < pmix->n_env; i++)
+        env_add(env, bp_strdup(pmix->env[i]));
+    if (open->yield && !ompi_is_set(open->env, open->n_env, "OMPI_MCA_mpi_yield_when_idle"))
+        env_add(env, bp_strdup("OMPI_MCA_mpi_yield_when_idle=1"));
+    char *mtl = open->no_hfi ? ompi_mtl_without_psm(open->env, open->n_env) : NULL;
+    if (mtl != NULL)
+        env_add(env, mtl);
+}
+
+/* Payload of CREATE: head, CPU mask, environment. */
+static uint8_t *payload(const struct rank *rank, const struct env *env, uint32_t *ret_length)
+{
+    struct bp_space_create head = {.cpu_bytes = (uint32_t)rank->cpu_bytes,
+                                   .envc = (uint32_t)env->count};
+    for (size_t i = 0; i < env->count; i++)
+        head.string_bytes += (uint32_t)strlen(env->strings[i]) + 1;
+    *ret_length = (uint32_t)sizeof head + head.cpu_bytes + head.string_bytes;
+    uint8_t *bytes = bp_calloc(1, *ret_length);
+    memcpy(bytes, &head, sizeof head);
+    memcpy(bytes + sizeof head, rank->cpus, rank->cpu_bytes);
+    char *next = (char *)bytes + sizeof head + head.cpu_bytes;
+    for (size_t i = 0; i < env->count; i++)
+        next = stpcpy(next, env->strings[i]) + 1;
+    return bytes;
+}
+
+static uint32_t local_rank(const struct space *space, uint32_t rank)
+{
+    const Bpmix__MapNode *here = space->open->map[space->node_rank];
+    uint32_t local = 0;
+    while (local < here->n_ranks && here->ranks[local] != rank)
+        local++;
+    return local;
+}
+
+void rank_create(struct space *space, const Bpmix__Proc *proc)
+{
+    struct rank *rank;
+    HASH_FIND(hh, space->ranks, &proc->serial, sizeof proc->serial, rank);
+    if (rank != NULL || proc->serial == 0)
+        return;
+    rank = bp_calloc(1, sizeof *rank);
+    *rank = (struct rank){.space = space, .serial = proc->serial, .rank = proc->rank,
+                          .local = local_rank(space, proc->rank), .pid = proc->pid, .input = -1,
+                          .output = {-1, -1}, .cpu_bytes = proc->cpus.len};
+    rank->cpus = bp_calloc(1, proc->cpus.len);
+    memcpy(rank->cpus, proc->cpus.data, proc->cpus.len);
+    HASH_ADD(hh, space->ranks, serial, sizeof rank->serial, rank);
+    int fds[3];
+    int r = stdio_open(rank, fds);
+    if (r < 0) {
+        rank_failed(rank, -r, BP_STEP_CLONE);
+        return;
+    }
+    struct env env = {.count = 0};
+    struct bp_space_record record = {.type = BP_SPACE_CREATE, .serial = rank->serial,
+                                     .pid = rank->pid};
+    env_fill(&env, rank);
+    auto_free uint8_t *bytes = payload(rank, &env, &record.length);
+    space_send_record(space, &record, bytes, fds, 3);
+    for (size_t i = 0; i < env.count; i++)
+        free(env.strings[i]);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+}
+
+void rank_created(struct rank *rank)
+{
+    rank->created = 1;
+    space_tell(rank->space, BP_PROC_CREATED, rank->serial, NULL);
+    stdio_watch(rank);
+}
+
+static const char *failed_text(const struct rank *rank, int step)
+{
+    const Bpmix__SpaceOpen *open = rank->space->open;
+    switch (step) {
+    case BP_STEP_EXEC:
+        return open->argv[0];
+    case BP_STEP_CHDIR:
+        return open->cwd;
+    case BP_STEP_CLONE:
+        return "the process cannot be made";
+    case BP_STEP_LIMITS:
+        return "its limits cannot be set";
+    case BP_STEP_AFFINITY:
+        return "it cannot be bound to its CPUs";
+    case BP_STEP_IDENTITY:
+        return "it cannot be given its user and groups";
+    default:
+        return "it cannot be started";
+    }
+}
+
+void rank_failed(struct rank *rank, int errnum, int step)
+{
+    Bpmix__ProcFailed failed = BPMIX__PROC_FAILED__INIT;
+    failed.errnum = errnum;
+    failed.step = step;
+    failed.text = (char *)failed_text(rank, step);
+    if (rank->reported)
+        return;
+    rank->exited = rank->reported = 1;
+    stdio_close(rank);
+    space_tell(rank->space, BP_PROC_FAILED, rank->serial, &failed);
+}
+
+void rank_exited(struct rank *rank, const struct bp_space_record *record)
+{
+    if (rank->exited)
+        return;
+    rank->exited = 1;
+    rank->status = record->status;
+    rank->cpu_us = record->cpu_us;
+    rank->maxrss_kib = record->maxrss_kib;
+    stdio_left(rank);
+    stdio_drain(rank);
+    rank_check_end(rank);
+}
+
+void rank_check_end(struct rank *rank)
+{
+    if (!rank->exited || rank->reported || !rank->dry[0] || !rank->dry[1])
+        return;
+    Bpmix__ProcExit exited = BPMIX__PROC_EXIT__INIT;
+    exited.status = rank->status;
+    exited.cpu_us = rank->cpu_us;
+    exited.maxrss_kib = rank->maxrss_kib;
+    rank->reported = 1;
+    space_tell(rank->space, BP_PROC_EXIT, rank->serial, &exited);
+}
+
+void rank_free(struct rank *rank)
+{
+    HASH_DEL(rank->space->ranks, rank);
+    stdio_close(rank);
+    free(rank->cpus);
+    free(rank);
+}

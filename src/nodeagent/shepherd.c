@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* shepherd.c - the job's bpshepherd: a helper in the space; its frames are passed on unread. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fcntl.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "nodeagent/agent.h"
+
+#define SERIAL (UINT64_C(1) << 63) /* not a rank's */
+
+static int ready(struct space *space, const struct bp_frame *frame, const uint8_t *body,
+                 struct bp_error *err)
+{
+    if (space->shepherd_env != NULL)
+        return bp_error_set(err, -EPROTO, "a second READY");
+    space->shepherd_env = BP_UNPACK(PmixReady, pmix_ready, body, frame->length, err);
+    if (space->shepherd_env == NULL)
+        return err->code;
+    if (space->shepherd_env->error[0] != '\0')
+        return bp_error_set(err, -EIO, "%s", space->shepherd_env->error);
+    space->shepherd_ready = 1;
+    space_go(space);
+    return 0;
+}
+
+/* A bpshepherd speaks for its own job only, whatever it writes into a frame. */
+static int on_frame(void *arg, const struct bp_frame *frame, const uint8_t *body,
+                    struct bp_error *err)
+{
+    struct space *space = arg;
+    if (frame->type == BP_PMIX_READY)
+        return ready(space, frame, body, err) < 0 ? err->code : 0;
+    if (frame->type == BP_PMIX_PONG) {
+        space->pong_ms = bp_clock_ms();
+        return 0;
+    }
+    struct bp_frame passed = *frame;
+    passed.job = space->job;
+    if (passed.type == BP_PMIX_PEER && passed.node == space->agent->node) {
+        bp_channel_send(space->shepherd, &passed, body);
+        return 0;
+    }
+    if (space->agent->channel != NULL)
+        bp_channel_send(space->agent->channel, &passed, body);
+    return 0;
+}
+
+static void on_closed(void *arg, const struct bp_error *why)
+{
+    struct space *space = arg;
+    char text[160];
+    bp_channel_free(space->shepherd);
+    space->shepherd = NULL;
+    if (why->code == 0)
+        return; /* it has ended: bpspace tells how */
+    snprintf(text, sizeof text, "its bpshepherd: %.120s", why->text);
+    space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST, text);
+}
+
+static void send_job(struct space *space)
+{
+    const Bpmix__SpaceOpen *open = space->open;
+    Bpmix__PmixJob job = BPMIX__PMIX_JOB__INIT;
+    job.nspace = open->nspace;
+    job.map = open->map;
+    job.n_map = open->n_map;
+    job.node = space->agent->node;
+    job.uid = open->uid;
+    job.gid = open->gid;
+    job.directory = (char *)BP_RUNDIR "/job";
+    job.fanout = open->fanout;
+    job.command = open->argv[0];
+    size_t length;
+    auto_free uint8_t *body = bp_pack(&job, &length);
+    bp_channel_send(space->shepherd, &(struct bp_frame){.type = BP_PMIX_JOB, .job = space->job,
+                                                        .node = space->agent->node,
+                                                        .length = (uint32_t)length}, body);
+}
+
+/* CREATE for a helper: its argument vector instead of the job's. */
+static void send_create(struct space *space, int fd)
+{
+    static const char program[] = BP_LIBEXECDIR "/bpshepherd";
+    struct {
+        struct bp_space_create head;
+        char argv[sizeof program];
+    } payload = {.head = {.argc = 1, .string_bytes = sizeof program, .extra_fds = 1}};
+    memcpy(payload.argv, program, sizeof program);
+    struct bp_space_record record = {.type = BP_SPACE_CREATE,
+                                     .serial = SERIAL,
+                                     .flags = BP_SPACE_HELPER,
+                                     .length = offsetof(__typeof__(payload), argv) + sizeof program};
+    auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int fds[4] = {null, null, STDERR_FILENO, fd};
+    space_send_record(space, &record, &payload, fds, 4);
+}
+
+void shepherd_start(struct space *space)
+{
+    static const struct bp_channel_events events = {.frame = on_frame, .closed = on_closed};
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST, strerror(errno));
+        return;
+    }
+    space->shepherd = bp_channel_new(space->agent->base, pair[0], NULL, 0, BP_PEER_SHEPHERD,
+                                     BP_PEER_NODE, &events, space);
+    send_job(space);
+    send_create(space, pair[1]);
+    close(pair[1]);
+    space->pong_ms = bp_clock_ms();
+}
+
+void shepherd_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body)
+{
+    if (space->shepherd != NULL)
+        bp_channel_send(space->shepherd, frame, body);
+}
+
+void shepherd_ping(struct space *space)
+{
+    if (space->shepherd == NULL)
+        return;
+    if (bp_clock_ms() - space->pong_ms > space->agent->lease_ms) {
+        space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST,
+                    "its bpshepherd did not answer for a whole lease");
+        return;
+    }
+    bp_channel_send(space->shepherd, &(struct bp_frame){.type = BP_PMIX_PING, .job = space->job,
+                                                        .tag = ++space->ping}, NULL);
+}
+
+const Bpmix__RankEnv *shepherd_rank_env(const struct space *space, uint32_t rank)
+{
+    for (size_t i = 0; space->shepherd_env != NULL && i < space->shepherd_env->n_ranks; i++)
+        if (space->shepherd_env->ranks[i]->rank == rank)
+            return space->shepherd_env->ranks[i];
+    return NULL;
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* space.c - a job's space on this node: bpspace, its answers, the space's end. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "nodeagent/agent.h"
+#include "nodeagent/space_link.h"
+#include "nodeagent/space_start.h"
+
+struct space *space_find(struct agent *agent, uint64_t job)
+{
+    struct space *space;
+    HASH_FIND(hh, agent->spaces, &job, sizeof job, space);
+    return space;
+}
+
+void space_tell(struct space *space, unsigned type, uint64_t tag, const void *message)
+{
+    agent_send(space->agent,
+               &(struct bp_frame){.type = (uint16_t)type, .job = space->job, .tag = tag,
+                                  .node = space->agent->node}, message);
+}
+
+void space_send_record(struct space *space, const struct bp_space_record *record,
+                       const void *payload, const int *fds, unsigned fd_count)
+{
+    if (space->fd < 0)
+        return;
+    int r = bp_space_send(space->fd, record, payload, fds, fd_count);
+    if (r < 0)
+        space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST,
+                    "its bpspace does not take its orders");
+}
+
+/* ---- opening ---- */
+
+static size_t strings_size(size_t count, char **strings)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += strlen(strings[i]) + 1;
+    return total;
+}
+
+static char *put_strings(char *to, size_t count, char **strings)
+{
+    for (size_t i = 0; i < count; i++)
+        to = stpcpy(to, strings[i]) + 1;
+    return to;
+}
+
+/* The job's strings as bpspace wants them, in a memory file. */
+static int strings_file(const Bpmix__SpaceOpen *open)
+{
+    struct bp_space_strings head = {.argc = (uint32_t)open->n_argv, .envc = (uint32_t)open->n_env};
+    head.bytes = (uint32_t)(strings_size(open->n_argv, open->argv) +
+                            strings_size(open->n_env, open->env) + strlen(open->cwd) + 1);
+    if (head.bytes > BP_SPACE_STRINGS_MAX)
+        return -E2BIG;
+    size_t size = sizeof head + head.bytes;
+    auto_free char *bytes = bp_calloc(1, size);
+    memcpy(bytes, &head, sizeof head);
+    char *next = put_strings(bytes + sizeof head, open->n_argv, open->argv);
+    next = put_strings(next, open->n_env, open->env);
+    strcpy(next, open->cwd);
+    auto_close int fd = memfd_create("bpmix-strings", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    for (size_t done = 0; done < size;) {
+        ssize_t put = write(fd, bytes + done, size - done);
+        if (put < 0)
+            return -errno;
+        done += (size_t)put;
+    }
+    return bp_take_fd(fd);
+}
+
+static void fill_limits(const Bpmix__SpaceOpen *open, struct bp_space_setup *setup)
+{
+    setup->no_limits = open->n_limits == 0;
+    for (unsigned i = 0; i < BP_SPACE_LIMITS; i++) {
+        struct rlimit own;
+        getrlimit((int)i, &own);
+        setup->limits[i].soft = own.rlim_cur;
+        setup->limits[i].hard = own.rlim_max;
+    }
+    for (size_t i = 0; i < open->n_limits; i++) {
+        const Bpmix__Limit *limit = open->limits[i];
+        if (limit->which >= BP_SPACE_LIMITS)
+            continue;
+        /* Not above this node's own hard limits. */
+        uint64_t most = setup->limits[limit->which].hard;
+        setup->limits[limit->which].hard = limit->hard < most ? limit->hard : most;
+        setup->limits[limit->which].soft = limit->soft < most ? limit->soft : most;
+    }
+}
+
+static int send_setup(struct space *space)
+{
+    const Bpmix__SpaceOpen *open = space->open;
+    struct {
+        struct bp_space_setup setup;
+        uint32_t groups[BP_SPACE_GROUPS_MAX];
+    } payload = {.setup = {
+                     .version = BP_SPACE_VERSION,
+                     .uid = open->uid,
+                     .gid = open->gid,
+                     .groups = (uint32_t)open->n_groups,
+                     .umask = open->umask,
+                     .lease_ms = space->agent->lease_ms,
+                     .launcher_pid = open->launcher->pid,
+                     .group_pid = open->launcher->group,
+                     .session_pid = open->launcher->session,
+                     .orphaned = open->launcher->orphaned,
+                     .directory = BP_RUNDIR "/job",
+                 }};
+    if (open->n_groups > BP_SPACE_GROUPS_MAX)
+        return -E2BIG;
+    memcpy(payload.groups, open->groups, open->n_groups * sizeof *open->groups);
+    fill_limits(open, &payload.setup);
+    auto_close int strings = strings_file(open);
+    if (strings < 0)
+        return strings;
+    struct bp_space_record record = {
+        .type = BP_SPACE_SETUP,
+        .length = (uint32_t)(sizeof payload.setup + open->n_groups * sizeof payload.groups[0])};
+    return bp_space_send(space->fd, &record, &payload, &strings, 1);
+}
+
+static int find_ranks(struct space *space)
+{
+    const Bpmix__SpaceOpen *open = space->open;
+    int here = -ENOENT;
+    for (size_t i = 0; i < open->n_map; i++) {
+        space->rank_total += open->map[i]->n_ranks;
+        if (open->map[i]->node == space->agent->node) {
+            space->ranks_here = open->map[i]->ranks;
+            space->node_rank = (unsigned)i;
+            here = 0;
+        }
+    }
+    return here;
+}
+
+static void on_record(evutil_socket_t fd, short what, void *arg);
+static void on_death(evutil_socket_t fd, short what, void *arg);
+
+void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
+{
+    struct space *space = bp_calloc(1, sizeof *space);
+    struct bp_error err = {0};
+    space->agent = agent;
+    space->job = job;
+    space->open = take_open;
+    space->fd = space->pidfd = space->stream_fd = -1;
+    space->seen_ms = space->pong_ms = bp_clock_ms();
+    HASH_ADD(hh, agent->spaces, job, sizeof space->job, space);
+    int r = find_ranks(space);
+    if (r < 0)
+        bp_error_set(&err, r, "this node is not in the job's map");
+    if (r == 0)
+        r = bp_space_start(BP_LIBEXECDIR "/bpspace", &space->fd, &space->pid, &err);
+    if (r == 0) {
+        space->pidfd = (int)syscall(SYS_pidfd_open, space->pid, 0);
+        space->event = event_new(agent->base, space->fd, EV_READ | EV_PERSIST, on_record, space);
+        event_add(space->event, NULL);
+        space->pid_event = event_new(agent->base, space->pidfd, EV_READ, on_death, space);
+        event_add(space->pid_event, NULL);
+        r = send_setup(space);
+        if (r < 0)
+            bp_error_set(&err, r, "cannot set up the space: %s", strerror(-r));
+    }
+    data_open(space);
+    if (r < 0) {
+        bp_log_warning("space-failed job=%llx why=\"%s\"", (unsigned long long)job, err.text);
+        space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST, err.text);
+    }
+}
+
+/* ---- what bpspace says ---- */
+
+static void said_failed(struct space *space, const struct bp_space_record *record,
+                        struct rank *rank)
+{
+    char text[160];
+    if (rank != NULL) {
+        rank_failed(rank, record->status, (int)record->flags);
+        return;
+    }
+    snprintf(text, sizeof text, "%s: %s",
+             record->serial == 0 ? "the job's space cannot be made" : "bpshepherd did not start",
+             strerror(record->status));
+    space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST, text);
+}
+
+static void said_exit(struct space *space, const struct bp_space_record *record,
+                      struct rank *rank)
+{
+    char text[160];
+    if (rank != NULL) {
+        rank_exited(rank, record);
+        return;
+    }
+    if (WIFSIGNALED(record->status))
+        snprintf(text, sizeof text, "its bpshepherd was killed by signal %d",
+                 WTERMSIG(record->status));
+    else
+        snprintf(text, sizeof text, "its bpshepherd ended with status %d",
+                 WEXITSTATUS(record->status));
+    space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST, text);
+}
+
+static void said(struct space *space, const struct bp_space_record *record)
+{
+    struct rank *rank;
+    HASH_FIND(hh, space->ranks, &record->serial, sizeof record->serial, rank);
+    Bpmix__ProcStopped stopped = BPMIX__PROC_STOPPED__INIT;
+    switch (record->type) {
+    case BP_SPACE_READY:
+        if (space->state != SPACE_SETUP)
+            return;
+        space->state = SPACE_READY;
+        if (space->open->mpi)
+            shepherd_start(space);
+        else
+            space_go(space);
+        return;
+    case BP_SPACE_CREATED:
+        if (rank != NULL)
+            rank_created(rank);
+        return;
+    case BP_SPACE_FAILED:
+        said_failed(space, record, rank);
+        return;
+    case BP_SPACE_EXIT:
+        said_exit(space, record, rank);
+        return;
+    case BP_SPACE_STOPPED:
+    case BP_SPACE_CONTINUED:
+        stopped.signal = record->type == BP_SPACE_STOPPED ? (uint32_t)record->signo : 0;
+        if (rank != NULL)
+            space_tell(space, BP_PROC_STOPPED, rank->serial, &stopped);
+        return;
+    case BP_SPACE_LEASE_SEEN:
+        space->seen_ms = bp_clock_ms();
+        return;
+    case BP_SPACE_STDIN_WANTED:
+        if (rank != NULL)
+            stdio_wanted(rank);
+        return;
+    default:
+        space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST, "its bpspace talks nonsense");
+    }
+}
+
+static void on_record(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    struct space *space = arg;
+    struct bp_space_record record;
+    uint8_t payload[256];
+    ssize_t got = bp_space_receive(fd, &record, payload, sizeof payload, NULL, NULL);
+    if (got == -EAGAIN)
+        return;
+    if (got <= 0) {
+        /* bpspace is ending; on_death does the rest when all of the space is gone. */
+        event_del(space->event);
+        return;
+    }
+    said(space, &record);
+}
+
+/* ---- orders ---- */
+
+void space_go(struct space *space)
+{
+    if (space->waiting == NULL || space->state != SPACE_READY ||
+        (space->open->mpi && !space->shepherd_ready))
+        return;
+    Bpmix__ProcCreate *create = bp_take_ptr(space->waiting);
+    for (size_t i = 0; i < create->n_procs && space->state == SPACE_READY; i++)
+        rank_create(space, create->procs[i]);
+    for (unsigned i = 0; i < space->early_count; i++)
+        space_send_record(space, &space->early[i], NULL, NULL, 0);
+    space->early_count = 0;
+    bp_unpack_free(create);
+}
+
+void space_create(struct space *space, Bpmix__ProcCreate *take_create)
+{
+    bp_unpack_free(space->waiting);
+    space->waiting = take_create;
+    space_go(space);
+}
+
+static int is_waiting(const struct space *space, uint64_t serial)
+{
+    for (size_t i = 0; space->waiting != NULL && i < space->waiting->n_procs; i++)
+        if (space->waiting->procs[i]->serial == serial || serial == 0)
+            return 1;
+    return 0;
+}
+
+void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal *signal)
+{
+    struct bp_space_record record = {.type = BP_SPACE_SIGNAL,
+                                     .serial = serial,
+                                     .signo = (int32_t)signal->signal,
+                                     .code = signal->code,
+                                     .sender_pid = signal->sender_pid,
+                                     .uid = signal->sender_uid,
+                                     .value = signal->value};
+    if (signal->signal < 1 || signal->signal > 64)
+        return;
+    if (is_waiting(space, serial)) {
+        /* Not created yet: bpspace keeps signals of processes it knows, so let it know them. */
+        if (space->early_count == BP_EARLY_MAX)
+            return;
+        space->early[space->early_count++] = record;
+        return;
+    }
+    space_send_record(space, &record, NULL, NULL, 0);
+}
+
+void space_lease(struct space *space)
+{
+    if (space->state <= SPACE_READY)
+        space_send_record(space, &(struct bp_space_record){.type = BP_SPACE_LEASE,
+                                                           .value = space->agent->lease_ms},
+                          NULL, NULL, 0);
+}
+
+/* ---- the end ---- */
+
+void space_close(struct space *space, int cause, const char *text)
+{
+    if (space->state >= SPACE_CLOSING)
+        return;
+    space->state = SPACE_CLOSING;
+    space->cause = cause;
+    snprintf(space->text, sizeof space->text, "%s", text);
+    bp_channel_free(space->shepherd);
+    space->shepherd = NULL;
+    if (space->pidfd < 0) {
+        space->state = SPACE_DEAD; /* it never lived */
+        space_check_end(space);
+        return;
+    }
+    /* The death of PID 1 is the death of all; nothing in the space can hinder it. */
+    syscall(SYS_pidfd_send_signal, space->pidfd, SIGKILL, NULL, 0);
+}
+
+static void on_death(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct space *space = arg;
+    int status = 0;
+    if (waitpid(space->pid, &status, 0) < 0)
+        status = 0;
+    /* What it said before it died still counts. */
+    while (space->state < SPACE_DEAD) {
+        struct bp_space_record record;
+        uint8_t payload[256];
+        if (bp_space_receive(space->fd, &record, payload, sizeof payload, NULL, NULL) <= 0)
+            break;
+        if (record.type == BP_SPACE_EXIT || record.type == BP_SPACE_CREATED ||
+            record.type == BP_SPACE_FAILED)
+            said(space, &record);
+    }
+    if (space->state < SPACE_CLOSING) {
+        space->cause = BPMIX__JOB_EVENT__KIND__SPACE_LOST;
+        snprintf(space->text, sizeof space->text, "its bpspace ended by %s %d",
+                 WIFSIGNALED(status) ? "signal" : "exit",
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    }
+    space->state = SPACE_DEAD;
+    struct rank *rank, *next;
+    HASH_ITER(hh, space->ranks, rank, next)
+        stdio_finish(rank);
+    bp_channel_free(space->shepherd);
+    space->shepherd = NULL;
+    space_check_end(space);
+}
+
+static void space_free(struct space *space)
+{
+    struct agent *agent = space->agent;
+    struct rank *rank, *next;
+    HASH_ITER(hh, space->ranks, rank, next)
+        rank_free(rank);
+    HASH_DEL(agent->spaces, space);
+    data_free(space);
+    if (space->event != NULL)
+        event_free(space->event);
+    if (space->pid_event != NULL)
+        event_free(space->pid_event);
+    if (space->fd >= 0)
+        close(space->fd);
+    if (space->pidfd >= 0)
+        close(space->pidfd);
+    bp_unpack_free(space->waiting);
+    bp_unpack_free(space->shepherd_env);
+    bp_unpack_free(space->open);
+    free(space);
+    if (agent->channel == NULL)
+        join_lost(agent, "");
+}
+
+void space_check_end(struct space *space)
+{
+    if (space->state != SPACE_DEAD)
+        return;
+    if (!space->master_told) {
+        Bpmix__SpaceEnded ended = BPMIX__SPACE_ENDED__INIT;
+        ended.cause = space->cause;
+        ended.text = space->text;
+        space->master_told = 1;
+        space_tell(space, BP_SPACE_ENDED, 0, &ended);
+        data_end(space);
+    }
+    if (space->stream_done)
+        space_free(space);
+}
