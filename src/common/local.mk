@@ -1,8 +1,10 @@
 noinst_LTLIBRARIES += libcommon.la
 libcommon_la_SOURCES = \
 	src/common/clock.h \
+	src/common/cpuset.c src/common/cpuset.h \
 	src/common/error.c src/common/error.h \
 	src/common/log.c src/common/log.h \
-	src/common/mem.c src/common/mem.h
+	src/common/mem.c src/common/mem.h \
+	src/common/nodeset.c src/common/nodeset.h
 libcommon_la_CPPFLAGS = $(BP_CPPFLAGS)
 libcommon_la_CFLAGS = $(BP_CFLAGS)

@@ -1,1 +1,20 @@
-# targets of src/placement
+# targets of src/placement: the library is pure; only bptopo (and a test) links hwloc
+noinst_LTLIBRARIES += libplacement.la
+libplacement_la_SOURCES = \
+	src/placement/choice.c \
+	src/placement/cores.c src/placement/cores.h \
+	src/placement/deal.c \
+	src/placement/machine.c \
+	src/placement/map.c \
+	src/placement/place.c src/placement/placement.h \
+	src/placement/plan.h \
+	src/placement/slots.c
+libplacement_la_CPPFLAGS = $(BP_CPPFLAGS)
+libplacement_la_CFLAGS = $(BP_CFLAGS)
+
+pkglibexec_PROGRAMS += bptopo
+bptopo_SOURCES = src/placement/topo_main.c src/placement/topology.c src/placement/topology.h
+bptopo_CPPFLAGS = $(BP_CPPFLAGS) $(HWLOC_CFLAGS)
+bptopo_CFLAGS = $(BP_CFLAGS)
+bptopo_LDADD = libplacement.la libcommon.la $(HWLOC_LIBS)
+EXTRA_DIST += src/placement/README.md

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* topology.h - the hardware threads of a computer as hwloc sees them. Only bptopo and tests link it. */
+#ifndef BP_PLACEMENT_TOPOLOGY_H
+#define BP_PLACEMENT_TOPOLOGY_H
+
+#include "placement/placement.h"
+
+/* Slots of this computer that this process may use (cgroup and affinity), or, with xml, of the
+ * computer in that hwloc XML file. Numbers are hwloc's logical ones of the whole computer, so they
+ * are equal for all nodes on it whatever each may use. Placement order: the first thread of each
+ * core before second ones, faster cores before slower ones. The caller frees *ret_slots. 0 or
+ * negative errno. */
+int bp_topology_load(const char *xml, struct bp_slot **ret_slots, size_t *ret_count,
+                     struct bp_error *err);
+
+#endif
