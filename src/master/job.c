@@ -12,6 +12,7 @@
 #include "master/master.h"
 
 #define RANKS_MAX 60000
+#define STREAM_MS 5000 /* a dialled data connection arrives sooner, or its node is in trouble */
 
 struct job *job_find(struct master *master, uint64_t id)
 {
@@ -194,6 +195,8 @@ static void open_spaces(struct job *job)
     open.stdin_rank = request->stdin_rank;
     open.merge_stderr = request->merge_stderr;
     open.fanout = job->master->config.fanout;
+    open.yield = job->yield;
+    open.no_hfi = job->no_hfi;
     open.map = map;
     fill_map(job, &open, rows, ranks);
     for (unsigned i = 0; i < job->place_count; i++) {
@@ -392,12 +395,23 @@ void job_close(struct job *job)
             node_send(place->node, &(struct bp_frame){.type = BP_SPACE_END, .job = job->id,
                                                       .node = place->node->number}, NULL);
     }
-    ticket_drop(job->master, job);
+}
+
+/* A node that dialled its data connection is heard: its output is in it. */
+static int stream_is_due(const struct job *job)
+{
+    uint64_t now = bp_clock_ms();
+    for (unsigned i = 0; i < job->place_count && job->tool != NULL; i++) {
+        const struct place *place = &job->places[i];
+        if (place->streamed && !place->passed && now - place->ended_ms < STREAM_MS)
+            return 1;
+    }
+    return 0;
 }
 
 void job_check_end(struct job *job)
 {
-    if (job->open_places > 0 || job->live > 0)
+    if (job->open_places > 0 || job->live > 0 || stream_is_due(job))
         return;
     if (!job->ended) {
         job->ended = 1;
@@ -425,6 +439,7 @@ void job_place_ended(struct job *job, struct place *place, int kind, const char 
     if (place->ended || !place->opened)
         return;
     place->ended = 1;
+    place->ended_ms = bp_clock_ms();
     place->node->jobs--;
     job->open_places--;
     if (!job->closing) {

@@ -150,6 +150,7 @@ static int space_ended(struct job *job, struct place *place, const struct bp_fra
     int kind = ended->cause != 0 ? (int)ended->cause : (int)BPMIX__JOB_EVENT__KIND__SPACE_LOST;
     if (kind != BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST)
         kind = BPMIX__JOB_EVENT__KIND__SPACE_LOST;
+    place->streamed = ended->streamed;
     job_place_ended(job, place, kind, ended->text);
     return 0;
 }

@@ -125,9 +125,11 @@ static void stream(struct pending *pending, const struct bp_preamble *preamble)
     int fd = bp_take_fd(pending->fd);
     tool_send(job->tool, (struct bp_frame){.type = BP_JOB_STREAM, .node = ticket->node,
                                            .job = job->id}, NULL, &fd, 1);
+    job_place(job, master->nodes[ticket->node])->passed = 1;
     HASH_DEL(master->tickets, ticket);
     free(ticket);
     pending_free(pending);
+    job_check_end(job);
 }
 
 static void on_preamble(evutil_socket_t fd, short what, void *arg)

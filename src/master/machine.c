@@ -2,6 +2,7 @@
 /* machine.c - CPUs in use. Nodes that report one boot id are one computer and share its CPUs. */
 #include <string.h>
 
+#include "common/cpuset.h"
 #include "common/mem.h"
 #include "master/master.h"
 
@@ -36,8 +37,8 @@ void machine_put(struct master *master, struct machine *machine)
 
 void machine_use(struct machine *machine, const uint8_t *mask, size_t bytes, int delta)
 {
-    for (unsigned pu = 0; pu < machine->pus && pu / 8 < bytes; pu++)
-        if ((mask[pu / 8] >> (pu % 8) & 1) != 0)
+    for (unsigned pu = 0; pu < machine->pus; pu++)
+        if (bp_cpuset_has(mask, bytes, pu))
             machine->used[pu] = (uint16_t)(machine->used[pu] + delta);
 }
 
@@ -47,4 +48,14 @@ unsigned machine_used(const struct machine *machine)
     for (unsigned pu = 0; pu < machine->pus; pu++)
         used += machine->used[pu] > 0;
     return used;
+}
+
+uint8_t *machine_mask(const struct machine *machine, size_t *ret_bytes)
+{
+    *ret_bytes = bp_cpuset_bytes(machine->pus);
+    uint8_t *mask = bp_calloc(1, *ret_bytes);
+    for (unsigned pu = 0; pu < machine->pus; pu++)
+        if (machine->used[pu] > 0)
+            bp_cpuset_add(mask, *ret_bytes, pu);
+    return mask;
 }

@@ -12,6 +12,7 @@
 
 #include "common/error.h"
 #include "master/config.h"
+#include "placement/placement.h"
 #include "proto/channel.h"
 #include "proto/ghost_record.h"
 #include "proto/key.h"
@@ -51,10 +52,6 @@ struct master {
 /* ---- node.c: who is there ---- */
 enum node_state { NODE_DOWN, NODE_UP, NODE_LOST };
 
-struct slot { /* a hardware thread of a node */
-    uint32_t pu, core, l3, numa, package, kind;
-};
-
 struct node {
     struct master *master;
     int number;
@@ -63,8 +60,9 @@ struct node {
     struct bp_channel *channel; /* while up */
     char hostname[64], release[64], address[64];
     struct machine *machine;
-    struct slot *slots;
+    struct bp_slot *slots;
     unsigned slot_count;
+    int hfi; /* has a device of libpsm */
     uint32_t pid_max;
     unsigned jobs;
     uint64_t seen_ms;    /* the last LEASE_SEEN */
@@ -98,6 +96,8 @@ struct machine *machine_get(struct master *master, const char *boot_id, unsigned
 void machine_put(struct master *master, struct machine *machine);
 /* Add delta (+1 or -1) to every PU of the mask. */
 void machine_use(struct machine *machine, const uint8_t *mask, size_t bytes, int delta);
+/* The PUs in use as a mask; free() it. */
+uint8_t *machine_mask(const struct machine *machine, size_t *ret_bytes);
 unsigned machine_used(const struct machine *machine);
 
 /* ---- proc.c: the life of a process, as a table ---- */
@@ -141,6 +141,10 @@ struct place { /* a node of a job */
     struct node *node;
     struct machine *machine; /* the node's when the job was placed; referenced */
     uint8_t opened, ended;
+    uint8_t streamed, passed; /* the node has dialled its data connection; the launcher has it */
+    uint64_t ended_ms;
+    uint8_t *taken; /* CPUs of this job there */
+    size_t taken_bytes;
     unsigned ranks;
     uint8_t ticket[BP_TICKET_BYTES];
 };
@@ -188,6 +192,8 @@ struct job {
     unsigned herd_count, herds_open, herds_ready;
     struct waiting_signal *signals; /* to be sent when the processes are created */
     uint8_t created, closing, ended;
+    uint8_t yield;  /* more ranks than CPUs somewhere */
+    uint8_t no_hfi; /* no node has a device of libpsm */
     uint64_t start_ms;
     UT_hash_handle hh;
 };

@@ -9,8 +9,6 @@
 #include "common/mem.h"
 #include "master/master.h"
 
-#define SLOTS_MAX 4096
-
 /* A joining connection: TLS is on, JOIN has not come yet. */
 struct joining {
     struct node *node;
@@ -124,21 +122,23 @@ static void joining_timeout(evutil_socket_t fd, short what, void *arg)
 
 static int join_slots(struct node *node, const Bpmix__Join *join, struct bp_error *err)
 {
-    if (join->n_slots == 0 || join->n_slots > SLOTS_MAX)
+    if (join->n_slots == 0 || join->n_slots > BP_SLOTS_MAX)
         return bp_error_set(err, -EINVAL, "JOIN with %zu CPUs", join->n_slots);
-    for (size_t i = 0; i < join->n_slots; i++)
-        if (join->slots[i]->pu >= SLOTS_MAX)
-            return bp_error_set(err, -EINVAL, "JOIN with CPU %u", join->slots[i]->pu);
-    node->slots = bp_realloc(node->slots, join->n_slots, sizeof *node->slots);
-    node->slot_count = (unsigned)join->n_slots;
+    auto_free struct bp_slot *slots = bp_calloc(join->n_slots, sizeof *slots);
     unsigned pus = 0;
     for (size_t i = 0; i < join->n_slots; i++) {
         const Bpmix__Slot *s = join->slots[i];
-        node->slots[i] = (struct slot){.pu = s->pu, .core = s->core, .l3 = s->l3,
-                                       .numa = s->numa, .package = s->package, .kind = s->kind};
+        slots[i] = (struct bp_slot){.pu = s->pu, .core = s->core, .l3 = s->l3,
+                                    .numa = s->numa, .package = s->package, .kind = s->kind};
         if (s->pu >= pus)
             pus = s->pu + 1;
     }
+    int r = bp_slots_check(slots, join->n_slots, err);
+    if (r < 0)
+        return r;
+    free(node->slots);
+    node->slots = bp_take_ptr(slots);
+    node->slot_count = (unsigned)join->n_slots;
     struct machine *before = node->machine;
     node->machine = machine_get(node->master, join->boot_id, pus);
     machine_put(node->master, before);
@@ -162,6 +162,7 @@ static int joined(struct joining *joining, const Bpmix__Join *join, struct bp_er
     snprintf(node->release, sizeof node->release, "%s", join->release);
     snprintf(node->address, sizeof node->address, "%s", joining->address);
     node->pid_max = join->pid_max;
+    node->hfi = join->hfi;
     node->state = NODE_UP;
     node->channel = joining->channel;
     node->seen_ms = bp_clock_ms();
@@ -237,6 +238,14 @@ void node_tick(struct master *master)
             tick_node(master->nodes[i], now);
 }
 
+static unsigned count_cores(const struct node *node)
+{
+    auto_free uint8_t *seen = bp_calloc(1, BP_CPUSET_BYTES_MAX);
+    for (unsigned i = 0; i < node->slot_count; i++)
+        bp_cpuset_add(seen, BP_CPUSET_BYTES_MAX, node->slots[i].core);
+    return bp_cpuset_count(seen, BP_CPUSET_BYTES_MAX);
+}
+
 void node_list(struct master *master, Bpmix__NodeList *ret_list)
 {
     bpmix__node_list__init(ret_list);
@@ -254,14 +263,7 @@ void node_list(struct master *master, Bpmix__NodeList *ret_list)
         row->release = node->release;
         row->threads = node->slot_count;
         row->jobs = node->jobs;
-        unsigned last = UINT32_MAX;
-        for (unsigned s = 0; s < node->slot_count; s++) {
-            unsigned core = node->slots[s].core, seen = 0;
-            for (unsigned t = 0; t < s && !seen && core != last; t++)
-                seen = node->slots[t].core == core;
-            row->cores += core != last && !seen;
-            last = core;
-        }
+        row->cores = count_cores(node);
         row->used = node->machine != NULL ? machine_used(node->machine) : 0;
         ret_list->nodes[ret_list->n_nodes++] = row;
     }

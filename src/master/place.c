@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* place.c - a job's request and the nodes that are up become the job's places and ranks. */
+#include <errno.h>
+#include <string.h>
+
+#include "common/cpuset.h"
+#include "common/mem.h"
+#include "common/nodeset.h"
+#include "master/master.h"
+
+struct candidates { /* nodes that are up, as placement sees them */
+    struct bp_place_node *rows;
+    struct node **nodes;
+    uint8_t **masks;
+    size_t count;
+};
+
+static void candidates_done(struct candidates *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        free(c->masks[i]);
+    free(c->masks);
+    free(c->rows);
+    free(c->nodes);
+}
+
+static void candidates_init(struct candidates *c, struct master *master)
+{
+    c->rows = bp_calloc(BP_NODES_MAX, sizeof *c->rows);
+    c->nodes = bp_calloc(BP_NODES_MAX, sizeof *c->nodes);
+    c->masks = bp_calloc(BP_NODES_MAX, sizeof *c->masks);
+    c->count = 0;
+    for (int i = 0; i < BP_NODES_MAX; i++) {
+        struct node *node = master->nodes[i];
+        if (node == NULL || node->state != NODE_UP)
+            continue;
+        size_t bytes;
+        uint8_t *mask = machine_mask(node->machine, &bytes);
+        c->masks[c->count] = mask;
+        c->nodes[c->count] = node;
+        c->rows[c->count++] = (struct bp_place_node){.number = i,
+                                                     .machine = node->machine->id,
+                                                     .slots = node->slots,
+                                                     .slot_count = node->slot_count,
+                                                     .used = mask,
+                                                     .used_bytes = bytes};
+    }
+}
+
+/* A node specification of the request: "all" and its kind mean the nodes bpmaster has. */
+static int parse_words(struct master *master, const char *text, struct bp_nodeset *ret,
+                       struct bp_error *err)
+{
+    auto_free struct bp_nodeset_node *table = bp_calloc(BP_NODES_MAX, sizeof *table);
+    size_t count = 0;
+    *ret = (struct bp_nodeset){0};
+    if (text[0] == '\0')
+        return 0;
+    for (int i = 0; i < BP_NODES_MAX; i++)
+        if (master->nodes[i] != NULL)
+            table[count++] = (struct bp_nodeset_node){
+                .number = i, .state = node_state_name(master->nodes[i]->state)};
+    return bp_nodeset_parse(text, table, count, ret, err);
+}
+
+/* The nodes to run on: there and up. */
+static int parse_list(struct master *master, const char *text, struct bp_nodeset *ret,
+                      struct bp_error *err)
+{
+    int r = parse_words(master, text, ret, err);
+    if (r == 0 && text[0] != '\0' && ret->count == 0)
+        r = bp_error_set(err, -ENOENT, "no node is meant by %s", text);
+    for (size_t i = 0; r == 0 && i < ret->count; i++) {
+        int number = ret->numbers[i];
+        if (number < 0)
+            r = bp_error_set(err, -EINVAL, "the master is not a node for jobs");
+        else if (number >= BP_NODES_MAX || master->nodes[number] == NULL)
+            r = bp_error_set(err, -ENOENT, "there is no node %d", number);
+        else if (master->nodes[number]->state != NODE_UP)
+            r = bp_error_set(err, -ENOENT, "node %d is %s", number,
+                             node_state_name(master->nodes[number]->state));
+    }
+    return r;
+}
+
+static void fill_places(struct job *job, const struct bp_map *map, struct node **nodes)
+{
+    job->place_count = map->node_count;
+    job->places = bp_calloc(map->node_count, sizeof *job->places);
+    job->no_hfi = 1;
+    for (unsigned i = 0; i < map->node_count; i++) {
+        const struct bp_map_node *row = &map->nodes[i];
+        struct place *place = &job->places[i];
+        place->node = nodes[row->index];
+        place->machine = place->node->machine;
+        place->machine->references++;
+        place->ranks = row->ranks;
+        place->taken_bytes = row->taken_bytes;
+        place->taken = bp_calloc(1, row->taken_bytes);
+        memcpy(place->taken, row->taken, row->taken_bytes);
+        machine_use(place->machine, place->taken, place->taken_bytes, 1);
+        job->no_hfi &= !place->node->hfi;
+    }
+}
+
+static void fill_ranks(struct job *job, const struct bp_map *map)
+{
+    job->proc_count = job->live = map->rank_count;
+    job->procs = bp_calloc(map->rank_count, sizeof *job->procs);
+    for (uint32_t i = 0; i < map->rank_count; i++) {
+        const struct bp_map_rank *row = &map->ranks[i];
+        struct proc *proc = &job->procs[i];
+        *proc = (struct proc){.rank = i, .place = row->node, .local = row->local,
+                              .cpu_bytes = row->cpus_bytes, .cpus = bp_calloc(1, row->cpus_bytes)};
+        memcpy(proc->cpus, row->cpus, row->cpus_bytes);
+    }
+}
+
+/* Does a computer, of which several nodes may be parts, get more ranks than it has CPUs? */
+static int is_crowded(const struct job *job)
+{
+    for (unsigned i = 0; i < job->place_count; i++) {
+        unsigned ranks = 0, cpus = 0;
+        for (unsigned k = 0; k < job->place_count; k++) {
+            if (job->places[k].machine != job->places[i].machine)
+                continue;
+            ranks += job->places[k].ranks;
+            if (job->places[k].node->slot_count > cpus)
+                cpus = job->places[k].node->slot_count;
+        }
+        if (ranks > cpus)
+            return 1;
+    }
+    return 0;
+}
+
+int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct bp_error *err)
+{
+    const Bpmix__Place *asked = job->request->place;
+    struct bp_nodeset list = {0}, exclude = {0};
+    struct candidates candidates;
+    struct bp_map *map = NULL;
+    struct bp_place_request request = {.ranks = asked->ranks,
+                                       .nodes_min = asked->nodes_min,
+                                       .ranks_per_node = asked->ranks_per_node,
+                                       .cpus_per_rank = asked->cpus_per_rank,
+                                       .one_each = asked->one_each};
+    int r = bp_place_words(asked->map_by, asked->bind_to, &request, err);
+    if (r == 0)
+        r = parse_list(job->master, asked->node_list, &list, err);
+    if (r == 0)
+        r = parse_words(job->master, asked->exclude, &exclude, err);
+    candidates_init(&candidates, job->master);
+    request.list = list.numbers;
+    request.list_count = list.count;
+    request.exclude = exclude.numbers;
+    request.exclude_count = exclude.count;
+    if (r == 0 && candidates.count == 0)
+        r = bp_error_set(err, -ENOENT, "no node is up (bpstat lists them)");
+    if (r == 0)
+        r = bp_place(&request, candidates.rows, candidates.count, &map, err);
+    if (r == 0) {
+        fill_places(job, map, candidates.nodes);
+        fill_ranks(job, map);
+        job->yield = (uint8_t)is_crowded(job);
+        *ret_warnings = bp_take_ptr(map->warnings);
+        *ret_count = map->warning_count;
+        map->warning_count = 0;
+    }
+    bp_map_free(map);
+    bp_nodeset_done(&list);
+    bp_nodeset_done(&exclude);
+    candidates_done(&candidates);
+    return r;
+}
+
+void place_release(struct job *job)
+{
+    for (unsigned i = 0; i < job->place_count; i++) {
+        struct place *place = &job->places[i];
+        machine_use(place->machine, place->taken, place->taken_bytes, -1);
+        machine_put(job->master, place->machine);
+        free(place->taken);
+    }
+    job->place_count = 0;
+}

@@ -100,6 +100,7 @@ struct space {
     struct bp_space_record early[BP_EARLY_MAX]; /* signals to those that wait */
     unsigned early_count;
     struct bp_channel *shepherd;
+    int shepherd_fd; /* its end, until it is started */
     uint8_t shepherd_ready;
     Bpmix__PmixReady *shepherd_env;
     uint64_t ping, pong_ms;
@@ -164,6 +165,8 @@ void data_end(struct space *space);
 void data_free(struct space *space);
 
 /* ---- shepherd.c: the job's bpshepherd ---- */
+/* Its socket, so that frames for it can wait; then the program, when the space is ready. */
+void shepherd_prepare(struct space *space);
 void shepherd_start(struct space *space);
 void shepherd_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body);
 void shepherd_ping(struct space *space);

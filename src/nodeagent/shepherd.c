@@ -102,7 +102,7 @@ static void send_create(struct space *space, int fd)
     space_send_record(space, &record, &payload, fds, 4);
 }
 
-void shepherd_start(struct space *space)
+void shepherd_prepare(struct space *space)
 {
     static const struct bp_channel_events events = {.frame = on_frame, .closed = on_closed};
     int pair[2];
@@ -110,11 +110,16 @@ void shepherd_start(struct space *space)
         space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST, strerror(errno));
         return;
     }
+    space->shepherd_fd = pair[1];
     space->shepherd = bp_channel_new(space->agent->base, pair[0], NULL, 0, BP_PEER_SHEPHERD,
                                      BP_PEER_NODE, &events, space);
     send_job(space);
-    send_create(space, pair[1]);
-    close(pair[1]);
+}
+
+void shepherd_start(struct space *space)
+{
+    auto_close int fd = bp_take_fd(space->shepherd_fd);
+    send_create(space, fd);
     space->pong_ms = bp_clock_ms();
 }
 
@@ -126,7 +131,7 @@ void shepherd_frame(struct space *space, const struct bp_frame *frame, const uin
 
 void shepherd_ping(struct space *space)
 {
-    if (space->shepherd == NULL)
+    if (space->shepherd == NULL || space->shepherd_fd >= 0)
         return;
     if (bp_clock_ms() - space->pong_ms > space->agent->lease_ms) {
         space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST,

@@ -162,7 +162,7 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
     space->agent = agent;
     space->job = job;
     space->open = take_open;
-    space->fd = space->pidfd = space->stream_fd = -1;
+    space->fd = space->pidfd = space->stream_fd = space->shepherd_fd = -1;
     space->seen_ms = space->pong_ms = bp_clock_ms();
     HASH_ADD(hh, agent->spaces, job, sizeof space->job, space);
     int r = find_ranks(space);
@@ -180,6 +180,8 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
         if (r < 0)
             bp_error_set(&err, r, "cannot set up the space: %s", strerror(-r));
     }
+    if (take_open->mpi)
+        shepherd_prepare(space);
     data_open(space);
     if (r < 0) {
         bp_log_warning("space-failed job=%llx why=\"%s\"", (unsigned long long)job, err.text);
@@ -404,6 +406,8 @@ static void space_free(struct space *space)
         event_free(space->event);
     if (space->pid_event != NULL)
         event_free(space->pid_event);
+    if (space->shepherd_fd >= 0)
+        close(space->shepherd_fd);
     if (space->fd >= 0)
         close(space->fd);
     if (space->pidfd >= 0)
@@ -424,6 +428,7 @@ void space_check_end(struct space *space)
         Bpmix__SpaceEnded ended = BPMIX__SPACE_ENDED__INIT;
         ended.cause = space->cause;
         ended.text = space->text;
+        ended.streamed = space->stream != NULL;
         space->master_told = 1;
         space_tell(space, BP_SPACE_ENDED, 0, &ended);
         data_end(space);

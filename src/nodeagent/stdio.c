@@ -236,15 +236,15 @@ int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_
     return 0;
 }
 
-/* The rank has ended: what of its stdin did nobody read? */
+/* The rank has ended: what was in its pipe did nobody read. What never reached the pipe, the launcher
+ * knows by the credit it did not get. */
 void stdio_left(struct rank *rank)
 {
     int in_pipe = 0;
     if (rank->input < 0)
         return;
     ioctl(rank->input, FIONREAD, &in_pipe);
-    send_number(rank, BP_STREAM_LEFT,
-                (uint32_t)(in_pipe + (int)evbuffer_get_length(rank->stdin_data)));
+    send_number(rank, BP_STREAM_LEFT, (uint32_t)in_pipe);
     close_input(rank);
 }
 

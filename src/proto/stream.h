@@ -23,7 +23,7 @@ enum bp_stream_kind {
     /* node to launcher */
     BP_STREAM_CREDIT,   /* length = 4, uint32_t: so many bytes of stdin were taken by the rank's
                          * pipe; 0 = the rank waits for input. No stdin is sent before the first */
-    BP_STREAM_LEFT,     /* length = 4, uint32_t: bytes of stdin that nobody read; the rank ended */
+    BP_STREAM_LEFT,     /* length = 4, uint32_t: bytes that were left in the pipe; the rank ended */
     BP_STREAM_END,      /* all is drained; the node closes */
     /* launcher to node */
     BP_STREAM_STOP,     /* channel 1 or 2: nobody reads this any more; close the ranks' pipes */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* client.c - the local connection to bpmaster. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "lib/client.h"
+
+int bp_client_connect(struct bp_error *err)
+{
+    const char *path = getenv("BPMIX_MASTER");
+    return bp_local_connect(path != NULL && *path != '\0' ? path : BP_RUNDIR "/master.sock", err);
+}
+
+static int refusal(const struct bp_local_message *message, struct bp_error *err)
+{
+    auto_unpack Bpmix__Refusal *refused =
+        BP_UNPACK(Refusal, refusal, message->body, message->frame.length, err);
+    if (refused == NULL)
+        return err->code;
+    return bp_error_set(err, -refused->code, "%s", refused->text);
+}
+
+int bp_client_ask(int fd, unsigned type, const void *message, unsigned answer,
+                  struct bp_local_message *ret_message, struct bp_error *err)
+{
+    size_t length = 0;
+    auto_free uint8_t *body = message != NULL ? bp_pack(message, &length) : NULL;
+    struct bp_frame frame = {.type = (uint16_t)type, .length = (uint32_t)length, .tag = 1};
+    const struct bp_route *route = bp_route_get(type);
+    if (length > route->max_body)
+        return bp_error_set(err, -E2BIG, "the request is too big: %zu bytes, %u are the most "
+                            "(arguments and environment together)", length, route->max_body);
+    int r = bp_local_send(fd, &frame, body, NULL, 0);
+    if (r < 0)
+        return bp_error_set(err, r, "bpmaster does not take the request: %s", strerror(-r));
+    struct bp_local_message got;
+    r = bp_local_receive(fd, BP_PEER_MASTER, BP_PEER_TOOL, &got, err);
+    if (r == 0)
+        r = bp_error_set(err, -ECONNRESET, "bpmaster closed the connection");
+    if (r < 0)
+        return r;
+    if (got.frame.type == answer) {
+        *ret_message = got;
+        return 0;
+    }
+    r = got.frame.type == BP_REFUSED
+            ? refusal(&got, err)
+            : bp_error_set(err, -EPROTO, "bpmaster answered with frame type %u", got.frame.type);
+    bp_local_done(&got);
+    return r;
+}

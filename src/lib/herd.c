@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* herd.c - making ghosts with bpghost. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "lib/herd.h"
+#include "proto/ghost_record.h"
+
+#define PROGRAM BP_LIBEXECDIR "/bpghost"
+
+static int setup_file(uint32_t count, uint32_t lease_ms, const char *command)
+{
+    struct bp_ghost_setup setup = {
+        .version = BP_GHOST_VERSION, .count = count, .lease_ms = lease_ms};
+    const char *slash = strrchr(command, '/');
+    strncpy(setup.comm, slash != NULL ? slash + 1 : command, sizeof setup.comm - 1);
+    auto_close int fd = memfd_create("bpmix-herd", MFD_CLOEXEC);
+    if (fd < 0 || write(fd, &setup, sizeof setup) != (ssize_t)sizeof setup ||
+        lseek(fd, 0, SEEK_SET) < 0)
+        return -errno;
+    return bp_take_fd(fd);
+}
+
+/* Start the maker with the two descriptors where it expects them; all signals blocked, so that
+ * one to the whole process group cannot end it half way. */
+static int spawn_maker(int socket, int setup, char *const argv[], pid_t *ret_pid)
+{
+    char *no_environment[] = {NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t all;
+    auto_close int high_socket = fcntl(socket, F_DUPFD_CLOEXEC, 10);
+    auto_close int high_setup = fcntl(setup, F_DUPFD_CLOEXEC, 10);
+    if (high_socket < 0 || high_setup < 0)
+        return errno;
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, high_socket, 3);
+    posix_spawn_file_actions_adddup2(&actions, high_setup, 4);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    int r = posix_spawn(ret_pid, PROGRAM, &actions, &attributes, argv, no_environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return r;
+}
+
+int bp_herd_make(int socket, uint32_t count, uint32_t lease_ms, char *const argv[],
+                 struct bp_error *err)
+{
+    auto_close int setup = setup_file(count, lease_ms, argv[0]);
+    pid_t maker;
+    int status;
+    if (setup < 0)
+        return bp_error_set(err, setup, "memory file: %s", strerror(-setup));
+    int r = spawn_maker(socket, setup, argv, &maker);
+    if (r != 0)
+        return bp_error_set(err, -r, PROGRAM ": %s", strerror(r));
+    while (waitpid(maker, &status, 0) < 0)
+        if (errno != EINTR)
+            return bp_error_set(err, -errno, "bpghost: %s (is SIGCHLD ignored?)", strerror(errno));
+    if (WIFSIGNALED(status))
+        return bp_error_set(err, -EIO, "bpghost was killed by signal %d", WTERMSIG(status));
+    if (WEXITSTATUS(status) != 0)
+        return bp_error_set(err, -WEXITSTATUS(status), "no ghosts could be made: %s",
+                            strerror(WEXITSTATUS(status)));
+    return 0;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* job.c - a job as its launcher sees it. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utlist.h>
+
+#include "common/mem.h"
+#include "lib/client.h"
+#include "lib/herd.h"
+#include "lib/job.h"
+#include "proto/ghost_record.h"
+#include "proto/key.h"
+#include "proto/tls.h"
+
+struct data { /* the data connection of one node */
+    struct bp_job *job;
+    int node;
+    struct bp_stream *stream;
+    struct data *prev, *next;
+};
+
+struct bp_job {
+    struct event_base *base;
+    struct bp_job_events events;
+    void *arg;
+    int fd;
+    struct event *event;
+    uint64_t id;
+    Bpmix__JobMap *map;
+    struct bp_key key;
+    SSL_CTX *tls;
+    struct data *data;
+    int paused, ended;
+    int stopped[3];
+};
+
+static int find_key(void *arg, const char *identity, struct bp_key *ret_key)
+{
+    const struct bp_job *job = arg;
+    if (strcmp(identity, "job") != 0)
+        return -ENOENT;
+    *ret_key = job->key;
+    return 0;
+}
+
+/* ---- data connections ---- */
+
+static void data_free(struct data *data)
+{
+    DL_DELETE(data->job->data, data);
+    bp_stream_free(data->stream);
+    free(data);
+}
+
+static uint32_t number_of(const uint8_t *body)
+{
+    uint32_t value;
+    memcpy(&value, body, sizeof value);
+    return value;
+}
+
+/* A node may speak for its own ranks only. */
+static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *body,
+                   struct bp_error *err)
+{
+    struct data *data = arg;
+    struct bp_job *job = data->job;
+    if (head->kind == BP_STREAM_END)
+        return bp_error_set(err, -ENODATA, "at its end");
+    if (head->rank >= job->map->n_ranks || job->map->ranks[head->rank]->node != data->node)
+        return bp_error_set(err, -EPROTO, "data of rank %u from node %d", head->rank, data->node);
+    switch (head->kind) {
+    case BP_STREAM_DATA:
+    case BP_STREAM_EOF:
+        if (head->channel == 0)
+            return bp_error_set(err, -EPROTO, "stdin from a node");
+        if (!job->stopped[head->channel])
+            job->events.output(job->arg, head->rank, head->channel, body, head->length);
+        return 0;
+    case BP_STREAM_CREDIT:
+        job->events.credit(job->arg, head->rank, number_of(body));
+        return 0;
+    case BP_STREAM_LEFT:
+        job->events.left(job->arg, head->rank, number_of(body));
+        return 0;
+    default:
+        return bp_error_set(err, -EPROTO, "unexpected data from node %d", data->node);
+    }
+}
+
+static void on_data_closed(void *arg, const struct bp_error *why)
+{
+    struct data *data = arg;
+    struct bp_job *job = data->job;
+    if (why->code == -EPROTO)
+        job->events.lost(job->arg, why->text);
+    data_free(data);
+    job->events.progress(job->arg);
+}
+
+static void add_data(struct bp_job *job, int node, int fd)
+{
+    static const struct bp_stream_events events = {.data = on_data, .closed = on_data_closed};
+    struct data *data = bp_calloc(1, sizeof *data);
+    data->job = job;
+    data->node = node;
+    data->stream = bp_stream_new(job->base, fd, job->tls, 0, &events, data);
+    DL_APPEND(job->data, data);
+    if (data->stream == NULL) {
+        data_free(data);
+        return;
+    }
+    bp_stream_pause(data->stream, job->paused);
+    for (unsigned channel = 1; channel <= 2; channel++)
+        if (job->stopped[channel])
+            bp_stream_send(data->stream, &(struct bp_stream_head){
+                .kind = BP_STREAM_STOP, .channel = (uint8_t)channel}, NULL);
+}
+
+static struct data *data_of_rank(const struct bp_job *job, uint32_t rank)
+{
+    struct data *data;
+    DL_FOREACH(job->data, data)
+        if (data->node == job->map->ranks[rank]->node)
+            return data;
+    return NULL;
+}
+
+void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length)
+{
+    struct data *data = data_of_rank(job, rank);
+    if (data == NULL)
+        return;
+    bp_stream_send(data->stream, &(struct bp_stream_head){
+        .kind = length > 0 ? BP_STREAM_DATA : BP_STREAM_EOF, .rank = rank,
+        .length = (uint32_t)length}, bytes);
+}
+
+void bp_job_stop_output(struct bp_job *job, unsigned channel)
+{
+    struct data *data;
+    if (job->stopped[channel])
+        return;
+    job->stopped[channel] = 1;
+    DL_FOREACH(job->data, data)
+        bp_stream_send(data->stream, &(struct bp_stream_head){
+            .kind = BP_STREAM_STOP, .channel = (uint8_t)channel}, NULL);
+}
+
+void bp_job_pause(struct bp_job *job, int paused)
+{
+    struct data *data;
+    job->paused = paused;
+    DL_FOREACH(job->data, data)
+        bp_stream_pause(data->stream, paused);
+}
+
+/* ---- bpmaster ---- */
+
+static void lose_master(struct bp_job *job, const char *why)
+{
+    if (job->ended)
+        return;
+    job->ended = 1;
+    event_del(job->event);
+    job->events.lost(job->arg, why);
+    job->events.progress(job->arg);
+}
+
+static void on_event_frame(struct bp_job *job, const struct bp_local_message *message)
+{
+    struct bp_error err;
+    auto_unpack Bpmix__JobEvent *event =
+        BP_UNPACK(JobEvent, job_event, message->body, message->frame.length, &err);
+    if (event == NULL || event->rank >= job->map->n_ranks)
+        lose_master(job, "bpmaster talks nonsense");
+    else
+        job->events.event(job->arg, event);
+}
+
+static void on_message(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    struct bp_job *job = arg;
+    struct bp_local_message message;
+    struct bp_error err = {0};
+    int r = bp_local_receive(fd, BP_PEER_MASTER, BP_PEER_TOOL, &message, &err);
+    if (r == -EAGAIN)
+        return;
+    if (r <= 0) {
+        lose_master(job, r == 0 ? "bpmaster has gone" : err.text);
+        return;
+    }
+    if (message.frame.type == BP_JOB_EVENT) {
+        on_event_frame(job, &message);
+    } else if (message.frame.type == BP_JOB_STREAM && message.fd_count == 1) {
+        add_data(job, message.frame.node, bp_take_fd(message.fds[0]));
+    } else if (message.frame.type == BP_JOB_END) {
+        job->ended = 1;
+        event_del(job->event);
+        job->events.progress(job->arg);
+    }
+    bp_local_done(&message);
+}
+
+/* Frames to bpmaster are few and small: waiting for room is right, and short. */
+static void send_frame(struct bp_job *job, unsigned type, const void *message)
+{
+    size_t length;
+    auto_free uint8_t *body = bp_pack(message, &length);
+    struct bp_frame frame = {.type = (uint16_t)type, .job = job->id, .length = (uint32_t)length};
+    if (job->ended)
+        return;
+    while (bp_local_send(job->fd, &frame, body, NULL, 0) == -EAGAIN) {
+        struct pollfd writable = {.fd = job->fd, .events = POLLOUT};
+        if (poll(&writable, 1, 1000) <= 0)
+            return;
+    }
+}
+
+void bp_job_kill(struct bp_job *job, unsigned signal)
+{
+    Bpmix__JobKill kill = BPMIX__JOB_KILL__INIT;
+    kill.signal = signal;
+    send_frame(job, BP_JOB_KILL, &kill);
+}
+
+void bp_job_forward(struct bp_job *job, unsigned signal, int code, int sender_pid,
+                    unsigned sender_uid, uint64_t value)
+{
+    Bpmix__JobForward forward = BPMIX__JOB_FORWARD__INIT;
+    forward.signal = signal;
+    forward.code = code;
+    forward.sender_pid = sender_pid;
+    forward.sender_uid = sender_uid;
+    forward.value = value;
+    send_frame(job, BP_JOB_FORWARD, &forward);
+}
+
+/* ---- opening ---- */
+
+static int take_map(struct bp_job *job, struct bp_local_message *message, struct bp_error *err)
+{
+    job->map = BP_UNPACK(JobMap, job_map, message->body, message->frame.length, err);
+    if (job->map == NULL)
+        return err->code;
+    size_t herds = (job->map->n_ranks + BP_GHOST_MAX - 1) / BP_GHOST_MAX;
+    if (job->map->n_ranks == 0 || job->map->key.len != BP_KEY_BYTES ||
+        herds != message->fd_count)
+        return bp_error_set(err, -EPROTO, "bpmaster sent a map that makes no sense");
+    job->id = job->map->job;
+    memcpy(job->key.bytes, job->map->key.data, BP_KEY_BYTES);
+    job->tls = bp_tls_server_new(find_key, job, err);
+    return job->tls != NULL ? 0 : err->code;
+}
+
+static int make_herds(struct bp_job *job, const struct bp_local_message *message,
+                      char *const argv[], struct bp_error *err)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < message->fd_count; i++) {
+        size_t left = job->map->n_ranks - (size_t)i * BP_GHOST_MAX;
+        r = bp_herd_make(message->fds[i], left < BP_GHOST_MAX ? (uint32_t)left : BP_GHOST_MAX,
+                         job->map->lease_ms, argv, err);
+    }
+    return r;
+}
+
+struct bp_job *bp_job_open(struct event_base *base, Bpmix__JobRequest *request,
+                           const struct bp_job_events *events, void *arg, struct bp_error *err)
+{
+    struct bp_job *job = bp_calloc(1, sizeof *job);
+    struct bp_local_message message;
+    *job = (struct bp_job){.base = base, .events = *events, .arg = arg};
+    job->fd = bp_client_connect(err);
+    int r = job->fd < 0 ? job->fd
+                        : bp_client_ask(job->fd, BP_JOB_OPEN, request, BP_JOB_MAP, &message, err);
+    if (r == 0) {
+        /* ps shows the job's own words for its ghosts */
+        auto_free char **argv = bp_calloc(request->n_argv + 1, sizeof *argv);
+        memcpy(argv, request->argv, request->n_argv * sizeof *argv);
+        r = take_map(job, &message, err);
+        if (r == 0)
+            r = make_herds(job, &message, argv, err);
+        bp_local_done(&message);
+    }
+    if (r < 0) {
+        bp_job_free(job);
+        return NULL;
+    }
+    evutil_make_socket_nonblocking(job->fd);
+    job->event = event_new(base, job->fd, EV_READ | EV_PERSIST, on_message, job);
+    event_add(job->event, NULL);
+    return job;
+}
+
+void bp_job_free(struct bp_job *job)
+{
+    struct data *data, *next;
+    if (job == NULL)
+        return;
+    DL_FOREACH_SAFE(job->data, data, next)
+        data_free(data);
+    if (job->event != NULL)
+        event_free(job->event);
+    if (job->fd >= 0)
+        close(job->fd);
+    SSL_CTX_free(job->tls);
+    bp_unpack_free(job->map);
+    explicit_bzero(&job->key, sizeof job->key);
+    free(job);
+}
+
+const Bpmix__JobMap *bp_job_map(const struct bp_job *job)
+{
+    return job->map;
+}
+
+const char *bp_job_node_name(const struct bp_job *job, int node)
+{
+    for (size_t i = 0; i < job->map->n_nodes; i++)
+        if (job->map->nodes[i]->number == node)
+            return job->map->nodes[i]->name;
+    return "?";
+}
+
+int bp_job_is_over(const struct bp_job *job)
+{
+    return job->ended && job->data == NULL;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* job.h - a job as its launcher sees it: opened, its ghosts made, news and data arriving. */
+#ifndef BP_LIB_JOB_H
+#define BP_LIB_JOB_H
+
+#include <event2/event.h>
+
+#include "common/error.h"
+#include "proto/pack.h"
+#include "proto/stream.h"
+
+struct bp_job;
+
+struct bp_job_events {
+    /* News about ranks, in the order in which bpmaster saw them. */
+    void (*event)(void *arg, const Bpmix__JobEvent *event);
+    /* Bytes of a rank's stdout (channel 1) or stderr (2); length 0: that pipe is at its end. */
+    void (*output)(void *arg, uint32_t rank, unsigned channel, const uint8_t *bytes,
+                   size_t length);
+    /* stdin: `taken` bytes more may be sent to the rank; 0: it waits for input. */
+    void (*credit)(void *arg, uint32_t rank, uint32_t taken);
+    /* stdin: the rank has ended and left so many bytes unread. */
+    void (*left)(void *arg, uint32_t rank, uint32_t bytes);
+    /* One of the things that bp_job_is_over looks at has changed. */
+    void (*progress)(void *arg);
+    /* bpmaster is gone; the job will end with its lease. */
+    void (*lost)(void *arg, const char *why);
+};
+
+/* Fill in the calling process's part of a request: environment, working directory, umask, limits,
+ * launcher. free with bp_job_request_done. */
+void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
+                         Bpmix__Launcher *launcher, int argc, char **argv);
+void bp_job_request_done(Bpmix__JobRequest *request);
+
+/* Open the job and make its ghosts; blocks until they are there. Afterwards everything comes from
+ * the loop. NULL with a sentence in *err. */
+struct bp_job *bp_job_open(struct event_base *base, Bpmix__JobRequest *request,
+                           const struct bp_job_events *events, void *arg, struct bp_error *err);
+void bp_job_free(struct bp_job *job);
+
+const Bpmix__JobMap *bp_job_map(const struct bp_job *job);
+/* The name of a node of the job. */
+const char *bp_job_node_name(const struct bp_job *job, int node);
+
+/* Send a signal to every process of the job; 0 = end the job now. */
+void bp_job_kill(struct bp_job *job, unsigned signal);
+/* This process got a signal itself: to the ranks, unless its whole process group got it. */
+void bp_job_forward(struct bp_job *job, unsigned signal, int code, int sender_pid,
+                    unsigned sender_uid, uint64_t value);
+/* Stdin for a rank; length 0 = its end. */
+void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length);
+/* Nobody reads this channel any more. */
+void bp_job_stop_output(struct bp_job *job, unsigned channel);
+/* Stop or go on taking data. */
+void bp_job_pause(struct bp_job *job, int paused);
+
+/* 1 = bpmaster said that all is over (or is gone itself), and every data connection has ended.
+ * The ghosts are the caller's to wait for. */
+int bp_job_is_over(const struct bp_job *job);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* request.c - what a job takes from the process that opens it. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "lib/job.h"
+
+extern char **environ;
+
+#define LIMITS 16
+
+/* A process group is orphaned when no member has a parent in the same session and another group;
+ * the launcher's own parent is looked at, as job control shells make it. */
+static int is_orphaned(void)
+{
+    pid_t parent = getppid();
+    return getsid(parent) != getsid(0) || getpgid(parent) == getpgrp();
+}
+
+void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
+                         Bpmix__Launcher *launcher, int argc, char **argv)
+{
+    bpmix__job_request__init(request);
+    bpmix__place__init(place);
+    bpmix__launcher__init(launcher);
+    request->place = place;
+    request->launcher = launcher;
+    request->argv = argv;
+    request->n_argv = (size_t)argc;
+    request->env = environ;
+    while (environ[request->n_env] != NULL)
+        request->n_env++;
+    char *cwd = getcwd(NULL, 0);
+    request->cwd = cwd != NULL ? cwd : bp_strdup("/");
+    mode_t mask = umask(0);
+    umask(mask);
+    request->umask = mask;
+    launcher->pid = getpid();
+    launcher->orphaned = is_orphaned();
+    request->limits = bp_calloc(LIMITS, sizeof *request->limits);
+    for (unsigned i = 0; i < LIMITS; i++) {
+        struct rlimit limit;
+        if (getrlimit((int)i, &limit) < 0)
+            continue;
+        Bpmix__Limit *row = bp_calloc(1, sizeof *row);
+        bpmix__limit__init(row);
+        row->which = i;
+        row->soft = limit.rlim_cur;
+        row->hard = limit.rlim_max;
+        request->limits[request->n_limits++] = row;
+    }
+}
+
+void bp_job_request_done(Bpmix__JobRequest *request)
+{
+    for (size_t i = 0; i < request->n_limits; i++)
+        free(request->limits[i]);
+    free(request->limits);
+    free(request->cwd);
+    request->n_limits = 0;
+    request->limits = NULL;
+    request->cwd = NULL;
+}

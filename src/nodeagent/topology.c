@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* topology.c - the CPUs of this node, as bptopo prints them: hwloc stays out of bpnode. */
+#include <errno.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+#include "common/mem.h"
+#include "nodeagent/agent.h"
+#include "placement/placement.h"
+
+extern char **environ;
+
+/* Run bptopo and take what it prints, at most size bytes. */
+static int run_bptopo(char *text, size_t size, size_t *ret_length, struct bp_error *err)
+{
+    char *argv[] = {(char *)BP_LIBEXECDIR "/bptopo", NULL};
+    posix_spawn_file_actions_t actions;
+    int ends[2], status;
+    pid_t pid;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return bp_error_set(err, -errno, "pipe: %s", strerror(errno));
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    int r = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    auto_close int out = ends[0];
+    if (r != 0)
+        return bp_error_set(err, -r, "%s: %s", argv[0], strerror(r));
+    *ret_length = 0;
+    for (ssize_t got = 1; got > 0 && *ret_length < size; *ret_length += (size_t)got) {
+        got = read(out, text + *ret_length, size - *ret_length);
+        if (got < 0)
+            got = errno == EINTR ? 0 : -1;
+        if (got < 0)
+            break;
+    }
+    waitpid(pid, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return bp_error_set(err, -EIO, "%s failed", argv[0]);
+    return 0;
+}
+
+int topology_read(struct agent *agent, struct bp_error *err)
+{
+    auto_free char *text = bp_calloc(1, BP_SLOTS_TEXT_MAX);
+    auto_free struct bp_slot *slots = NULL;
+    size_t length = 0;
+    int r = run_bptopo(text, BP_SLOTS_TEXT_MAX, &length, err);
+    if (r == 0)
+        r = bp_slots_parse(text, length, &slots, &agent->slot_count, err);
+    if (r < 0)
+        return r;
+    agent->slots = bp_calloc(agent->slot_count, sizeof *agent->slots);
+    for (size_t i = 0; i < agent->slot_count; i++) {
+        bpmix__slot__init(&agent->slots[i]);
+        agent->slots[i].pu = slots[i].pu;
+        agent->slots[i].core = slots[i].core;
+        agent->slots[i].l3 = slots[i].l3;
+        agent->slots[i].numa = slots[i].numa;
+        agent->slots[i].package = slots[i].package;
+        agent->slots[i].kind = slots[i].kind;
+    }
+    return 0;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* input.c - the launcher's stdin to one rank or to all.
+ *
+ * Nothing is read before a rank is seen waiting for input. Then up to BP_STREAM_WINDOW bytes are
+ * under way to each rank; a rank that ended does not count. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "tools/input.h"
+
+struct reader { /* a rank that gets stdin */
+    uint32_t under_way; /* bytes sent and not yet taken */
+    int gone;
+};
+
+struct input {
+    struct bp_job *job;
+    struct event *event; /* NULL: stdin cannot be waited for (a file): always ready */
+    struct event *again; /* for such a file: read on from the loop */
+    struct reader *readers;
+    uint32_t first, count; /* ranks that get it */
+    int wanted, ended;
+    uint64_t unread; /* bytes that reached nobody (one reader only) */
+};
+
+static uint32_t room(const struct input *input)
+{
+    uint32_t least = BP_STREAM_WINDOW;
+    int alive = 0;
+    for (uint32_t i = 0; i < input->count; i++) {
+        const struct reader *reader = &input->readers[i];
+        uint32_t free_bytes = BP_STREAM_WINDOW - reader->under_way;
+        if (reader->gone)
+            continue;
+        alive = 1;
+        if (free_bytes < least)
+            least = free_bytes;
+    }
+    return alive ? least : 0;
+}
+
+static void go_on(struct input *input)
+{
+    if (!input->wanted || input->ended || room(input) == 0)
+        return;
+    if (input->event != NULL)
+        event_add(input->event, NULL);
+    else
+        event_active(input->again, 0, 0);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct input *input = arg;
+    static uint8_t bytes[BP_STREAM_DATA_MAX];
+    uint32_t most = room(input);
+    if (most == 0 || input->ended)
+        return;
+    ssize_t got = read(STDIN_FILENO, bytes, most < sizeof bytes ? most : sizeof bytes);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) {
+        go_on(input);
+        return;
+    }
+    input->ended = got <= 0;
+    for (uint32_t i = 0; i < input->count; i++) {
+        struct reader *reader = &input->readers[i];
+        if (reader->gone)
+            continue;
+        bp_job_input(input->job, input->first + i, bytes, got > 0 ? (size_t)got : 0);
+        reader->under_way += got > 0 ? (uint32_t)got : 0;
+    }
+    go_on(input);
+}
+
+struct input *input_new(struct event_base *base, struct bp_job *job, int stdin_rank)
+{
+    uint32_t ranks = (uint32_t)bp_job_map(job)->n_ranks;
+    if (stdin_rank == -2 || (stdin_rank >= 0 && (uint32_t)stdin_rank >= ranks))
+        return NULL;
+    struct input *input = bp_calloc(1, sizeof *input);
+    input->job = job;
+    input->first = stdin_rank >= 0 ? (uint32_t)stdin_rank : 0;
+    input->count = stdin_rank >= 0 ? 1 : ranks;
+    input->readers = bp_calloc(input->count, sizeof *input->readers);
+    input->again = event_new(base, -1, 0, on_readable, input);
+    input->event = event_new(base, STDIN_FILENO, EV_READ, on_readable, input);
+    /* epoll refuses regular files; they are always ready */
+    if (input->event != NULL && event_add(input->event, NULL) < 0) {
+        event_free(input->event);
+        input->event = NULL;
+    } else if (input->event != NULL) {
+        event_del(input->event);
+    }
+    return input;
+}
+
+static struct reader *reader_of(struct input *input, uint32_t rank)
+{
+    if (input == NULL || rank < input->first || rank - input->first >= input->count)
+        return NULL;
+    return &input->readers[rank - input->first];
+}
+
+void input_credit(struct input *input, uint32_t rank, uint32_t taken)
+{
+    struct reader *reader = reader_of(input, rank);
+    if (reader == NULL)
+        return;
+    reader->under_way -= taken < reader->under_way ? taken : reader->under_way;
+    input->wanted = 1;
+    go_on(input);
+}
+
+void input_left(struct input *input, uint32_t rank, uint32_t bytes)
+{
+    struct reader *reader = reader_of(input, rank);
+    if (reader == NULL)
+        return;
+    input->unread = (uint64_t)bytes + reader->under_way;
+    input_rank_gone(input, rank);
+}
+
+void input_rank_gone(struct input *input, uint32_t rank)
+{
+    struct reader *reader = reader_of(input, rank);
+    if (reader == NULL || reader->gone)
+        return;
+    reader->gone = 1;
+    go_on(input);
+}
+
+void input_finish(struct input *input)
+{
+    if (input != NULL && input->count == 1 && input->unread > 0)
+        (void)lseek(STDIN_FILENO, -(off_t)input->unread, SEEK_CUR); /* where stdin can seek */
+}
+
+void input_free(struct input *input)
+{
+    if (input == NULL)
+        return;
+    if (input->event != NULL)
+        event_free(input->event);
+    event_free(input->again);
+    free(input->readers);
+    free(input);
+}

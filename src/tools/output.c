@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* output.c - the ranks' stdout and stderr to the launcher's, line by line.
+ *
+ * With one rank and no label bytes go through as they come. Else each rank's channel has a buffer for
+ * the line it is in; only whole lines go on, so that no line is torn by another rank. A line without
+ * its end goes on when it is longer than LINE_MAX_BYTES, when its rank has been silent for a moment
+ * (a prompt) and at the end. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+
+#include "common/mem.h"
+#include "tools/output.h"
+#include "tools/sink.h"
+
+#define HIGH      (1u << 20)
+#define SILENT_US 50000
+
+struct line { /* the unfinished line of one rank's channel */
+    char *bytes;
+    size_t length, size;
+    int torn; /* its beginning has been written already */
+    int fresh; /* something came since the last look */
+};
+
+struct output {
+    struct bp_job *job;
+    enum label label;
+    struct sink *sinks[2];
+    struct line *lines[2]; /* by rank */
+    size_t ranks;
+    struct event *silence;
+    int waiting; /* there are unfinished lines and the timer runs */
+    char **labels;
+};
+
+static void on_drained(void *arg)
+{
+    struct output *output = arg;
+    if (sink_backlog(output->sinks[0]) < HIGH && sink_backlog(output->sinks[1]) < HIGH)
+        bp_job_pause(output->job, 0);
+}
+
+/* The ranks see what a local program would: SIGPIPE. */
+static void on_broken_1(void *arg)
+{
+    struct output *output = arg;
+    bp_job_stop_output(output->job, 1);
+    bp_job_pause(output->job, 0);
+}
+
+static void on_broken_2(void *arg)
+{
+    struct output *output = arg;
+    bp_job_stop_output(output->job, 2);
+    bp_job_pause(output->job, 0);
+}
+
+static void emit(struct output *output, uint32_t rank, unsigned channel, const void *bytes,
+                 size_t length, int with_label)
+{
+    struct sink *sink = output->sinks[channel - 1];
+    if (with_label && output->label != LABEL_NONE)
+        sink_write(sink, output->labels[rank], strlen(output->labels[rank]));
+    sink_write(sink, bytes, length);
+    if (sink_backlog(sink) > HIGH)
+        bp_job_pause(output->job, 1);
+}
+
+/* The unfinished line goes on as it is. */
+static void tear(struct output *output, uint32_t rank, unsigned channel)
+{
+    struct line *line = &output->lines[channel - 1][rank];
+    if (line->length == 0)
+        return;
+    emit(output, rank, channel, line->bytes, line->length, !line->torn);
+    line->length = 0;
+    line->torn = 1;
+}
+
+static void on_silence(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct output *output = arg;
+    int left = 0;
+    for (unsigned channel = 1; channel <= 2; channel++)
+        for (uint32_t rank = 0; rank < output->ranks; rank++) {
+            struct line *line = &output->lines[channel - 1][rank];
+            if (line->length > 0 && !line->fresh)
+                tear(output, rank, channel);
+            left |= line->length > 0;
+            line->fresh = 0;
+        }
+    output->waiting = left;
+    if (left)
+        event_add(output->silence, &(struct timeval){.tv_usec = SILENT_US});
+}
+
+static void keep(struct output *output, uint32_t rank, unsigned channel, const uint8_t *bytes,
+                 size_t length)
+{
+    struct line *line = &output->lines[channel - 1][rank];
+    if (line->length + length > line->size) {
+        line->size = line->length + length + 256;
+        line->bytes = bp_realloc(line->bytes, line->size, 1);
+    }
+    memcpy(line->bytes + line->length, bytes, length);
+    line->length += length;
+    line->fresh = 1;
+    if (line->length > LINE_MAX_BYTES)
+        tear(output, rank, channel);
+    if (!output->waiting && line->length > 0) {
+        output->waiting = 1;
+        event_add(output->silence, &(struct timeval){.tv_usec = SILENT_US});
+    }
+}
+
+/* bytes end with a newline. */
+static void whole_lines(struct output *output, uint32_t rank, unsigned channel,
+                        const uint8_t *bytes, size_t length)
+{
+    struct line *line = &output->lines[channel - 1][rank];
+    if (output->label == LABEL_NONE) {
+        tear(output, rank, channel);
+        emit(output, rank, channel, bytes, length, 0);
+        line->torn = 0;
+        return;
+    }
+    while (length > 0) {
+        const uint8_t *end = memchr(bytes, '\n', length);
+        size_t one = (size_t)(end - bytes) + 1;
+        int label = line->length == 0 && !line->torn;
+        if (line->length > 0)
+            tear(output, rank, channel);
+        emit(output, rank, channel, bytes, one, label);
+        line->torn = 0;
+        bytes += one;
+        length -= one;
+    }
+}
+
+void output_bytes(struct output *output, uint32_t rank, unsigned channel, const uint8_t *bytes,
+                  size_t length)
+{
+    if (length == 0) {
+        tear(output, rank, channel);
+        return;
+    }
+    if (output->ranks == 1 && output->label == LABEL_NONE) {
+        emit(output, rank, channel, bytes, length, 0);
+        return;
+    }
+    const uint8_t *last = memrchr(bytes, '\n', length);
+    size_t whole = last != NULL ? (size_t)(last - bytes) + 1 : 0;
+    if (whole > 0)
+        whole_lines(output, rank, channel, bytes, whole);
+    if (whole < length)
+        keep(output, rank, channel, bytes + whole, length - whole);
+}
+
+static char *label_of(const struct output *output, uint32_t rank)
+{
+    const Bpmix__JobMap *map = bp_job_map(output->job);
+    if (output->label == LABEL_NODE)
+        return bp_format("%s: ", bp_job_node_name(output->job, map->ranks[rank]->node));
+    int width = snprintf(NULL, 0, "%zu", output->ranks - 1);
+    return bp_format("%*u: ", width, rank);
+}
+
+struct output *output_new(struct event_base *base, struct bp_job *job, enum label label)
+{
+    struct output *output = bp_calloc(1, sizeof *output);
+    output->job = job;
+    output->label = label;
+    output->ranks = bp_job_map(job)->n_ranks;
+    output->sinks[0] = sink_new(base, STDOUT_FILENO, on_drained, on_broken_1, output);
+    output->sinks[1] = sink_new(base, STDERR_FILENO, on_drained, on_broken_2, output);
+    output->silence = evtimer_new(base, on_silence, output);
+    output->labels = bp_calloc(output->ranks, sizeof *output->labels);
+    for (int i = 0; i < 2; i++)
+        output->lines[i] = bp_calloc(output->ranks, sizeof *output->lines[i]);
+    for (uint32_t rank = 0; rank < output->ranks; rank++)
+        output->labels[rank] = label_of(output, rank);
+    return output;
+}
+
+void output_finish(struct output *output)
+{
+    for (unsigned channel = 1; channel <= 2; channel++) {
+        for (uint32_t rank = 0; rank < output->ranks; rank++)
+            tear(output, rank, channel);
+        sink_flush(output->sinks[channel - 1]);
+    }
+}
+
+void output_free(struct output *output)
+{
+    if (output == NULL)
+        return;
+    for (int i = 0; i < 2; i++) {
+        for (uint32_t rank = 0; rank < output->ranks; rank++)
+            free(output->lines[i][rank].bytes);
+        free(output->lines[i]);
+        sink_free(output->sinks[i]);
+    }
+    for (uint32_t rank = 0; rank < output->ranks; rank++)
+        free(output->labels[rank]);
+    free(output->labels);
+    event_free(output->silence);
+    free(output);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* report.c - what a launcher tells about a job. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "common/cpuset.h"
+#include "common/mem.h"
+#include "tools/report.h"
+
+#define PROGRAM_BYTES_MAX (256 << 20)
+
+void report_bindings(const struct bp_job *job)
+{
+    const Bpmix__JobMap *map = bp_job_map(job);
+    for (size_t i = 0; i < map->n_ranks; i++) {
+        const Bpmix__Rank *rank = map->ranks[i];
+        auto_free char *cpus = bp_cpuset_format(rank->cpus.data, rank->cpus.len);
+        if (rank->cpus.len == 0)
+            fprintf(stderr, "rank %zu on %s: not bound\n", i, bp_job_node_name(job, rank->node));
+        else
+            fprintf(stderr, "rank %zu on %s: CPUs %s\n", i, bp_job_node_name(job, rank->node),
+                    cpus);
+    }
+}
+
+static json_t *rank_row(const struct bp_job *job, const struct verdict *verdict, size_t number)
+{
+    const struct verdict_rank *rank = &verdict->ranks[number];
+    const Bpmix__Rank *place = bp_job_map(job)->ranks[number];
+    auto_free char *cpus = bp_cpuset_format(place->cpus.data, place->cpus.len);
+    json_t *row = json_pack("{s:i s:s s:i s:s s:b s:i}", "rank", (int)number, "node",
+                            bp_job_node_name(job, place->node), "pid", (int)rank->pid, "cpus",
+                            cpus, "started", (int)rank->created, "wait_status",
+                            (int)rank->status);
+    if (!rank->ended)
+        json_object_set_new(row, "lost", json_true());
+    else if (WIFSIGNALED(rank->status))
+        json_object_set_new(row, "signal", json_integer(WTERMSIG(rank->status)));
+    else
+        json_object_set_new(row, "exit", json_integer(WEXITSTATUS(rank->status)));
+    if (rank->failed)
+        json_object_set_new(row, "error", json_string(strerror(rank->error)));
+    json_object_set_new(row, "cpu_us", json_integer((json_int_t)rank->cpu_us));
+    json_object_set_new(row, "maxrss_kib", json_integer(rank->maxrss_kib));
+    return row;
+}
+
+void report_status(const struct bp_job *job, const struct verdict *verdict, int status,
+                   uint64_t ms, const struct run_policy *policy)
+{
+    json_t *ranks = json_array();
+    for (size_t i = 0; i < verdict->count; i++)
+        json_array_append_new(ranks, rank_row(job, verdict, i));
+    json_t *all = json_pack("{s:I s:i s:s s:s s:I s:o}", "job",
+                            (json_int_t)bp_job_map(job)->job, "status", status, "cause",
+                            verdict->text, "start", "exec", "ms", (json_int_t)ms, "ranks", ranks);
+    FILE *file = policy->status[0] == '\0' ? stderr : fopen(policy->status, "we");
+    if (file == NULL) {
+        fprintf(stderr, "%s: %s: %s\n", policy->tool, policy->status, strerror(errno));
+    } else {
+        json_dumpf(all, file, JSON_COMPACT | JSON_PRESERVE_ORDER);
+        fputc('\n', file);
+        if (file != stderr)
+            fclose(file);
+    }
+    json_decref(all);
+}
+
+/* The file that the command's first word means, as execvp would find it. */
+static int open_program(const char *name)
+{
+    if (strchr(name, '/') != NULL)
+        return open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const char *path = getenv("PATH");
+    auto_free char *copy = bp_strdup(path != NULL ? path : "/bin:/usr/bin");
+    char *save = NULL;
+    for (char *dir = strtok_r(copy, ":", &save); dir != NULL; dir = strtok_r(NULL, ":", &save)) {
+        auto_free char *full = bp_format("%s/%s", dir, name);
+        int fd = access(full, X_OK) == 0 ? open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+        if (fd >= 0)
+            return fd;
+    }
+    return -1;
+}
+
+static int names_libmpi(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < 4 ||
+        st.st_size > PROGRAM_BYTES_MAX)
+        return 0;
+    const char *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return 0;
+    int found = memcmp(bytes, "\177ELF", 4) == 0 &&
+                memmem(bytes, (size_t)st.st_size, "libmpi.so", strlen("libmpi.so")) != NULL;
+    munmap((void *)bytes, (size_t)st.st_size);
+    return found;
+}
+
+int report_singletons(const Bpmix__JobRequest *request, const struct verdict *verdict)
+{
+    if (!request->mpi || verdict->count < 2)
+        return 0;
+    for (size_t i = 0; i < verdict->count; i++)
+        if (verdict->ranks[i].connected)
+            return 0;
+    auto_close int fd = open_program(request->argv[0]);
+    return fd >= 0 && names_libmpi(fd);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* report.h - what a launcher tells about a job: bindings, the status of all ranks as JSON. */
+#ifndef BP_TOOLS_REPORT_H
+#define BP_TOOLS_REPORT_H
+
+#include "tools/run.h"
+#include "tools/verdict.h"
+
+/* One line a rank on stderr: its node and CPUs. */
+void report_bindings(const struct bp_job *job);
+
+/* The status of the job and of every rank as one JSON object, to policy->status. */
+void report_status(const struct bp_job *job, const struct verdict *verdict, int status,
+                   uint64_t ms, const struct run_policy *policy);
+
+/* 1 = an MPI program of several ranks ran, and none of them connected to PMIx. */
+int report_singletons(const Bpmix__JobRequest *request, const struct verdict *verdict);
+
+#endif

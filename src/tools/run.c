@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* run.c - run a job from its opening to its exit status. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/cpuset.h"
+#include "common/mem.h"
+#include "tools/input.h"
+#include "tools/report.h"
+#include "tools/run.h"
+#include "tools/verdict.h"
+
+struct run {
+    const struct run_policy *policy;
+    const Bpmix__JobRequest *request;
+    struct event_base *base;
+    struct bp_job *job;
+    struct output *output;
+    struct input *input;
+    struct verdict verdict;
+    int signals; /* signalfd */
+    sigset_t old_mask;
+    struct event *signal_event, *kill_timer, *limit_timer;
+    size_t ghosts; /* children of ours still there */
+    int ending;    /* 1 = asked politely, 2 = killed */
+    int end_signal; /* the signal to us that ended it; 0 = none */
+    uint64_t start_ms;
+};
+
+static void say(const struct run *run, const char *text)
+{
+    fprintf(stderr, "%s: %s\n", run->policy->tool, text);
+}
+
+/* ---- ending the job ---- */
+
+static void kill_now(struct run *run)
+{
+    if (run->end_signal != 0)
+        verdict_end(&run->verdict, 128 + run->end_signal, "");
+    run->verdict.teardown = 1;
+    run->ending = 2;
+    evtimer_del(run->kill_timer);
+    bp_job_kill(run->job, 0);
+}
+
+/* TERM to everybody (and CONT, for those that are stopped); what is left later is killed. */
+static void end_job(struct run *run, int send_term)
+{
+    run->verdict.teardown = 1;
+    if (run->ending > 0)
+        return;
+    run->ending = 1;
+    if (send_term) {
+        bp_job_kill(run->job, SIGTERM);
+        bp_job_kill(run->job, SIGCONT);
+    }
+    unsigned wait_ms = run->policy->kill_wait_ms;
+    event_add(run->kill_timer, &(struct timeval){.tv_sec = wait_ms / 1000,
+                                                   .tv_usec = (long)(wait_ms % 1000) * 1000});
+}
+
+static void on_kill_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    kill_now(arg);
+}
+
+static void on_limit(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct run *run = arg;
+    char text[96];
+    snprintf(text, sizeof text, "the time limit of %u s is over", run->policy->limit_ms / 1000);
+    verdict_end(&run->verdict, 124, text);
+    end_job(run, 1);
+}
+
+/* ---- news of the job ---- */
+
+static void check_over(struct run *run)
+{
+    if (bp_job_is_over(run->job) && run->ghosts == 0)
+        event_base_loopbreak(run->base);
+}
+
+static void on_progress(void *arg)
+{
+    check_over(arg);
+}
+
+static void on_event(void *arg, const Bpmix__JobEvent *event)
+{
+    struct run *run = arg;
+    if (event->kind == BPMIX__JOB_EVENT__KIND__STUCK) {
+        say(run, "the herder of the ghosts does not answer: killing it");
+        kill(event->pid, SIGKILL);
+        return;
+    }
+    const char *node = bp_job_node_name(run->job, event->node);
+    if (event->kind == BPMIX__JOB_EVENT__KIND__EXIT ||
+        event->kind == BPMIX__JOB_EVENT__KIND__FAILED)
+        input_rank_gone(run->input, event->rank);
+    if (verdict_event(&run->verdict, event, node))
+        end_job(run, 1);
+}
+
+static void on_lost(void *arg, const char *why)
+{
+    struct run *run = arg;
+    char text[256];
+    snprintf(text, sizeof text, "%s; what still runs ends within %u s", why,
+             bp_job_map(run->job)->lease_ms / 1000 + 1);
+    verdict_end(&run->verdict, 128 + SIGKILL, text);
+    say(run, text);
+    run->verdict.text[0] = '\0';
+}
+
+static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t *bytes,
+                      size_t length)
+{
+    output_bytes(((struct run *)arg)->output, rank, channel, bytes, length);
+}
+
+static void on_credit(void *arg, uint32_t rank, uint32_t taken)
+{
+    input_credit(((struct run *)arg)->input, rank, taken);
+}
+
+static void on_left(void *arg, uint32_t rank, uint32_t bytes)
+{
+    input_left(((struct run *)arg)->input, rank, bytes);
+}
+
+/* ---- signals ---- */
+
+static void reap(struct run *run)
+{
+    pid_t pid;
+    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+        if (run->ghosts > 0)
+            run->ghosts--;
+    check_over(run);
+}
+
+/* Stop as the terminal's ^Z would have it, now that the ranks have been told. */
+static void stop_self(struct run *run)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &stop, NULL);
+    raise(SIGTSTP);
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    (void)run;
+}
+
+static void on_ending_signal(struct run *run, int signal)
+{
+    if (run->ending > 0) { /* a second one */
+        kill_now(run);
+        return;
+    }
+    end_job(run, 0);
+    run->end_signal = signal;
+    run->verdict.teardown = 0; /* how the ranks take it does count */
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    struct run *run = arg;
+    struct signalfd_siginfo info;
+    if (read(fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return;
+    int signal = (int)info.ssi_signo;
+    if (signal == SIGCHLD) {
+        reap(run);
+        return;
+    }
+    bp_job_forward(run->job, (unsigned)signal, info.ssi_code, (int)info.ssi_pid, info.ssi_uid,
+                   info.ssi_ptr);
+    if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT)
+        on_ending_signal(run, signal);
+    else if (signal == SIGTSTP)
+        stop_self(run);
+}
+
+/* Everything that can be forwarded comes through a descriptor. Reading or writing the terminal in the
+ * background must stop us as any program, and our own faults must end us. */
+static int take_signals(struct run *run)
+{
+    static const int not_ours[] = {SIGTTIN, SIGTTOU, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
+                                   SIGTRAP, SIGSYS, SIGPIPE};
+    sigset_t mask;
+    sigfillset(&mask);
+    for (size_t i = 0; i < sizeof not_ours / sizeof not_ours[0]; i++)
+        sigdelset(&mask, not_ours[i]);
+    struct sigaction old;
+    for (int signal = 1; signal <= 64; signal++) /* nohup: what is ignored stays ignored */
+        if (sigaction(signal, NULL, &old) == 0 && old.sa_handler == SIG_IGN && signal != SIGCHLD)
+            sigdelset(&mask, signal);
+    signal(SIGCHLD, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &mask, &run->old_mask);
+    run->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    return run->signals;
+}
+
+/* ---- from the beginning to the end ---- */
+
+static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *err)
+{
+    static const struct bp_job_events events = {.event = on_event, .output = on_output,
+                                                .credit = on_credit, .left = on_left,
+                                                .progress = on_progress, .lost = on_lost};
+    run->base = event_base_new();
+    if (run->base == NULL || take_signals(run) < 0)
+        return bp_error_set(err, -EMFILE, "no event loop: %s", strerror(errno));
+    run->signal_event = event_new(run->base, run->signals, EV_READ | EV_PERSIST, on_signal, run);
+    run->kill_timer = evtimer_new(run->base, on_kill_timer, run);
+    run->limit_timer = evtimer_new(run->base, on_limit, run);
+    run->job = bp_job_open(run->base, request, &events, run, err);
+    if (run->job == NULL)
+        return err->code;
+    const Bpmix__JobMap *map = bp_job_map(run->job);
+    run->ghosts = map->n_ranks;
+    verdict_init(&run->verdict, map->n_ranks, run->policy->no_kill);
+    run->output = output_new(run->base, run->job, run->policy->label);
+    run->input = input_new(run->base, run->job, run->policy->stdin_rank);
+    for (size_t i = 0; i < map->n_warnings; i++)
+        say(run, map->warnings[i]);
+    if (run->policy->report_bindings)
+        report_bindings(run->job);
+    event_add(run->signal_event, NULL);
+    if (run->policy->limit_ms > 0)
+        event_add(run->limit_timer, &(struct timeval){.tv_sec = run->policy->limit_ms / 1000});
+    return 0;
+}
+
+/* Nobody failed before a signal to us ended the job: then the signal is the reason. */
+static void say_verdict(struct run *run, int status)
+{
+    const struct verdict *verdict = &run->verdict;
+    int plain = verdict->by_rank >= 0 && !verdict->ranks[verdict->by_rank].failed &&
+                WIFEXITED(verdict->ranks[verdict->by_rank].status);
+    if (verdict->text[0] != '\0' && !(plain && run->policy->quiet_exits))
+        say(run, verdict->text);
+    else if (status == 0 && report_singletons(run->request, verdict))
+        say(run, "the ranks never asked for PMIx: each ran as an MPI job of its own (is the "
+                 "program's Open MPI older than 4, or built without PMIx?)");
+}
+
+int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
+{
+    struct run run = {.policy = policy, .request = request, .start_ms = bp_clock_ms()};
+    struct bp_error err = {0};
+    int r = start(&run, request, &err);
+    if (r < 0) {
+        fprintf(stderr, "%s: %s\n", policy->tool, err.text);
+        return 1;
+    }
+    event_base_dispatch(run.base);
+    output_finish(run.output);
+    input_finish(run.input);
+    int status = verdict_status(&run.verdict);
+    say_verdict(&run, status);
+    if (policy->status != NULL)
+        report_status(run.job, &run.verdict, status, bp_clock_ms() - run.start_ms, policy);
+    output_free(run.output);
+    input_free(run.input);
+    bp_job_free(run.job);
+    verdict_done(&run.verdict);
+    event_free(run.signal_event);
+    event_free(run.kill_timer);
+    event_free(run.limit_timer);
+    close(run.signals);
+    event_base_free(run.base);
+    return status;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* run.h - run a job from its opening to its exit status: what bprun and bpsh have in common. */
+#ifndef BP_TOOLS_RUN_H
+#define BP_TOOLS_RUN_H
+
+#include "lib/job.h"
+#include "tools/output.h"
+
+struct run_policy {
+    const char *tool;   /* name in messages */
+    int no_kill;        /* a rank's failure does not end the others */
+    int quiet_exits;    /* say nothing about plain exit statuses */
+    unsigned kill_wait_ms;
+    unsigned limit_ms;  /* 0 = none */
+    enum label label;
+    int stdin_rank;
+    int report_bindings;
+    const char *status; /* NULL, or where the JSON goes: "" = stderr, else a file */
+};
+
+/* Open the job, run it, tell what happened on stderr. The exit status for the shell. */
+int run_job(Bpmix__JobRequest *request, const struct run_policy *policy);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* words.h - words of the command line that several tools read the same way. */
+#ifndef BP_TOOLS_WORDS_H
+#define BP_TOOLS_WORDS_H
+
+#include <argp.h>
+#include <stdint.h>
+
+/* A number from low to high, or the program ends with argp's usage error that names the option. */
+uint32_t word_number(struct argp_state *state, const char *option, const char *word, uint32_t low,
+                     uint32_t high);
+
+/* srun's time: minutes, minutes:seconds or hours:minutes:seconds, in seconds. */
+uint32_t word_time(struct argp_state *state, const char *option, const char *word);
+
+#endif
