@@ -1,6 +1,7 @@
 // sources: src/proto/frame.c src/common/error.c
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fuzz_frame.c - any 32 bytes as a frame header: refused, or within its row and written the same. */
+/* fuzz_frame.c - any bytes as a frame header: refused, or within its row and written the same. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

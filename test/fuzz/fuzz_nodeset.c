@@ -1,6 +1,7 @@
 // sources: src/common/nodeset.c src/common/mem.c src/common/error.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_nodeset.c - any text as a node specification: refused, or written and read back the same. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 // sources: src/placement/slots.c src/common/cpuset.c src/common/mem.c src/common/error.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_slots.c - any bytes as bptopo's lines: refused, or slots that pass the check. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

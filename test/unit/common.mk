@@ -24,3 +24,4 @@ test_nodeset_SOURCES = test/unit/test_nodeset.c
 test_nodeset_CPPFLAGS = $(TEST_CPPFLAGS)
 test_nodeset_CFLAGS = $(BP_CFLAGS)
 test_nodeset_LDADD = libtap.la libcommon.la
+EXTRA_DIST += test/fuzz/fuzz_nodeset.c

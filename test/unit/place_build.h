@@ -7,8 +7,8 @@
 
 #include "placement/placement.h"
 
-/* packages x NUMA nodes x L3 caches x cores x threads; numbers as Linux gives them: all first threads
- * first. The last `slow` cores are of kind 0, the others of kind 1 (all 0 if slow is 0). */
+/* packages x NUMA nodes x L3 caches x cores x threads; numbers as Linux gives them: all first
+ * threads first. The last `slow` cores are of kind 0, the others of kind 1 (all 0 if slow is 0). */
 struct build {
     unsigned packages, numas, l3s, cores, threads, slow;
 };

@@ -1,5 +1,5 @@
 # tests of src/placement
-check_PROGRAMS += test_place test_place_many test_slots test_topology
+check_PROGRAMS += test_machine test_place test_place_many test_slots test_topology
 test_place_SOURCES = test/unit/test_place.c test/unit/place_build.h
 test_place_CPPFLAGS = $(TEST_CPPFLAGS)
 test_place_CFLAGS = $(BP_CFLAGS)
@@ -17,3 +17,9 @@ test_topology_SOURCES = test/unit/test_topology.c \
 test_topology_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
 test_topology_CFLAGS = $(BP_CFLAGS)
 test_topology_LDADD = libtap.la libplacement.la libcommon.la $(HWLOC_LIBS)
+test_machine_SOURCES = test/unit/test_machine.c \
+	src/placement/topology.c src/placement/topology.h
+test_machine_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
+test_machine_CFLAGS = $(BP_CFLAGS)
+test_machine_LDADD = libtap.la libplacement.la libcommon.la $(HWLOC_LIBS)
+EXTRA_DIST += test/fuzz/fuzz_place.c test/fuzz/fuzz_slots.c

@@ -35,8 +35,9 @@ static void lists(void)
 
 static void bad_lists(void)
 {
-    static const char *const texts[] = {"", ",", "1,", "1,,2", "-1", "1-", "3-1", "8192", "1-8192",
-                                        "99999999999999999999", "0x1", " 1", "1 ", "1;2", "1-2-3"};
+    static const char *const texts[] = {"",    ",",   "1,",   "1,,2",   "-1",
+                                        "1-",  "3-1", "8192", "1-8192", "99999999999999999999",
+                                        "0x1", " 1",  "1 ",   "1;2",    "1-2-3"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         uint8_t *mask = NULL;
         size_t bytes = 3;

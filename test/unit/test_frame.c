@@ -38,10 +38,10 @@ static void there_and_back(void)
 /* The bytes on the wire, so that two builds agree for ever. */
 static void wire(void)
 {
-    static const uint8_t want[BP_FRAME_BYTES] = {
-        'B',  'P',  'M',  'X',  1,    0,    40,   0,    17,   0,    0,    0,    0xff, 0xff, 0xff,
-        0xff, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-        0xff, 0xff};
+    static const uint8_t want[BP_FRAME_BYTES] = {'B',  'P',  'M',  'X',  1,    0,    40,   0,
+                                                 17,   0,    0,    0,    0xff, 0xff, 0xff, 0xff,
+                                                 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,
+                                                 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     uint8_t bytes[BP_FRAME_BYTES];
     bp_frame_encode(&sample, bytes);
     CU_ASSERT_EQUAL(BP_PROC_EXIT, 40);

@@ -10,6 +10,15 @@
 #include "common/mem.h"
 #include "tap.h"
 
+/* The address sanitizer needs an address space of its own and judges allocations by itself. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#endif
+#endif
+
 static void zeroed(void)
 {
     auto_free unsigned char *bytes = bp_calloc(100, 3);
@@ -100,7 +109,7 @@ static void ends(void (*run)(void))
 static void out_of_memory(void)
 {
     ends(ask_more_than_fits);
-#ifndef __SANITIZE_ADDRESS__ /* which needs its own address space and judges by itself */
+#ifndef ADDRESS_SANITIZER
     ends(ask_more_than_allowed);
 #else
     (void)ask_more_than_allowed;

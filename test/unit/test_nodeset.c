@@ -119,8 +119,8 @@ static void huge(void)
     refuse("n[0-65535,0-65535]", -E2BIG, "node specification: more than 65536 nodes are named");
     auto_free char *text = bp_calloc(1 << 20, 1);
     memset(text, 'y', (1 << 20) - 1);
-    refuse(text, -EINVAL, "node specification: 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy' "
-                          NO_NODE);
+    refuse(text, -EINVAL,
+           "node specification: 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy' " NO_NODE);
     memset(text, '[', (1 << 20) - 1);
     struct bp_nodeset set;
     CU_ASSERT_EQUAL(parse(text, &set, NULL), -EINVAL);

@@ -9,10 +9,12 @@
 #include "tap.h"
 
 #define NODES_MAX 8
-#define LIST(...) .list = (const int[]){__VA_ARGS__}, \
-                  .list_count = sizeof((const int[]){__VA_ARGS__}) / sizeof(int)
-#define WITHOUT(...) .exclude = (const int[]){__VA_ARGS__}, \
-                     .exclude_count = sizeof((const int[]){__VA_ARGS__}) / sizeof(int)
+#define LIST(...)                                                                                  \
+    .list = (const int[]){__VA_ARGS__},                                                            \
+    .list_count = sizeof((const int[]){__VA_ARGS__}) / sizeof(int)
+#define WITHOUT(...)                                                                               \
+    .exclude = (const int[]){__VA_ARGS__},                                                         \
+    .exclude_count = sizeof((const int[]){__VA_ARGS__}) / sizeof(int)
 
 /* A cluster of equal nodes n0, n1, ...; together: all on one machine. */
 struct cluster {
@@ -73,12 +75,12 @@ static char *place(const struct cluster *c, struct bp_place_request request)
     return text;
 }
 
-#define EXPECT(cluster, text, ...)                                                       \
-    do {                                                                                 \
-        auto_free char *got = place(&cluster, (struct bp_place_request){__VA_ARGS__});   \
-        if (strcmp(got, text) != 0)                                                      \
-            printf("# got  \"%s\"\n# want \"%s\"\n", got, text);                         \
-        CU_ASSERT_STRING_EQUAL(got, text);                                               \
+#define EXPECT(cluster, text, ...)                                                                 \
+    do {                                                                                           \
+        auto_free char *got = place(&cluster, (struct bp_place_request){__VA_ARGS__});             \
+        if (strcmp(got, text) != 0)                                                                \
+            printf("# got  \"%s\"\n# want \"%s\"\n", got, text);                                   \
+        CU_ASSERT_STRING_EQUAL(got, text);                                                         \
     } while (0)
 
 static const struct build four = {1, 1, 1, 4, 1, 0};
@@ -141,10 +143,14 @@ static void too_many(void)
 {
     struct cluster c;
     cluster_make(&c, 4, (struct build){1, 1, 1, 2, 1, 0}, true);
-    EXPECT(c, "n0:0,1|n1:2,3|n2:4,5|n3:6,7 ! 8 ranks on 2 CPUs: ranks are not bound "
-              "(nodes n0-n3 share one machine)", .ranks = 8);
-    EXPECT(c, "n0:0|n1:1|n2:2|n3:3 ! 4 ranks on 2 CPUs: ranks are not bound "
-              "(nodes n0-n3 share one machine)", .nodes_min = 4);
+    EXPECT(c,
+           "n0:0,1|n1:2,3|n2:4,5|n3:6,7 ! 8 ranks on 2 CPUs: ranks are not bound "
+           "(nodes n0-n3 share one machine)",
+           .ranks = 8);
+    EXPECT(c,
+           "n0:0|n1:1|n2:2|n3:3 ! 4 ranks on 2 CPUs: ranks are not bound "
+           "(nodes n0-n3 share one machine)",
+           .nodes_min = 4);
     EXPECT(c, "n0:0|n1:1 0 1", .nodes_min = 2);
     EXPECT(c, "n0:0,1 0 1", .ranks = 2);
     cluster_make(&c, 2, four, false);
@@ -173,8 +179,10 @@ static void used_cpus(void)
     EXPECT(c, "n0:0 2", .ranks = 0);
     EXPECT(c, "n0:0|n1:1 2 3", .nodes_min = 2);
     used[0] = 0xf;
-    EXPECT(c, "n0:0 ! 1 rank on 0 free CPUs: ranks are not bound "
-              "(nodes n0-n1 share one machine)", .ranks = 1);
+    EXPECT(c,
+           "n0:0 ! 1 rank on 0 free CPUs: ranks are not bound "
+           "(nodes n0-n1 share one machine)",
+           .ranks = 1);
 }
 
 static void wide_ranks(void)
@@ -273,8 +281,8 @@ static void speed(void)
     auto_free struct bp_place_node *nodes = bp_calloc(256, sizeof *nodes);
     size_t slot_count = build_slots(&build, slots);
     for (int i = 0; i < 256; i++)
-        nodes[i] = (struct bp_place_node){.number = i, .machine = (uint32_t)i, .slots = slots,
-                                          .slot_count = slot_count};
+        nodes[i] = (struct bp_place_node){
+            .number = i, .machine = (uint32_t)i, .slots = slots, .slot_count = slot_count};
     struct bp_place_request request = {.ranks = 16384};
     struct bp_map *map = NULL;
     uint64_t start = bp_clock_us();

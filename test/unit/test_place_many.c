@@ -176,8 +176,8 @@ static bool groups_are_even(const struct scene *s, const struct bp_map *map, uns
     for (uint32_t n = 0; n < map->node_count; n++) {
         unsigned count[SLOTS_MAX] = {0}, least = UINT32_MAX, most = 0;
         for (unsigned core = 0; core < build_cores(&s->build); core++)
-            count[core / size] += bp_cpuset_has(map->nodes[n].taken, map->nodes[n].taken_bytes,
-                                                core);
+            count[core / size] +=
+                bp_cpuset_has(map->nodes[n].taken, map->nodes[n].taken_bytes, core);
         for (unsigned g = 0; g < groups; g++) {
             least = count[g] < least ? count[g] : least;
             most = count[g] > most ? count[g] : most;
@@ -288,10 +288,9 @@ static void even(void)
 static bool check_locality(const struct scene *s, const struct bp_map *map)
 {
     unsigned l3 = s->build.cores, numa = l3 * s->build.l3s, package = numa * s->build.numas;
-    return is_shared(map) ||
-           (ranks_stay_inside(s, map, l3) && ranks_stay_inside(s, map, numa) &&
-            ranks_stay_inside(s, map, package) && groups_are_even(s, map, l3) &&
-            groups_are_even(s, map, numa) && groups_are_even(s, map, package));
+    return is_shared(map) || (ranks_stay_inside(s, map, l3) && ranks_stay_inside(s, map, numa) &&
+                              ranks_stay_inside(s, map, package) && groups_are_even(s, map, l3) &&
+                              groups_are_even(s, map, numa) && groups_are_even(s, map, package));
 }
 
 static void locality(void)

@@ -7,7 +7,8 @@
 #include "placement/topology.h"
 #include "tap.h"
 
-/* The masks of `ranks` ranks with `cpus` cores each on the machine of that file, joined by blanks. */
+/* The masks of `ranks` ranks with `cpus` cores each on the machine of that file, joined by blanks.
+ */
 static char *place_on(const char *file, uint32_t ranks, uint32_t cpus)
 {
     struct bp_error err = {0};
