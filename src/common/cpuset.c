@@ -93,5 +93,6 @@ int bp_cpuset_parse(const char *text, uint8_t **ret_mask, size_t *ret_bytes, str
 fail:
     return bp_error_set(err, -EINVAL,
                         "not a list of CPUs at character %zu: wanted is a list such as 0-3,8 with "
-                        "numbers below %d", (size_t)(at - text) + 1, BP_CPUS_MAX);
+                        "numbers below %d",
+                        (size_t)(at - text) + 1, BP_CPUS_MAX);
 }

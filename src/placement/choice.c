@@ -97,8 +97,8 @@ static int seat_nodes(struct bp_plan *plan, struct lookup *table, struct bp_erro
         sit(plan, entry);
     }
     plan->listed = plan->seat_count;
-    bool only_listed = request->one_each ||
-                       (request->list_count > 0 && request->nodes_min <= plan->listed);
+    bool only_listed =
+        request->one_each || (request->list_count > 0 && request->nodes_min <= plan->listed);
     for (size_t i = 0; !only_listed && i < plan->node_count; i++)
         sit(plan, find(table, plan->nodes[i].number));
     if (plan->seat_count == 0)
@@ -110,9 +110,9 @@ static int seat_nodes(struct bp_plan *plan, struct lookup *table, struct bp_erro
 static int choose_each(struct bp_plan *plan, struct lookup *table, struct bp_error *err)
 {
     const struct bp_place_request *request = plan->request;
-    if (request->list_count == 0 || request->list_count > BP_PLACE_RANKS_MAX)
-        return bp_error_set(err, -EINVAL, "%zu nodes are named, wanted are 1 to %d",
-                            request->list_count, BP_PLACE_RANKS_MAX);
+    if (request->list_count > BP_PLACE_RANKS_MAX)
+        return bp_error_set(err, -E2BIG, "%zu ranks, but %d is the most", request->list_count,
+                            BP_PLACE_RANKS_MAX);
     auto_free uint32_t *seat_by_node = bp_calloc(plan->node_count, sizeof *seat_by_node);
     for (size_t i = 0; i < plan->seat_count; i++)
         seat_by_node[plan->seats[i].index] = (uint32_t)i;
@@ -126,7 +126,7 @@ static int choose_each(struct bp_plan *plan, struct lookup *table, struct bp_err
     return 0;
 }
 
-/* How many ranks -n, -N, -w and --ntasks-per-node make; the nodes wanted, 0 = as many as it takes. */
+/* How many ranks the options make, and nodes wanted: 0 = as many as it takes. */
 static int count_ranks(struct bp_plan *plan, uint32_t *ret_nodes, struct bp_error *err)
 {
     const struct bp_place_request *request = plan->request;
@@ -146,13 +146,14 @@ static int count_ranks(struct bp_plan *plan, uint32_t *ret_nodes, struct bp_erro
                             plan->seat_count == 1 ? "" : "s");
     uint64_t most = per_node * (nodes > 0 ? nodes : plan->seat_count);
     if (per_node > 0 && ranks > most)
-        return bp_error_set(err, -EINVAL, "-n %llu is more than --ntasks-per-node %llu on %llu "
-                            "node%s", (unsigned long long)ranks, (unsigned long long)per_node,
+        return bp_error_set(err, -EINVAL,
+                            "-n %llu is more than --ntasks-per-node %llu on %llu node%s",
+                            (unsigned long long)ranks, (unsigned long long)per_node,
                             (unsigned long long)(most / per_node), most == per_node ? "" : "s");
     if (nodes > ranks) {
-        bp_map_warn(plan->map, "%llu ranks cannot use %llu nodes: %llu will do",
-                    (unsigned long long)ranks, (unsigned long long)nodes,
-                    (unsigned long long)ranks);
+        bp_map_warn(plan->map, "-n %llu cannot use %llu nodes: %llu %s enough",
+                    (unsigned long long)ranks, (unsigned long long)nodes, (unsigned long long)ranks,
+                    ranks == 1 ? "is" : "are");
         nodes = ranks;
     }
     plan->ranks = (uint32_t)ranks;
@@ -208,8 +209,8 @@ static int choose_seats(struct bp_plan *plan, struct bp_error *err)
         return r;
     uint32_t wanted = plan->request->nodes_min;
     if (wanted > 0 && wanted < plan->listed)
-        bp_map_warn(plan->map, "%zu nodes are listed but -N is %u: the first %u are used",
-                    plan->listed, wanted, wanted);
+        bp_map_warn(plan->map, "%zu nodes are listed but -N is %u: the last ones are left out",
+                    plan->listed, wanted);
     if (nodes > 0) {
         plan->all_seats = true;
         trim_seats(plan, nodes);

@@ -135,8 +135,7 @@ static const struct bp_domain *best_domain(const struct bp_cores *cores, int lev
     uint32_t last = cores->cores[kind->end - 1].domain[level];
     for (uint32_t d = cores->cores[kind->first].domain[level]; d <= last; d++) {
         const struct bp_domain *domain = &cores->domains[level][d];
-        if (domain->free >= want &&
-            (best == NULL || domain_is_better(cores, level, domain, best)))
+        if (domain->free >= want && (best == NULL || domain_is_better(cores, level, domain, best)))
             best = domain;
     }
     return best;

@@ -31,8 +31,8 @@ struct bp_domain {
 };
 
 struct bp_core {
-    uint32_t first, end;          /* its interval of slots */
-    uint32_t domain[BP_LEVELS];   /* index of the domain it is in, at each level */
+    uint32_t first, end;        /* its interval of slots */
+    uint32_t domain[BP_LEVELS]; /* index of the domain it is in, at each level */
 };
 
 struct bp_cores {

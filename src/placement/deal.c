@@ -10,8 +10,8 @@ static bool take(struct bp_plan *plan, struct bp_seat *seat)
         return false;
     if (seat->ranks == seat->units_room) {
         seat->units_room = seat->units_room > 0 ? seat->units_room * 2 : 4;
-        seat->units = bp_realloc(seat->units, (size_t)seat->units_room * plan->cpus,
-                                 sizeof *seat->units);
+        seat->units =
+            bp_realloc(seat->units, (size_t)seat->units_room * plan->cpus, sizeof *seat->units);
     }
     uint32_t *units = seat->units + (size_t)seat->ranks * plan->cpus;
     seat->full = !bp_cores_take(&seat->cores, plan->cpus, units);
@@ -151,8 +151,8 @@ static void warn_shared(struct bp_plan *plan)
     uint32_t all = count_cores(plan, false);
     uint32_t cpus = count_cores(plan, true);
     auto_free char *machines = tell_shared_machines(plan);
-    auto_free char *each = plan->cpus > 1 ? bp_format(" with %u CPUs each", plan->cpus)
-                                          : bp_strdup("");
+    auto_free char *each =
+        plan->cpus > 1 ? bp_format(" with %u CPUs each", plan->cpus) : bp_strdup("");
     bp_map_warn(plan->map, "%u rank%s%s on %u %sCPU%s: ranks are not bound%s", plan->ranks,
                 plan->ranks == 1 ? "" : "s", each, cpus, cpus < all ? "free " : "",
                 cpus == 1 ? "" : "s", machines);

@@ -31,7 +31,7 @@ void bp_map_free(struct bp_map *map)
     free(map);
 }
 
-/* Units of one seat in the order of the computer, so that neighbours in rank are neighbours there. */
+/* Units of a seat in the order of the computer, so that ranks side by side are so there too. */
 static int compare_units(const void *a, const void *b)
 {
     const uint32_t *x = a, *y = b;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* placement.h - who runs where: the nodes' CPUs and a user's request become a map, one row a rank. */
+/* placement.h - who runs where: the nodes' CPUs and a user's request become a map of ranks. */
 #ifndef BP_PLACEMENT_PLACEMENT_H
 #define BP_PLACEMENT_PLACEMENT_H
 
@@ -16,8 +16,8 @@
 #define BP_PLACE_RANKS_MAX 65536
 #define BP_PLACE_NODES_MAX 65536
 
-/* One hardware thread that a node may use. All numbers are below BP_CPUS_MAX; equal numbers of core,
- * l3, numa, package and kind mean the same object of that computer. */
+/* One hardware thread that a node may use. All numbers are below BP_CPUS_MAX; equal numbers of
+ * core, l3, numa, package and kind mean the same object of that computer. */
 struct bp_slot {
     uint32_t pu; /* the operating system's number */
     uint32_t core;
@@ -30,8 +30,8 @@ struct bp_slot {
 /* Refuse slots a liar made up: too many, a number out of bounds, a PU named twice. 0 or -EINVAL. */
 int bp_slots_check(const struct bp_slot *slots, size_t count, struct bp_error *err);
 
-/* The text `bptopo` prints: "bpslots 1 COUNT", then COUNT lines "slot PU core l3 numa package kind".
- * The caller frees it. */
+/* The text `bptopo` prints: "bpslots 1 COUNT", then COUNT lines "slot PU core l3 numa package
+ * kind". The caller frees it. */
 char *bp_slots_format(const struct bp_slot *slots, size_t count);
 
 /* Read exactly such a text of length bytes (no NUL needed). The caller frees *ret_slots; they have
@@ -50,15 +50,15 @@ struct bp_place_request {
     uint32_t cpus_per_rank;  /* -c: cores */
     const int *list;         /* -w: node numbers */
     size_t list_count;
-    const int *exclude;      /* -x: node numbers; unknown ones do not matter */
+    const int *exclude; /* -x: node numbers; unknown ones do not matter */
     size_t exclude_count;
     enum bp_map_by map_by;
     enum bp_bind_to bind_to;
-    bool one_each;           /* bpsh: one rank for each entry of list, in its order */
+    bool one_each; /* bpsh: one rank for each entry of list, in its order */
 };
 
-/* Turn the words of the command line ("" or NULL = not said) into *request's map_by and bind_to. 0 or
- * -EINVAL. */
+/* Turn the words of the command line ("" or NULL = not said) into *request's map_by and bind_to. 0
+ * or -EINVAL. */
 int bp_place_words(const char *map_by, const char *bind_to, struct bp_place_request *request,
                    struct bp_error *err);
 
@@ -83,8 +83,10 @@ struct bp_map_node {
     int number;
     size_t index; /* into the nodes given to bp_place */
     uint32_t ranks;
-    const uint8_t *taken; /* CPUs the job occupies: add them to `used` while it runs. Also set for */
-    size_t taken_bytes;   /* bind none, where ranks carry no mask; 0 when CPUs are shared */
+    /* CPUs the job occupies: add them to `used` while it runs. Also set for bind none, where ranks
+     * carry no mask; 0 bytes when CPUs are shared. */
+    const uint8_t *taken;
+    size_t taken_bytes;
 };
 
 struct bp_map {

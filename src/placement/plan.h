@@ -26,18 +26,17 @@ struct bp_plan {
     struct bp_machine **machine_of; /* by index of node */
     struct bp_seat *seats;          /* in the job's node order */
     size_t seat_count;
-    size_t listed;                  /* the first seats are -w's */
-    uint32_t *seat_of;              /* by rank */
+    size_t listed;     /* the first seats are -w's */
+    uint32_t *seat_of; /* by rank */
     uint32_t ranks;
-    uint32_t cpus;  /* cores a rank, at least 1 */
+    uint32_t cpus;     /* cores a rank, at least 1 */
     uint32_t per_node; /* most ranks on a node */
-    bool all_seats; /* every seat must get a rank */
-    bool shared;    /* the ranks do not fit: CPUs are shared, nothing is bound */
+    bool all_seats;    /* every seat must get a rank */
+    bool shared;       /* the ranks do not fit: CPUs are shared, nothing is bound */
     struct bp_map *map;
 };
 
-void bp_map_warn(struct bp_map *map, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void bp_map_warn(struct bp_map *map, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* machine.c: find the computers, with what other jobs have taken; start over from there. */
 void bp_machines_find(struct bp_plan *plan);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* slots.c - a node's hardware threads as text lines, and the check of slots that came from a peer. */
+/* slots.c - a node's hardware threads as text lines, and the check of slots a peer sent. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +20,7 @@ int bp_slots_check(const struct bp_slot *slots, size_t count, struct bp_error *e
         const struct bp_slot *s = &slots[i];
         if (s->pu >= BP_CPUS_MAX || s->core >= BP_CPUS_MAX || s->l3 >= BP_CPUS_MAX ||
             s->numa >= BP_CPUS_MAX || s->package >= BP_CPUS_MAX || s->kind >= BP_CPUS_MAX)
-            return bp_error_set(err, -EINVAL, "slot %zu has a number above %d", i,
-                                BP_CPUS_MAX - 1);
+            return bp_error_set(err, -EINVAL, "slot %zu has a number above %d", i, BP_CPUS_MAX - 1);
         if (bp_cpuset_has(seen, sizeof seen, s->pu))
             return bp_error_set(err, -EINVAL, "CPU %u is named twice", s->pu);
         bp_cpuset_add(seen, sizeof seen, s->pu);
@@ -87,7 +86,8 @@ int bp_slots_parse(const char *text, size_t length, struct bp_slot **ret_slots, 
     uint32_t count;
     if (!skip_text(&in, header) || !read_number(&in, &count) || !skip_text(&in, "\n") ||
         count > BP_SLOTS_MAX)
-        return bp_error_set(err, -EINVAL, "list of CPUs: its first line is not \"%sCOUNT\"", header);
+        return bp_error_set(err, -EINVAL, "list of CPUs: its first line is not \"%sCOUNT\"",
+                            header);
     auto_free struct bp_slot *slots = bp_calloc(count, sizeof *slots);
     for (uint32_t i = 0; i < count; i++)
         if (!read_slot(&in, &slots[i]))

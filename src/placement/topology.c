@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* topology.c - the hardware threads of a computer as hwloc sees them; the only file that uses hwloc. */
+/* topology.c - the hardware threads of a computer; the only file that uses hwloc. */
 #include <errno.h>
 #include <string.h>
 
@@ -75,8 +75,8 @@ static uint32_t numa_of(hwloc_topology_t topology, hwloc_obj_t pu)
 {
     uint32_t count = objects(topology, HWLOC_OBJ_NUMANODE);
     int first = pu->nodeset != NULL ? hwloc_bitmap_first(pu->nodeset) : -1;
-    hwloc_obj_t numa = first < 0 ? NULL
-                                 : hwloc_get_numanode_obj_by_os_index(topology, (unsigned)first);
+    hwloc_obj_t numa =
+        first < 0 ? NULL : hwloc_get_numanode_obj_by_os_index(topology, (unsigned)first);
     return numa != NULL ? numa->logical_index : count;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* topology.h - the hardware threads of a computer as hwloc sees them. Only bptopo and tests link it. */
+/* topology.h - the hardware threads of a computer by hwloc. Only bptopo and tests link it. */
 #ifndef BP_PLACEMENT_TOPOLOGY_H
 #define BP_PLACEMENT_TOPOLOGY_H
 

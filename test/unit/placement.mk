@@ -1,1 +1,25 @@
 # tests of src/placement
+check_PROGRAMS += test_machine test_place test_place_many test_slots test_topology
+test_place_SOURCES = test/unit/test_place.c test/unit/place_build.h
+test_place_CPPFLAGS = $(TEST_CPPFLAGS)
+test_place_CFLAGS = $(BP_CFLAGS)
+test_place_LDADD = libtap.la libplacement.la libcommon.la
+test_place_many_SOURCES = test/unit/test_place_many.c test/unit/place_build.h
+test_place_many_CPPFLAGS = $(TEST_CPPFLAGS)
+test_place_many_CFLAGS = $(BP_CFLAGS)
+test_place_many_LDADD = libtap.la libplacement.la libcommon.la
+test_slots_SOURCES = test/unit/test_slots.c
+test_slots_CPPFLAGS = $(TEST_CPPFLAGS)
+test_slots_CFLAGS = $(BP_CFLAGS)
+test_slots_LDADD = libtap.la libplacement.la libcommon.la
+test_topology_SOURCES = test/unit/test_topology.c \
+	src/placement/topology.c src/placement/topology.h
+test_topology_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
+test_topology_CFLAGS = $(BP_CFLAGS)
+test_topology_LDADD = libtap.la libplacement.la libcommon.la $(HWLOC_LIBS)
+test_machine_SOURCES = test/unit/test_machine.c \
+	src/placement/topology.c src/placement/topology.h
+test_machine_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
+test_machine_CFLAGS = $(BP_CFLAGS)
+test_machine_LDADD = libtap.la libplacement.la libcommon.la $(HWLOC_LIBS)
+EXTRA_DIST += test/fuzz/fuzz_place.c test/fuzz/fuzz_slots.c

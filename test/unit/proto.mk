@@ -1,1 +1,7 @@
 # tests of src/proto
+check_PROGRAMS += test_frame
+test_frame_SOURCES = test/unit/test_frame.c
+test_frame_CPPFLAGS = $(TEST_CPPFLAGS)
+test_frame_CFLAGS = $(BP_CFLAGS)
+test_frame_LDADD = libtap.la libproto.la libcommon.la $(PROTOBUF_C_LIBS)
+EXTRA_DIST += test/fuzz/fuzz_frame.c
