@@ -269,17 +269,17 @@ static void on_record(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
     struct space *space = arg;
-    struct bp_space_record record;
-    uint8_t payload[256];
-    ssize_t got = bp_space_receive(fd, &record, payload, sizeof payload, NULL, NULL);
-    if (got == -EAGAIN)
+    static struct bp_space_packet packet;
+    int r = bp_space_receive(fd, &packet);
+    if (r == -EAGAIN)
         return;
-    if (got <= 0) {
+    if (r <= 0) {
         /* bpspace is ending; on_death does the rest when all of the space is gone. */
         event_del(space->event);
         return;
     }
-    said(space, &record);
+    said(space, &packet.record);
+    bp_space_packet_done(&packet);
 }
 
 /* ---- orders ---- */
@@ -371,13 +371,13 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
         status = 0;
     /* What it said before it died still counts. */
     while (space->state < SPACE_DEAD) {
-        struct bp_space_record record;
-        uint8_t payload[256];
-        if (bp_space_receive(space->fd, &record, payload, sizeof payload, NULL, NULL) <= 0)
+        static struct bp_space_packet packet;
+        if (bp_space_receive(space->fd, &packet) <= 0)
             break;
-        if (record.type == BP_SPACE_EXIT || record.type == BP_SPACE_CREATED ||
-            record.type == BP_SPACE_FAILED)
-            said(space, &record);
+        if (packet.record.type == BP_SPACE_EXIT || packet.record.type == BP_SPACE_CREATED ||
+            packet.record.type == BP_SPACE_FAILED)
+            said(space, &packet.record);
+        bp_space_packet_done(&packet);
     }
     if (space->state < SPACE_CLOSING) {
         space->cause = BPMIX__JOB_EVENT__KIND__SPACE_LOST;

@@ -4,6 +4,7 @@
  * Nothing is read before a rank is seen waiting for input. Then up to BP_STREAM_WINDOW bytes are
  * under way to each rank; a rank that ended does not count. */
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/mem.h"
@@ -74,6 +75,15 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     go_on(input);
 }
 
+/* epoll refuses regular files, /dev/null and their like: they are always ready. */
+static int can_wait(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return 0;
+    return S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || isatty(fd);
+}
+
 struct input *input_new(struct event_base *base, struct bp_job *job, int stdin_rank)
 {
     uint32_t ranks = (uint32_t)bp_job_map(job)->n_ranks;
@@ -85,14 +95,8 @@ struct input *input_new(struct event_base *base, struct bp_job *job, int stdin_r
     input->count = stdin_rank >= 0 ? 1 : ranks;
     input->readers = bp_calloc(input->count, sizeof *input->readers);
     input->again = event_new(base, -1, 0, on_readable, input);
-    input->event = event_new(base, STDIN_FILENO, EV_READ, on_readable, input);
-    /* epoll refuses regular files; they are always ready */
-    if (input->event != NULL && event_add(input->event, NULL) < 0) {
-        event_free(input->event);
-        input->event = NULL;
-    } else if (input->event != NULL) {
-        event_del(input->event);
-    }
+    if (can_wait(STDIN_FILENO))
+        input->event = event_new(base, STDIN_FILENO, EV_READ, on_readable, input);
     return input;
 }
 

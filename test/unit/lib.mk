@@ -1,1 +1,6 @@
-# tests of src/lib
+# tests of src/tools that need no cluster
+check_PROGRAMS += test_verdict
+test_verdict_SOURCES = test/unit/test_verdict.c
+test_verdict_CPPFLAGS = $(TEST_CPPFLAGS) $(librun_la_CPPFLAGS)
+test_verdict_CFLAGS = $(BP_CFLAGS)
+test_verdict_LDADD = libtap.la $(BP_TOOL_LIBS)
