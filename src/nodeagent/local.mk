@@ -1,3 +1,34 @@
+# targets of src/nodeagent
+# bpnode's side of a space
+noinst_LTLIBRARIES += libspacelink.la
+libspacelink_la_SOURCES = \
+	src/nodeagent/space_link.c src/nodeagent/space_link.h \
+	src/nodeagent/space_start.c src/nodeagent/space_start.h
+libspacelink_la_CPPFLAGS = $(BP_CPPFLAGS)
+libspacelink_la_CFLAGS = $(BP_CFLAGS)
+
+# PID 1 of a space: static, and without a sanitizer's runtime, so it compiles what it shares itself
+pkglibexec_PROGRAMS += bpspace
+bpspace_SOURCES = \
+	src/common/clock.h \
+	src/common/error.c src/common/error.h \
+	src/common/log.c src/common/log.h \
+	src/common/mem.c src/common/mem.h \
+	src/nodeagent/space_blocked.c \
+	src/nodeagent/space_child.c src/nodeagent/space_child.h \
+	src/nodeagent/space_family.c src/nodeagent/space_family.h \
+	src/nodeagent/space_job.c src/nodeagent/space_job.h \
+	src/nodeagent/space_link.c src/nodeagent/space_link.h \
+	src/nodeagent/space_main.c \
+	src/nodeagent/space_maker.c src/nodeagent/space_maker.h \
+	src/nodeagent/space_mount.c src/nodeagent/space_mount.h \
+	src/nodeagent/space_order.c src/nodeagent/space_order.h \
+	src/nodeagent/space_process.c src/nodeagent/space_process.h \
+	src/nodeagent/space_up.c src/nodeagent/space_up.h \
+	src/nodeagent/space_watch.c src/nodeagent/space_watch.h
+bpspace_CPPFLAGS = $(BP_CPPFLAGS)
+bpspace_CFLAGS = $(BP_BARE_CFLAGS)
+bpspace_LDFLAGS = -all-static
 sbin_PROGRAMS += bpnode
 bpnode_SOURCES = \
 	src/nodeagent/agent.h \
@@ -13,4 +44,4 @@ bpnode_SOURCES = \
 	src/nodeagent/topology.c
 bpnode_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 bpnode_CFLAGS = $(BP_CFLAGS)
-bpnode_LDADD = libplacement.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS)
+bpnode_LDADD = libspacelink.la libplacement.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS)

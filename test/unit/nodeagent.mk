@@ -1,1 +1,15 @@
 # tests of src/nodeagent
+# Needs root, so it is not in TESTS: the runner of the system tests starts it.
+noinst_PROGRAMS += space_driver
+space_driver_SOURCES = \
+	test/lib/space_peer.c test/lib/space_peer.h \
+	test/system/space_driver.c \
+	test/system/space_rank.c test/system/space_rank.h
+space_driver_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/test/system
+space_driver_CFLAGS = $(BP_CFLAGS)
+space_driver_LDADD = libspacelink.la libcommon.la
+check_PROGRAMS += test_ompi
+test_ompi_SOURCES = test/unit/test_ompi.c src/nodeagent/ompi.c src/nodeagent/ompi.h
+test_ompi_CPPFLAGS = $(TEST_CPPFLAGS)
+test_ompi_CFLAGS = $(BP_CFLAGS)
+test_ompi_LDADD = libtap.la libcommon.la

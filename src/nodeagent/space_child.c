@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* space_child.c - the birth of one process: clone with its PID, and the way to its exec.
+ * The child runs in a copy of a small single-threaded program: anything may be called in it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "nodeagent/space_child.h"
+
+enum { ABOVE_TARGETS = 64 }; /* descriptor numbers from here on are in nobody's way */
+
+static _Noreturn void give_up(int pipe, int error, enum bp_space_step step)
+{
+    struct bp_space_mishap mishap = {.error = error, .step = (int32_t)step};
+    ssize_t ignored = write(pipe, &mishap, sizeof mishap);
+    (void)ignored;
+    _exit(127);
+}
+
+static void default_signals(void)
+{
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    for (int signo = 1; signo < NSIG; signo++)
+        if (signo != SIGKILL && signo != SIGSTOP)
+            sigaction(signo, &usual, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The order's descriptors at 0, 1, 2, ..., the pipe right after them, nothing else.
+ * Returns the pipe's new number. */
+static int place_fds(const struct bp_space_order *order, int pipe)
+{
+    int from[BP_SPACE_FDS_MAX + 1];
+    int count = (int)order->nfds;
+    for (int i = 0; i <= count; i++) {
+        int fd = i < count ? order->fds[i] : pipe;
+        from[i] = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_TARGETS);
+        if (from[i] < 0)
+            give_up(pipe, errno, BP_STEP_LIMITS);
+    }
+    for (int i = 0; i <= count; i++)
+        if (dup3(from[i], i, i < count ? 0 : O_CLOEXEC) < 0)
+            give_up(from[count], errno, BP_STEP_LIMITS);
+    close_range((unsigned)count + 1, ~0u, 0);
+    return count;
+}
+
+/* As much of the limit as the kernel allows us to set: a hard limit may be above what it permits
+ * (nr_open), or we may lack the right to raise it. */
+static int set_limit(int which, struct rlimit limit)
+{
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max;
+    if (setrlimit((__rlimit_resource_t)which, &limit) == 0)
+        return 0;
+    struct rlimit now;
+    if (errno != EPERM || getrlimit((__rlimit_resource_t)which, &now) < 0)
+        return -errno;
+    if (limit.rlim_max > now.rlim_max)
+        limit.rlim_max = now.rlim_max;
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max;
+    return setrlimit((__rlimit_resource_t)which, &limit) < 0 ? -errno : 0;
+}
+
+static rlim_t limit_value(uint64_t value)
+{
+    return value == UINT64_MAX ? RLIM_INFINITY : (rlim_t)value;
+}
+
+static void set_limits(const struct bp_space_job *job, int pipe)
+{
+    int r = set_limit(RLIMIT_NOFILE, job->own_nofile);
+    for (int i = 0; r == 0 && i < BP_SPACE_LIMITS && !job->setup.no_limits; i++) {
+        struct rlimit limit = {
+            .rlim_cur = limit_value(job->setup.limits[i].soft),
+            .rlim_max = limit_value(job->setup.limits[i].hard),
+        };
+        r = set_limit(i, limit);
+    }
+    if (r < 0)
+        give_up(pipe, -r, BP_STEP_LIMITS);
+}
+
+static void drop_identity(const struct bp_space_job *job, int pipe)
+{
+    const struct bp_space_setup *setup = &job->setup;
+    umask(setup->umask & 0777);
+    if (setgroups(setup->groups, job->groups) < 0 || setresgid(setup->gid, setup->gid, setup->gid)
+        || setresuid(setup->uid, setup->uid, setup->uid) < 0)
+        give_up(pipe, errno, BP_STEP_IDENTITY);
+    if (setup->uid == 0)
+        return;
+    /* setresuid leaves the inheritable set, and all of them under some securebits. */
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (syscall(SYS_capset, &header, none) < 0)
+        give_up(pipe, errno, BP_STEP_IDENTITY);
+}
+
+/* Found as a shell would: by the PATH of the environment that the program itself gets. */
+static _Noreturn void run_program(const struct bp_space_order *order,
+                                  const struct bp_space_job *job, int pipe)
+{
+    char **argv, **envp;
+    int r = bp_space_order_vectors(order, job, &argv, &envp);
+    if (r < 0)
+        give_up(pipe, -r, BP_STEP_EXEC);
+    environ = envp; /* execvpe takes PATH from here */
+    execvpe(argv[0], argv, envp);
+    give_up(pipe, errno, BP_STEP_EXEC);
+}
+
+static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_space_order *order,
+                                pid_t parent, int pipe)
+{
+    if (order->helper)
+        setsid();
+    if (order->cpu_bytes > 0
+        && syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
+        give_up(pipe, errno, BP_STEP_AFFINITY);
+    pipe = place_fds(order, pipe);
+    default_signals();
+    set_limits(job, pipe);
+    drop_identity(job, pipe);
+    if (job->cwd[0] != '\0' && chdir(job->cwd) < 0)
+        give_up(pipe, errno, BP_STEP_CHDIR);
+    if (getppid() != parent) /* it was killed before it could tell of us: nobody would know us */
+        give_up(pipe, ESRCH, BP_STEP_CLONE);
+    run_program(order, job, pipe);
+}
+
+int bp_space_child_create(const struct bp_space_job *job, const struct bp_space_order *order,
+                          int as_sibling, struct bp_space_birth *ret_birth)
+{
+    int pair[2];
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return -errno;
+    auto_close int ours = pair[0];
+    auto_close int theirs = pair[1];
+    fcntl(ours, F_SETFL, O_NONBLOCK);
+    int pidfd = -1;
+    pid_t pid = order->pid;
+    struct clone_args args = {
+        .flags = CLONE_PIDFD | (as_sibling ? CLONE_PARENT : 0),
+        .pidfd = (uintptr_t)&pidfd,
+        .exit_signal = as_sibling ? 0 : SIGCHLD, /* a sibling's is the caller's own: SIGCHLD */
+        .set_tid = pid > 0 ? (uintptr_t)&pid : 0,
+        .set_tid_size = pid > 0 ? 1 : 0,
+    };
+    pid_t parent = as_sibling ? getppid() : getpid();
+    pid_t child = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (child == 0)
+        child_run(job, order, parent, theirs);
+    if (child < 0)
+        return -errno;
+    *ret_birth = (struct bp_space_birth){.pid = child, .pidfd = pidfd, .pipe = bp_take_fd(ours)};
+    return 0;
+}

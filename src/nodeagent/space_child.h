@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* space_child.h - the birth of one process: clone with its PID, and the way to its exec. */
+#ifndef BP_NODEAGENT_SPACE_CHILD_H
+#define BP_NODEAGENT_SPACE_CHILD_H
+
+#include "nodeagent/space_order.h"
+
+/* What the child writes into its pipe when it cannot come to its exec; the exec closes the pipe. */
+struct bp_space_mishap {
+    int32_t error; /* errno */
+    int32_t step;  /* enum bp_space_step */
+};
+
+struct bp_space_birth {
+    pid_t pid;
+    int pidfd;
+    int pipe; /* non-blocking: a struct bp_space_mishap, or end of file at the exec */
+};
+
+/* Clone a child of the caller, or, with as_sibling, of the caller's parent. -EEXIST: the PID is
+ * taken. Does not wait for the exec. */
+int bp_space_child_create(const struct bp_space_job *job, const struct bp_space_order *order,
+                          int as_sibling, struct bp_space_birth *ret_birth);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* space_job.h - what SETUP says about the job: identity, limits, stubs, strings. */
+#ifndef BP_NODEAGENT_SPACE_JOB_H
+#define BP_NODEAGENT_SPACE_JOB_H
+
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "common/error.h"
+#include "nodeagent/space_link.h"
+
+struct bp_space_job {
+    struct bp_space_setup setup; /* checked */
+    gid_t groups[BP_SPACE_GROUPS_MAX];
+    uint32_t argc, envc;
+    char **argv, **envp; /* NULL-terminated, into our own copy of the strings */
+    const char *cwd;     /* "" = "/" */
+    char **scratch_argv; /* room for the largest vectors that one CREATE can ask for */
+    char **scratch_envp;
+    struct rlimit own_nofile; /* as bpspace found it, before it raised its own */
+    int64_t pid_max;
+};
+
+/* Take the SETUP in *packet apart; allocates all that creations need later. -EPROTO if its counts
+ * and lengths do not fit together. */
+int bp_space_job_read(struct bp_space_job *job, const struct bp_space_packet *packet,
+                      struct bp_error *err);
+
+/* Cut count NUL-terminated strings out of bytes; vector has room for count + 1. -EPROTO unless
+ * exactly count strings fill exactly size bytes. */
+int bp_space_strings_cut(char *bytes, uint32_t size, uint32_t count, char **vector);
+
+#endif

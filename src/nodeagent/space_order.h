@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* space_order.h - a CREATE taken apart. */
+#ifndef BP_NODEAGENT_SPACE_ORDER_H
+#define BP_NODEAGENT_SPACE_ORDER_H
+
+#include "nodeagent/space_job.h"
+
+struct bp_space_order { /* everything points into the packet */
+    uint64_t serial;
+    pid_t pid; /* 0 = any */
+    int helper;
+    const uint8_t *cpus;
+    uint32_t cpu_bytes;
+    char *strings;
+    uint32_t string_bytes;
+    uint32_t argc, envc;
+    const int *fds;
+    unsigned nfds;
+};
+
+/* -EPROTO: counts, lengths and descriptors do not fit together; -EOVERFLOW: the PID is above what
+ * this namespace numbers. */
+int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *packet,
+                        struct bp_space_order *ret_order);
+
+/* The order's argument vector and environment (the job's, with the order's in place of variables of
+ * the same name), in the job's scratch vectors. */
+int bp_space_order_vectors(const struct bp_space_order *order, const struct bp_space_job *job,
+                           char ***ret_argv, char ***ret_envp);
+
+#endif

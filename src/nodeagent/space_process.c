@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* space_process.c - the table of the processes that CREATE made: state × event. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "nodeagent/space_process.h"
+
+struct happening { /* one event, as an action sees it */
+    struct bp_space_processes *all;
+    const struct bp_space_record *record;
+    const struct bp_space_birth *birth;
+};
+
+typedef void action(struct bp_space_process *process, const struct happening *event);
+
+static int is_stop(int signo)
+{
+    return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+}
+
+/* As the sender's siginfo where the kernel lets us (negative codes but SI_TKILL), else as kill(). */
+static void deliver(const struct bp_space_process *process, const struct bp_space_record *record)
+{
+    siginfo_t info = {0};
+    info.si_signo = record->signo;
+    info.si_code = record->code;
+    info.si_pid = record->sender_pid;
+    info.si_uid = record->uid;
+    info.si_value.sival_ptr = (void *)(uintptr_t)record->value;
+    int forged = record->code < 0 && record->code != SI_TKILL && record->signo != SIGKILL;
+    syscall(SYS_pidfd_send_signal, process->birth.pidfd, record->signo, forged ? &info : NULL, 0);
+}
+
+static void forget(struct bp_space_processes *all, uint64_t serial, int (*which)(int signo))
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < all->queued; i++)
+        if (all->queue[i].serial != serial || (which != NULL && !which(all->queue[i].signo)))
+            all->queue[kept++] = all->queue[i];
+    all->queued = kept;
+}
+
+static void deliver_queued(struct bp_space_processes *all, const struct bp_space_process *process)
+{
+    for (unsigned i = 0; i < all->queued; i++)
+        if (all->queue[i].serial == process->serial)
+            deliver(process, &all->queue[i]);
+    forget(all, process->serial, NULL);
+}
+
+static void close_pipe(struct bp_space_processes *all, struct bp_space_process *process)
+{
+    if (process->birth.pipe < 0)
+        return;
+    /* By hand: a child just cloned may still hold a copy, which would keep it in the set. */
+    epoll_ctl(all->epoll, EPOLL_CTL_DEL, process->birth.pipe, NULL);
+    close(process->birth.pipe);
+    process->birth.pipe = -1;
+}
+
+static void release(struct bp_space_processes *all, struct bp_space_process *process)
+{
+    close_pipe(all, process);
+    if (process->birth.pidfd >= 0)
+        close(process->birth.pidfd);
+    forget(all, process->serial, NULL);
+    all->asked -= process->state == BP_STATE_ASKED;
+    *process = (struct bp_space_process){.birth = {.pidfd = -1, .pipe = -1}};
+    while (all->used > 0 && all->slots[all->used - 1].state == BP_STATE_FREE)
+        all->used--;
+}
+
+static void tell(const struct happening *event, const struct bp_space_process *process,
+                 uint32_t type)
+{
+    struct bp_space_record record = {0};
+    if (type == BP_SPACE_EXIT || type == BP_SPACE_STOPPED)
+        record = *event->record;
+    record.type = type;
+    record.serial = process->serial;
+    record.pid = process->birth.pid;
+    bp_space_up_send(event->all->up, &record);
+}
+
+static void do_nothing(struct bp_space_process *process, const struct happening *event)
+{
+    (void)process;
+    (void)event;
+}
+
+static void be_born(struct bp_space_process *process, const struct happening *event)
+{
+    struct bp_space_processes *all = event->all;
+    process->birth = *event->birth;
+    process->state = BP_STATE_STARTING;
+    all->asked--;
+    struct epoll_event watch = {
+        .events = EPOLLIN,
+        .data.u64 = (uint64_t)(process - all->slots),
+    };
+    if (epoll_ctl(all->epoll, EPOLL_CTL_ADD, process->birth.pipe, &watch) < 0)
+        bp_space_up_trouble("epoll", errno);
+    if (process->killed)
+        syscall(SYS_pidfd_send_signal, process->birth.pidfd, SIGKILL, NULL, 0);
+}
+
+static void be_unborn(struct bp_space_process *process, const struct happening *event)
+{
+    bp_space_up_fail(event->all->up, process->serial, event->record->status,
+                     event->record->flags);
+    release(event->all, process);
+}
+
+/* The pipe speaks: end of file is the exec, or a death on the way to it, which EXIT will tell. */
+static void read_pipe(struct bp_space_process *process, const struct happening *event)
+{
+    struct bp_space_mishap mishap;
+    ssize_t got = read(process->birth.pipe, &mishap, sizeof mishap);
+    if (got < 0)
+        return;
+    close_pipe(event->all, process);
+    if (got == (ssize_t)sizeof mishap) {
+        process->mishap = mishap;
+        process->state = BP_STATE_FAILING;
+        return;
+    }
+    process->state = BP_STATE_RUNNING;
+    tell(event, process, BP_SPACE_CREATED);
+    deliver_queued(event->all, process);
+}
+
+static void keep_signal(struct bp_space_process *process, const struct happening *event)
+{
+    struct bp_space_processes *all = event->all;
+    int signo = event->record->signo;
+    if (signo == SIGKILL) {
+        process->killed = 1;
+    } else if (signo == SIGCONT) {
+        forget(all, process->serial, is_stop);
+    } else if (all->queued == BP_SPACE_QUEUE_MAX) {
+        static struct bp_log_limit limit = {.burst = 5};
+        unsigned long dropped;
+        if (bp_log_limit_pass(&limit, &dropped))
+            bp_log_error("signal lost, too many wait serial=%llu signal=%d dropped=%lu",
+                         (unsigned long long)process->serial, signo, dropped);
+    } else {
+        all->queue[all->queued] = *event->record;
+        all->queue[all->queued++].serial = process->serial;
+    }
+}
+
+/* A process stopped on the way to its exec must hear SIGCONT, and SIGKILL does not wait. */
+static void signal_starting(struct bp_space_process *process, const struct happening *event)
+{
+    keep_signal(process, event);
+    if (event->record->signo == SIGKILL || event->record->signo == SIGCONT)
+        deliver(process, event->record);
+}
+
+static void signal_now(struct bp_space_process *process, const struct happening *event)
+{
+    deliver(process, event->record);
+}
+
+static void stop(struct bp_space_process *process, const struct happening *event)
+{
+    process->state = BP_STATE_STOPPED;
+    tell(event, process, BP_SPACE_STOPPED);
+}
+
+static void go_on(struct bp_space_process *process, const struct happening *event)
+{
+    process->state = BP_STATE_RUNNING;
+    tell(event, process, BP_SPACE_CONTINUED);
+}
+
+static void end(struct bp_space_process *process, const struct happening *event)
+{
+    tell(event, process, BP_SPACE_EXIT);
+    release(event->all, process);
+}
+
+static void end_failing(struct bp_space_process *process, const struct happening *event)
+{
+    bp_space_up_fail(event->all->up, process->serial, process->mishap.error,
+                     (enum bp_space_step)process->mishap.step);
+    release(event->all, process);
+}
+
+/* The pipe may be ahead of the maker: who has come to its exec can stop. */
+static void stop_starting(struct bp_space_process *process, const struct happening *event)
+{
+    read_pipe(process, event);
+    if (process->state == BP_STATE_RUNNING)
+        stop(process, event);
+}
+
+/* A dead process has closed its pipe: what it says is complete. */
+static void end_starting(struct bp_space_process *process, const struct happening *event)
+{
+    read_pipe(process, event);
+    if (process->state == BP_STATE_FAILING)
+        end_failing(process, event);
+    else
+        end(process, event);
+}
+
+static action *const actions[BP_STATES][BP_EVENTS] = {
+    [BP_STATE_ASKED] = {
+        [BP_EVENT_BORN] = be_born,
+        [BP_EVENT_UNBORN] = be_unborn,
+        [BP_EVENT_SIGNAL] = keep_signal,
+    },
+    [BP_STATE_STARTING] = {
+        [BP_EVENT_PIPE] = read_pipe,
+        [BP_EVENT_SIGNAL] = signal_starting,
+        [BP_EVENT_STOP] = stop_starting,
+        [BP_EVENT_CONTINUE] = do_nothing,
+        [BP_EVENT_EXIT] = end_starting,
+    },
+    [BP_STATE_FAILING] = {
+        [BP_EVENT_SIGNAL] = do_nothing,
+        [BP_EVENT_STOP] = do_nothing,
+        [BP_EVENT_CONTINUE] = do_nothing,
+        [BP_EVENT_EXIT] = end_failing,
+    },
+    [BP_STATE_RUNNING] = {
+        [BP_EVENT_SIGNAL] = signal_now,
+        [BP_EVENT_STOP] = stop,
+        [BP_EVENT_CONTINUE] = go_on, /* stopped and continued between two looks */
+        [BP_EVENT_EXIT] = end,
+    },
+    [BP_STATE_STOPPED] = {
+        [BP_EVENT_SIGNAL] = signal_now,
+        [BP_EVENT_STOP] = stop, /* by another signal */
+        [BP_EVENT_CONTINUE] = go_on,
+        [BP_EVENT_EXIT] = end,
+    },
+};
+
+void bp_space_process_event(struct bp_space_processes *all, struct bp_space_process *process,
+                            enum bp_space_event event, const struct bp_space_record *record,
+                            const struct bp_space_birth *birth)
+{
+    struct happening happening = {.all = all, .record = record, .birth = birth};
+    action *act = actions[process->state][event];
+    if (act != NULL)
+        act(process, &happening);
+}
+
+struct bp_space_process *bp_space_process_new(struct bp_space_processes *all, uint64_t serial,
+                                              int helper)
+{
+    unsigned i = 0;
+    while (i < BP_SPACE_PROCESSES_MAX && all->slots[i].state != BP_STATE_FREE)
+        i++;
+    if (i == BP_SPACE_PROCESSES_MAX)
+        return NULL;
+    if (i >= all->used)
+        all->used = i + 1;
+    all->asked++;
+    all->slots[i] = (struct bp_space_process){
+        .state = BP_STATE_ASKED,
+        .serial = serial,
+        .helper = helper,
+        .birth = {.pidfd = -1, .pipe = -1},
+    };
+    return &all->slots[i];
+}
+
+struct bp_space_process *bp_space_process_by_serial(struct bp_space_processes *all,
+                                                    uint64_t serial)
+{
+    for (unsigned i = 0; i < all->used; i++)
+        if (all->slots[i].state != BP_STATE_FREE && all->slots[i].serial == serial)
+            return &all->slots[i];
+    return NULL;
+}
+
+struct bp_space_process *bp_space_process_by_pid(struct bp_space_processes *all, pid_t pid)
+{
+    for (unsigned i = 0; i < all->used; i++)
+        if (all->slots[i].state > BP_STATE_ASKED && all->slots[i].birth.pid == pid)
+            return &all->slots[i];
+    return NULL;
+}
+
+void bp_space_process_signal(struct bp_space_processes *all, const struct bp_space_record *record)
+{
+    for (unsigned i = 0; i < all->used; i++) {
+        struct bp_space_process *process = &all->slots[i];
+        int meant = record->serial == 0 ? !process->helper : process->serial == record->serial;
+        if (process->state != BP_STATE_FREE && meant)
+            bp_space_process_event(all, process, BP_EVENT_SIGNAL, record, NULL);
+    }
+}
