@@ -119,6 +119,7 @@ static void add_data(struct bp_job *job, int node, int fd)
         if (job->stopped[channel])
             bp_stream_send(data->stream, &(struct bp_stream_head){
                 .kind = BP_STREAM_STOP, .channel = (uint8_t)channel}, NULL);
+    job->events.progress(job->arg);
 }
 
 static struct data *data_of_rank(const struct bp_job *job, uint32_t rank)
@@ -128,6 +129,11 @@ static struct data *data_of_rank(const struct bp_job *job, uint32_t rank)
         if (data->node == job->map->ranks[rank]->node)
             return data;
     return NULL;
+}
+
+int bp_job_has_data(const struct bp_job *job, uint32_t rank)
+{
+    return data_of_rank(job, rank) != NULL;
 }
 
 void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length)

@@ -21,7 +21,7 @@ struct bp_job_events {
     void (*credit)(void *arg, uint32_t rank, uint32_t taken);
     /* stdin: the rank has ended and left so many bytes unread. */
     void (*left)(void *arg, uint32_t rank, uint32_t bytes);
-    /* One of the things that bp_job_is_over looks at has changed. */
+    /* A data connection has come or gone, or bpmaster said that all is over. */
     void (*progress)(void *arg);
     /* bpmaster is gone; the job will end with its lease. */
     void (*lost)(void *arg, const char *why);
@@ -48,6 +48,8 @@ void bp_job_kill(struct bp_job *job, unsigned signal);
 /* This process got a signal itself: to the ranks, unless its whole process group got it. */
 void bp_job_forward(struct bp_job *job, unsigned signal, int code, int sender_pid,
                     unsigned sender_uid, uint64_t value);
+/* 1 = the data connection of the rank's node is there. */
+int bp_job_has_data(const struct bp_job *job, uint32_t rank);
 /* Stdin for a rank; length 0 = its end. */
 void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length);
 /* Nobody reads this channel any more. */

@@ -70,6 +70,7 @@ struct rank {
     uint8_t *cpus;
     size_t cpu_bytes;
     int input;  /* write end of its stdin pipe; -1 = none */
+    int input_peek; /* a read end of it, to count what nobody read */
     int output[2]; /* read ends of stdout and stderr; -1 = at their end */
     uint8_t dry[2]; /* nothing left in that pipe that the rank itself wrote */
     struct event *input_event, *output_event[2];

@@ -51,6 +51,7 @@ static int open_input(struct rank *rank, int *ret_fd)
         return r;
     *ret_fd = ends[0];
     rank->input = ends[1];
+    rank->input_peek = fcntl(ends[0], F_DUPFD_CLOEXEC, 3);
     fcntl(rank->input, F_SETFL, O_NONBLOCK);
     rank->stdin_data = evbuffer_new();
     rank->input_event = event_new(rank->space->agent->base, rank->input, EV_WRITE, on_input, rank);
@@ -241,11 +242,12 @@ int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_
 void stdio_left(struct rank *rank)
 {
     int in_pipe = 0;
-    if (rank->input < 0)
+    if (rank->input_peek < 0)
         return;
-    ioctl(rank->input, FIONREAD, &in_pipe);
+    ioctl(rank->input_peek, FIONREAD, &in_pipe);
     send_number(rank, BP_STREAM_LEFT, (uint32_t)in_pipe);
     close_input(rank);
+    close(bp_take_fd(rank->input_peek));
 }
 
 void stdio_close(struct rank *rank)
@@ -253,6 +255,8 @@ void stdio_close(struct rank *rank)
     for (int i = 0; i < 2; i++)
         close_output(rank, i);
     close_input(rank);
+    if (rank->input_peek >= 0)
+        close(bp_take_fd(rank->input_peek));
     if (rank->stdin_data != NULL)
         evbuffer_free(rank->stdin_data);
     rank->stdin_data = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* input.c - the launcher's stdin to one rank or to all.
  *
- * Nothing is read before a rank is seen waiting for input. Then up to BP_STREAM_WINDOW bytes are
- * under way to each rank; a rank that ended does not count. */
+ * Nothing is read before a rank is seen waiting for input and all that get it are there. Then up to
+ * BP_STREAM_WINDOW bytes are under way to each rank; a rank that ended does not count. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 
 struct reader { /* a rank that gets stdin */
     uint32_t under_way; /* bytes sent and not yet taken */
-    int gone;
+    int there, gone;
 };
 
 struct input {
@@ -35,6 +35,8 @@ static uint32_t room(const struct input *input)
         if (reader->gone)
             continue;
         alive = 1;
+        if (!reader->there || !bp_job_has_data(input->job, input->first + i))
+            return 0;
         if (free_bytes < least)
             least = free_bytes;
     }
@@ -105,6 +107,21 @@ static struct reader *reader_of(struct input *input, uint32_t rank)
     if (input == NULL || rank < input->first || rank - input->first >= input->count)
         return NULL;
     return &input->readers[rank - input->first];
+}
+
+void input_rank_there(struct input *input, uint32_t rank)
+{
+    struct reader *reader = reader_of(input, rank);
+    if (reader == NULL)
+        return;
+    reader->there = 1;
+    go_on(input);
+}
+
+void input_look(struct input *input)
+{
+    if (input != NULL)
+        go_on(input);
 }
 
 void input_credit(struct input *input, uint32_t rank, uint32_t taken)

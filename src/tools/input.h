@@ -12,6 +12,10 @@ struct input;
 /* stdin_rank: a rank, -1 = all, -2 = none (then this is NULL). */
 struct input *input_new(struct event_base *base, struct bp_job *job, int stdin_rank);
 void input_credit(struct input *input, uint32_t rank, uint32_t taken);
+/* The rank exists: it can be sent something. */
+void input_rank_there(struct input *input, uint32_t rank);
+/* A data connection has come: look again. */
+void input_look(struct input *input);
 /* The rank has ended with so many bytes unread. */
 void input_left(struct input *input, uint32_t rank, uint32_t bytes);
 /* The rank has ended or was never made: it hinders the others no longer. */

@@ -92,7 +92,9 @@ static void check_over(struct run *run)
 
 static void on_progress(void *arg)
 {
-    check_over(arg);
+    struct run *run = arg;
+    input_look(run->input);
+    check_over(run);
 }
 
 static void on_event(void *arg, const Bpmix__JobEvent *event)
@@ -107,6 +109,8 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
     if (event->kind == BPMIX__JOB_EVENT__KIND__EXIT ||
         event->kind == BPMIX__JOB_EVENT__KIND__FAILED)
         input_rank_gone(run->input, event->rank);
+    else if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED)
+        input_rank_there(run->input, event->rank);
     if (verdict_event(&run->verdict, event, node))
         end_job(run, 1);
 }
