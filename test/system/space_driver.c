@@ -782,7 +782,7 @@ static void test_root_job(void)
 /* The launcher's stub is killed while ranks come and go: every serial gets one answer. */
 static void test_maker_dies(void)
 {
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < 30; round++) {
         peer_init(&peer, 0);
         peer.setup.launcher_pid = 700;
         CHECK(peer_open(&peer, NULL) == 0);
