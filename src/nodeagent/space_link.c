@@ -66,9 +66,11 @@ int bp_space_receive(int fd, struct bp_space_packet *ret_packet)
     ssize_t got;
     do
         got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+    /* ECONNRESET comes once, when the other side ended without reading all of ours, and it comes
+     * before what that side sent: packets may still follow it. */
     if (got < 0)
-        return errno == ECONNRESET ? 0 : -errno;
+        return -errno;
     take_fds(&message, ret_packet);
     if (got == 0)
         return 0;

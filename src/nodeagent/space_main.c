@@ -165,7 +165,8 @@ static void pass_on(struct space *space)
         return;
     bp_space_packet_done(packet);
     if (r < 0) { /* no memory for it, or the maker has just died */
-        struct bp_space_record record = {.status = -r, .flags = BP_STEP_CLONE};
+        int dead = r == -EPIPE || r == -ECONNRESET;
+        struct bp_space_record record = {.status = dead ? ESRCH : -r, .flags = BP_STEP_CLONE};
         bp_space_process_event(
             &space->processes,
             bp_space_process_by_serial(&space->processes, packet->record.serial), BP_EVENT_UNBORN,

@@ -133,9 +133,9 @@ void peer_create(struct peer *peer, const struct creation *c)
     };
     int r;
     while ((r = bp_space_send(peer->socket, &record, payload, fds, 3)) == -EAGAIN) {
-        struct pollfd wait = {.fd = peer->socket, .events = POLLOUT};
+        struct pollfd wait = {.fd = peer->socket, .events = POLLIN | POLLOUT};
         poll(&wait, 1, PATIENCE_MS);
-        peer_has(peer, 0, 0); /* so that both sides move */
+        peer_has(peer, 0, 0); /* bpspace may be waiting for us to read */
     }
     if (r < 0)
         printf("# CREATE: %s\n", strerror(-r));

@@ -133,18 +133,23 @@ static int rank_daemons(void)
     return 0;
 }
 
-/* Fill the space with processes that never end and are always running, as long as it lets us. */
+static _Noreturn void fork_for_ever(void)
+{
+    for (;;) {
+        if (fork() == 0)
+            _exit(0);
+        wait(NULL);
+    }
+}
+
+/* Fill the space with processes that never end and always fork, as far as it lets us. */
 static int rank_bomb(void)
 {
     printf("ready\n");
     fflush(stdout);
     for (int i = 0; i < 200; i++)
         if (fork() == 0)
-            for (;;)
-                if (fork() == 0)
-                    _exit(0);
-                else
-                    wait(NULL);
+            fork_for_ever();
     pause();
     return 0;
 }
