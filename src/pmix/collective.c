@@ -247,6 +247,9 @@ void bp_fences_enter(struct bp_shepherd *shepherd, struct bp_signature *take_sig
     }
     round->entered = true;
     round->entry = *take_entry;
+    /* libpmix does not count a rank that had gone before the first one called in. */
+    if (set->party.self_gone > 0)
+        round_merge(round, PMIX_ERR_PARTIAL_SUCCESS, NULL, 0);
     round_merge(round, round->entry.status, round->entry.data, round->entry.length);
     start_timer(shepherd, round);
     advance(shepherd, set);

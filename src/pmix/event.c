@@ -17,11 +17,8 @@ struct event_call {
     struct bp_call call;
     pmix_status_t code;
     pmix_proc_t source;
-    pmix_data_range_t range;
     pmix_info_t *infos;
     size_t info_count;
-    pmix_op_cbfunc_t callback;
-    void *arg;
 };
 
 static void event_free_infos(struct event_call *event)
@@ -123,34 +120,30 @@ static void send_event(struct bp_shepherd *shepherd, struct event_call *event)
 static void run(struct bp_shepherd *shepherd, struct bp_call *take_call)
 {
     struct event_call *event = (struct event_call *)take_call;
-    pmix_status_t status = PMIX_ERR_NOT_SUPPORTED;
     if (PMIX_CHECK_NSPACE(event->source.nspace, shepherd->map->nspace) &&
-        event->source.rank < shepherd->map->rank_count &&
-        (event->range == PMIX_RANGE_NAMESPACE || event->range == PMIX_RANGE_SESSION ||
-         event->range == PMIX_RANGE_GLOBAL)) {
+        event->source.rank < shepherd->map->rank_count)
         send_event(shepherd, event);
-        status = PMIX_SUCCESS;
-    }
-    if (event->callback != NULL)
-        event->callback(status, event->arg);
     event_free_infos(event);
 }
+
+/* Never PMIX_SUCCESS and a later call of callback: libpmix 4.2.2 has freed its argument by then. */
 
 pmix_status_t bp_upcall_notify(pmix_status_t code, const pmix_proc_t *source,
                                pmix_data_range_t range, pmix_info_t infos[], size_t info_count,
                                pmix_op_cbfunc_t callback, void *arg)
 {
+    (void)callback;
+    (void)arg;
     if (range == PMIX_RANGE_LOCAL || range == PMIX_RANGE_PROC_LOCAL)
         return PMIX_OPERATION_SUCCEEDED; /* libpmix has told the local ranks */
+    if (range != PMIX_RANGE_NAMESPACE && range != PMIX_RANGE_SESSION && range != PMIX_RANGE_GLOBAL)
+        return PMIX_ERR_NOT_SUPPORTED;
     struct event_call *event = bp_calloc(1, sizeof *event);
     event->call.run = run;
     event->code = code;
     PMIX_LOAD_PROCID(&event->source, source->nspace, source->rank);
-    event->range = range;
     event->infos = bp_copy_infos(infos, info_count);
     event->info_count = info_count;
-    event->callback = callback;
-    event->arg = arg;
     bp_bridge_post(&event->call);
     return PMIX_SUCCESS;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* jobinfo.c - the job's map as PMIx keys. Open MPI 4.1 asks for these and no others; what concerns
- * remote ranks libpmix derives from the node and process maps. */
+/* jobinfo.c - the job's map as PMIx keys. Open MPI 4.1 asks for these and no others. libpmix
+ * derives most of them from the node and process maps, but not those of a rank that has an array of
+ * its own, nor local ranks elsewhere once any rank has one: so each array is complete. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,7 +100,7 @@ static void add_rank(struct bp_infos *infos, const struct bp_map *map, uint32_t 
     bp_infos_small(&inner, PMIX_LOCAL_RANK, (uint16_t)map->local_of[rank]);
     bp_infos_small(&inner, PMIX_NODE_RANK, (uint16_t)map->local_of[rank]);
     bp_infos_number(&inner, PMIX_NODEID, map->node_of[rank]);
-    bp_infos_string(&inner, PMIX_HOSTNAME, bp_map_here(map)->name);
+    bp_infos_string(&inner, PMIX_HOSTNAME, map->nodes[map->node_of[rank]].name);
     bp_infos_number(&inner, PMIX_APPNUM, 0);
     if (cpus != NULL)
         add_place(&inner, cpus);
@@ -140,8 +141,10 @@ static pmix_status_t register_all(struct bp_shepherd *shepherd, char **cpus)
     for (size_t i = 0; i < map->node_count; i++)
         if (map->nodes[i].rank_count > 0)
             add_node(&infos, map, i);
-    for (size_t i = 0; i < here->rank_count; i++)
-        add_rank(&infos, map, here->ranks[i], cpus != NULL ? cpus[i] : NULL);
+    for (uint32_t rank = 0; rank < map->rank_count; rank++) {
+        bool local = map->node_of[rank] == map->self;
+        add_rank(&infos, map, rank, cpus != NULL && local ? cpus[map->local_of[rank]] : NULL);
+    }
     if (status == PMIX_SUCCESS)
         status = PMIx_server_register_nspace(map->nspace, (int)here->rank_count, infos.array,
                                              infos.count, NULL, NULL);

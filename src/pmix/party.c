@@ -38,8 +38,10 @@ void bp_party_count(struct bp_party *party, const struct bp_map *map,
 {
     auto_free uint32_t *living = bp_calloc(map->node_count, sizeof *living);
     size_t ranks = bp_signature_count(signature, map->rank_count);
+    party->self_gone = 0;
     for (size_t i = 0; i < ranks; i++) {
         uint32_t rank = bp_signature_rank(signature, i);
+        party->self_gone += map->node_of[rank] == map->self && map->gone[rank];
         living[map->node_of[rank]] += !map->gone[rank];
     }
     for (size_t p = 0; p < party->tree.count; p++)

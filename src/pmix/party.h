@@ -9,10 +9,11 @@
 
 struct bp_party {
     struct bp_tree tree;
-    size_t *nodes;      /* by position: index in the map, ascending */
-    uint32_t *alive;    /* by position: participants in its subtree that have not ended */
-    size_t self;        /* this node's position, or BP_TREE_NONE */
-    uint32_t self_alive; /* participants on this node that have not ended */
+    size_t *nodes;       /* by position: index in the map, ascending */
+    uint32_t *alive;     /* by position: participants in its subtree that have not ended */
+    size_t self;         /* this node's position, or BP_TREE_NONE */
+    uint32_t self_alive; /* participants on this node that have not ended, and those that have */
+    uint32_t self_gone;
 };
 
 void bp_party_init(struct bp_party *party, const struct bp_map *map,
