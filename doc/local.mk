@@ -1,1 +1,7 @@
-# man pages
+# man pages: doc/NAME.SECTION.rst; and the documents of developers
+MANUALS = doc/bpcluster.8
+man_MANS = $(MANUALS)
+EXTRA_DIST += $(MANUALS:=.rst) doc/HACKING.md doc/PROTOCOL.md doc/PERFORMANCE.md
+CLEANFILES += $(MANUALS)
+$(MANUALS): %: $(top_srcdir)/%.rst
+	$(AM_V_GEN)$(MKDIR_P) doc && $(RST2MAN) --halt=2 $< $@

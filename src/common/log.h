@@ -15,7 +15,8 @@ void bp_log(enum bp_log_level level, const char *format, ...) __attribute__((for
 #define bp_log_info(...)    bp_log(BP_LOG_INFO, __VA_ARGS__)
 #define bp_log_debug(...)   bp_log(BP_LOG_DEBUG, __VA_ARGS__)
 
-/* A token bucket for events that a peer can cause: at most burst lines at once, one more a second. */
+/* A token bucket for events that a peer can cause: at most burst lines at once, one more a
+ * second. */
 struct bp_log_limit {
     unsigned burst;
     unsigned tokens;

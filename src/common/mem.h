@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* mem.h - cleanup attributes for locals, and allocation that ends the program when memory is out. */
+/* mem.h - cleanup attributes for locals, and allocation that ends the program when memory is
+ * out. */
 #ifndef BP_COMMON_MEM_H
 #define BP_COMMON_MEM_H
 

@@ -14,7 +14,7 @@ struct bp_machine {
     const char *netmask; /* of eth0, dotted */
     const char *hosts;   /* file that stands as /etc/hosts inside; NULL = the host's */
     const char *key;     /* file that is copied to /run/bpmix/node.key inside; NULL = none */
-    const char *shares[BP_MACHINE_SHARES]; /* folders of the host that stay visible below /tmp ... */
+    const char *shares[BP_MACHINE_SHARES]; /* the host's folders that stay visible below /tmp ... */
     unsigned share_count;
 };
 

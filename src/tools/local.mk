@@ -36,12 +36,8 @@ bpcluster_node_CPPFLAGS = $(BP_CPPFLAGS)
 bpcluster_node_CFLAGS = $(BP_CFLAGS)
 bpcluster_node_LDADD = libcommon.la
 
-# Scripts with the folders of this installation in them.
 bin_SCRIPTS += bpcluster
-CLEANFILES += bpcluster bprsh
+CLEANFILES += bpcluster
 EXTRA_DIST += src/tools/bpcluster.in
-BP_SUBSTITUTE = $(AM_V_GEN)$(SED) -e 's|@prefix[@]|$(prefix)|g' -e 's|@bindir[@]|$(bindir)|g' \
-	-e 's|@sbindir[@]|$(sbindir)|g' -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' \
-	-e 's|@runstatedir[@]|$(runstatedir)|g' -e 's|@PACKAGE_VERSION[@]|$(PACKAGE_VERSION)|g'
 bpcluster: $(top_srcdir)/src/tools/bpcluster.in Makefile
 	$(BP_SUBSTITUTE) $(top_srcdir)/src/tools/bpcluster.in >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@

@@ -30,7 +30,7 @@ import traceback
 SOURCE = os.environ.get("BPMIX_SOURCE") or os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.environ.get("BPMIX_BUILD") or os.path.join(SOURCE, "build")
-PREFIX = os.environ.get("BPMIX_PREFIX") or os.path.join(BUILD, "inst")
+PREFIX = os.environ.get("BPMIX_PREFIX") or os.path.join(SOURCE, "_install")
 ALL = bool(os.environ.get("BPMIX_TEST_ALL"))  # ./check --all: also what takes long
 MPI = os.path.join(BUILD, "test", "mpi")      # the built MPI programs
 

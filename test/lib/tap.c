@@ -9,7 +9,8 @@
 static unsigned test_number;
 static unsigned tests_failed;
 
-static void test_complete(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failure)
+static void test_complete(const CU_pTest test, const CU_pSuite suite,
+                          const CU_pFailureRecord failure)
 {
     (void)suite;
     test_number++;

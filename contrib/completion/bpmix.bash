@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# bpmix.bash - completion for bash: options come from each tool's own --help, nodes from bpstat.
+# shellcheck shell=bash disable=SC2207 # words without blanks
+
+_bpmix_options() { # TOOL
+    "$1" --help 2>/dev/null |
+        sed -n 's/^ \{0,8\}\(-[A-Za-z0-9-].*\)/\1/p' | sed 's/   *.*//' |
+        grep -oE -- '(^|[ ,])--?[A-Za-z0-9][A-Za-z0-9-]*=?' | tr -d ' ,'
+}
+
+_bpmix_nodes() {
+    bpstat --hostfile 2>/dev/null | cut -d' ' -f1
+}
+
+_bpmix() {
+    local word=${COMP_WORDS[COMP_CWORD]} words
+    COMPREPLY=()
+    if [[ $word == -* ]]; then
+        words=$(_bpmix_options "$1")
+    elif [[ $1 == *bpcluster ]]; then
+        words="up down status start stop kill exec master $(_bpmix_nodes)"
+    elif [[ $1 == *bprun ]]; then
+        COMPREPLY=($(compgen -c -- "$word"))
+        return
+    else
+        words="$(_bpmix_nodes) all allup"
+    fi
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+    [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+}
+
+complete -o default -F _bpmix bprun bpsh bpcp bpstat bpctl bpcluster

@@ -1,0 +1,82 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""manuals.py - each installed tool has a man page, with exactly the options of its --help, and
+every man page is clean reStructuredText."""
+import glob
+import os
+import re
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PREFIX = os.environ.get("BPMIX_PREFIX") or os.path.join(TOP, "_install")
+ROW = re.compile(r"^ {0,8}(-{1,2}[A-Za-z0-9].*?)(?:  |$)")
+OPTION = re.compile(r"(?<![\w-])(--?[A-Za-z0-9][\w-]*)")
+FROM_THE_LIBRARY = {"--usage"}  # argp adds it to every tool
+
+
+def options(text):
+    """The options that stand at the beginning of a line."""
+    found = set()
+    for line in text.splitlines():
+        row = ROW.match(line)
+        if row:
+            # What follows = or [ or a blank is the name of a value.
+            words = [w for part in row.group(1).split(",") for w in OPTION.findall(part)[:1]]
+            found.update(w[:2] if re.match(r"-\w", w) else w for w in words)
+    return found - FROM_THE_LIBRARY
+
+
+def tools():
+    """Paths of the installed tools and daemons, other names for one left out."""
+    return [path for folder in ("bin", "sbin")
+            for path in sorted(glob.glob(os.path.join(PREFIX, folder, "bp*")))
+            if not os.path.islink(path)]
+
+
+def tool_problems(path):
+    name = os.path.basename(path)
+    pages = glob.glob(os.path.join(TOP, "doc", name + ".[18].rst"))
+    if len(pages) != 1:
+        yield "%s: %d man pages doc/%s.[18].rst" % (name, len(pages), name)
+        return
+    try:
+        done = subprocess.run([path, "--help"], stdin=subprocess.DEVNULL, timeout=10, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    except subprocess.TimeoutExpired:
+        yield "%s --help does not end" % name
+        return
+    if done.returncode != 0:
+        yield "%s --help: exit status %d" % (name, done.returncode)
+    with open(pages[0], encoding="utf-8") as f:
+        documented = options(f.read())
+    helped = options(done.stdout)
+    for option in sorted(helped - documented):
+        yield "%s: %s is in --help and not in the man page" % (name, option)
+    for option in sorted(documented - helped):
+        yield "%s: %s is in the man page and not in --help" % (name, option)
+
+
+def page_problems(path):
+    done = subprocess.run(["rst2man", "--halt=2", path], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0 or done.stderr:
+        yield "%s: %s" % (os.path.relpath(path, TOP), done.stderr.strip())
+
+
+def main():
+    found = tools()
+    pages = sorted(glob.glob(os.path.join(TOP, "doc", "*.[0-9].rst")))
+    rows = [("%s: man page and --help agree" % os.path.basename(t), list(tool_problems(t)))
+            for t in found]
+    rows += [("%s is clean" % os.path.basename(p), list(page_problems(p))) for p in pages]
+    rows.append(("there are tools in %s" % os.path.relpath(PREFIX, TOP), [] if found else ["none"]))
+    print("1..%d" % len(rows))
+    for number, (name, problems) in enumerate(rows, 1):
+        print("%s %d - %s" % ("not ok" if problems else "ok", number, name))
+        for problem in problems:
+            print("# " + problem)
+    sys.exit(any(problems for _, problems in rows))
+
+
+main()
