@@ -19,3 +19,7 @@ EXTRA_DIST += test/run test/packages test/expected-skips test/fuzz/run \
 	test/lib/bptest.py test/lib/install-packages test/lib/sandbox.py test/lib/tap.py \
 	test/lint/files.py test/lint/manuals.py test/lint/rooms.py \
 	test/system/library.py
+
+noinst_PROGRAMS += sigrank
+sigrank_SOURCES = test/system/sigrank.c
+sigrank_CFLAGS = $(BP_BARE_CFLAGS)
