@@ -227,7 +227,7 @@ def _():
     result = run(["nohup", *BPRUN, "-N", "4", "uname", "-n"])
     assert sorted(result.out.split()) == ["n0", "n1", "n2", "n3"], repr(result)
     job = start(["nohup", *BPRUN, "-N", "4", SIGRANK])
-    wait_for(lambda: len(children(job.pid)) == 4)
+    assert [job.stdout.readline() for _ in range(4)] == ["ready\n"] * 4
     os.kill(job.pid, signal.SIGHUP)  # ignored, as nohup has it
     os.kill(job.pid, signal.SIGTERM)
     assert finish(job).code == 0
