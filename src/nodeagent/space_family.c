@@ -174,14 +174,17 @@ static void seize(const struct bp_space_family *family)
         ptrace(PTRACE_SEIZE, family->pids[i], 0, 0);
 }
 
-int bp_space_family_resume(const struct bp_space_family *family, pid_t pid)
+int bp_space_family_has(const struct bp_space_family *family, pid_t pid)
 {
     for (unsigned i = 0; i < family->count; i++)
-        if (family->pids[i] == pid) {
-            ptrace(PTRACE_CONT, pid, 0, 0);
+        if (family->pids[i] == pid)
             return 1;
-        }
     return 0;
+}
+
+void bp_space_family_resume(pid_t pid)
+{
+    ptrace(PTRACE_CONT, pid, 0, 0);
 }
 
 int bp_space_family_make(const struct bp_space_job *job, int maker_socket,

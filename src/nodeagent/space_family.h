@@ -28,7 +28,9 @@ struct bp_space_family { /* in memory shared by PID 1 and the stubs while they a
 int bp_space_family_make(const struct bp_space_job *job, int maker_socket,
                          struct bp_space_family *ret_family, struct bp_error *err);
 
-/* Is pid a stub? Then the ptrace stop it is in is ended: nothing stops a stub. */
-int bp_space_family_resume(const struct bp_space_family *family, pid_t pid);
+int bp_space_family_has(const struct bp_space_family *family, pid_t pid);
+
+/* End the stop that this stub is in, which we see as its tracer: nothing stops a stub. */
+void bp_space_family_resume(pid_t pid);
 
 #endif

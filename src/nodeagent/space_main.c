@@ -126,7 +126,8 @@ static void drain_maker(struct space *space)
 }
 
 /* Our own children: helpers, stubs, orphans, and the ranks when the maker is dead or has none. Who
- * is unknown may be one whose birth the maker is about to tell: then it stays unreaped until then. */
+ * is unknown may be one whose birth the maker is about to tell: then its news stay in the kernel until
+ * then. */
 static void reap(struct space *space)
 {
     struct bp_space_record record;
@@ -136,13 +137,14 @@ static void reap(struct space *space)
             drain_maker(space);
             process = bp_space_process_by_pid(&space->processes, record.pid);
         }
-        if (process == NULL && record.type == BP_SPACE_EXIT && space->processes.asked > 0)
+        int stub = process == NULL && bp_space_family_has(&space->family, record.pid);
+        if (process == NULL && !stub && space->processes.asked > 0)
             return;
         bp_space_wait_consume(&record);
         if (process != NULL)
             happened(space, process, &record);
-        else if (record.type == BP_SPACE_STOPPED)
-            bp_space_family_resume(&space->family, record.pid);
+        else if (stub && record.type == BP_SPACE_STOPPED)
+            bp_space_family_resume(record.pid);
     }
 }
 

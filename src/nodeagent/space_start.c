@@ -13,7 +13,11 @@
 #include "common/mem.h"
 #include "nodeagent/space_start.h"
 
-enum { STACK_BYTES = 64 * 1024 };
+enum {
+    STACK_BYTES = 64 * 1024,
+    DOWN_BYTES = 32 << 20, /* the orders for as many processes as a space may have */
+    UP_BYTES = 8 << 20,    /* what bpspace tells of them */
+};
 
 struct start {
     const char *program;
@@ -57,6 +61,9 @@ int bp_space_start(const char *program, int *ret_socket, pid_t *ret_pid, struct 
         return bp_error_set(err, -errno, "cannot make a socket pair: %s", strerror(errno));
     auto_close int ours = pair[0];
     auto_close int theirs = pair[1];
+    int down = DOWN_BYTES, up = UP_BYTES;
+    setsockopt(ours, SOL_SOCKET, SO_SNDBUFFORCE, &down, sizeof down);
+    setsockopt(theirs, SOL_SOCKET, SO_SNDBUFFORCE, &up, sizeof up);
     fcntl(ours, F_SETFL, O_RDWR | O_NONBLOCK);
     void *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* space_record.h - what bpnode and bpspace say to each other over a SOCK_SEQPACKET socket pair:
  * a fixed 64-byte record, then `length` bytes of payload in the same packet, and for some types
- * descriptors beside it (SCM_RIGHTS). */
+ * descriptors beside it (SCM_RIGHTS).
+ *
+ * For one serial bpspace says CREATED or FAILED first; after CREATED any number of STOPPED and
+ * CONTINUED, and EXIT last. At its EXIT or FAILED a process is reaped and its PID is free. bpspace
+ * waits for bpnode to read, up to the lease: bpnode must go on reading while it waits to send.
+ * What bpspace said before it ended can be read after its end. */
 #ifndef BP_PROTO_SPACE_RECORD_H
 #define BP_PROTO_SPACE_RECORD_H
 
@@ -21,28 +26,33 @@ enum bp_space_type {
                          * payload: bp_space_create, CPU mask, extra environment.
                          * fds: stdin, stdout, stderr, then `extra_fds` more, put at 3, 4, ... */
     BP_SPACE_SIGNAL,    /* serial, signo, code, sender_pid, uid, value; serial 0 = every process
-                         * that CREATE made except helpers */
+                         * that CREATE made except helpers. Before CREATED signals wait, but for
+                         * SIGKILL and SIGCONT. A code below 0 comes with sender and value, others
+                         * as kill() by PID 1. An unknown serial is a late one: dropped */
     BP_SPACE_LEASE,     /* value = milliseconds from now; answered by LEASE_SEEN */
     BP_SPACE_WATCH_STDIN, /* serial: tell once, by STDIN_WANTED, when somebody in the space waits to
-                           * read that process's stdin pipe. value = inode of the pipe */
-    BP_SPACE_CLOSE,     /* end everything at once; bpspace exits */
+                           * read that process's stdin pipe. value = inode of the pipe. At most 16
+                           * at a time */
+    BP_SPACE_CLOSE,     /* end everything at once; bpspace exits, with 0 */
     /* bpspace to bpnode */
     BP_SPACE_READY = 64, /* namespaces, mounts and stubs are made */
-    BP_SPACE_CREATED,    /* serial, pid: exec has succeeded */
+    BP_SPACE_CREATED,    /* serial, pid: exec has succeeded, or it was killed on the way there */
     BP_SPACE_FAILED,     /* serial, status = errno, flags = enum bp_space_step: not created (no EXIT
                           * follows), or serial 0: SETUP failed and bpspace exits */
     BP_SPACE_EXIT,       /* serial, pid, status, cpu_us, maxrss_kib */
     BP_SPACE_STOPPED,    /* serial, signo */
-    BP_SPACE_CONTINUED,  /* serial */
+    BP_SPACE_CONTINUED,  /* serial; a stop or a continue that is over before anybody looked is not
+                          * told */
     BP_SPACE_LEASE_SEEN, /* value: the LEASE's */
     BP_SPACE_STDIN_WANTED, /* serial */
 };
 
 enum bp_space_step { /* where a creation failed */
-    BP_STEP_NONE,
+    BP_STEP_NONE,      /* with EPROTO: the record does not fit together */
     BP_STEP_NAMESPACE, /* mounts, /proc, stubs */
-    BP_STEP_CLONE,     /* the PID is taken, or no more processes */
-    BP_STEP_LIMITS,
+    BP_STEP_CLONE,     /* EEXIST: PID taken, or serial in use. EOVERFLOW: PID above pid_max. EAGAIN:
+                        * no more processes. ESRCH: the launcher's stub was killed (by a root job) */
+    BP_STEP_LIMITS,    /* limits, descriptors */
     BP_STEP_AFFINITY,
     BP_STEP_IDENTITY, /* groups, gid, uid */
     BP_STEP_CHDIR,
@@ -75,10 +85,11 @@ struct bp_space_setup {
     uint32_t version;
     uint32_t uid, gid, groups;
     uint32_t umask;
-    uint32_t lease_ms;    /* the first lease */
-    int32_t launcher_pid; /* on the master; the ranks' parent here. 0 = none: parent is bpspace */
-    int32_t group_pid;    /* the launcher's process group; 0 or 1 = none to stand for */
-    int32_t session_pid;  /* the launcher's session; 0 or 1 = none to stand for */
+    uint32_t lease_ms;    /* the first lease; not 0 */
+    int32_t launcher_pid; /* on the master; the ranks' parent here. 0, 1 = none: parent is PID 1 */
+    int32_t group_pid;    /* the launcher's process group; 0 or 1 = its session's leader's */
+    int32_t session_pid;  /* the launcher's session; 0 or 1 = PID 1's own, session 1 (but a nameless
+                           * one where an orphaned group is asked for, which 1 cannot have) */
     uint32_t orphaned;    /* 1: that group is orphaned on the master, so it must be here */
     uint32_t no_limits;   /* 1: do not set limits */
     uint32_t zero;

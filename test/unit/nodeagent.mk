@@ -3,8 +3,13 @@
 noinst_PROGRAMS += space_driver
 space_driver_SOURCES = \
 	test/lib/space_peer.c test/lib/space_peer.h \
+	test/system/space_birth.c \
 	test/system/space_driver.c \
-	test/system/space_rank.c test/system/space_rank.h
+	test/system/space_end.c \
+	test/system/space_input.c \
+	test/system/space_life.c \
+	test/system/space_rank.c test/system/space_rank.h \
+	test/system/space_tests.h
 space_driver_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/test/system
 space_driver_CFLAGS = $(BP_CFLAGS)
 space_driver_LDADD = libspacelink.la libcommon.la
