@@ -17,7 +17,7 @@ LAZY = ["-x", "OMPI_MCA_pmix_base_async_modex=1", "-x", "OMPI_MCA_pmix_base_coll
 CASES = [
     ("hello on one node", "-N 1 -n 3", "hello", 0, "rank 2 of 3 on n0", 1),
     ("hello on two nodes", "-N 2 -n 4", "hello", 0, "rank 3 of 4 on n1", 30),
-    ("hello as a user without a passwd entry", "-N 2 -n 4 -u 12345", "hello", 0, "of 4", 10),
+    ("hello as a user without a passwd entry", "-N 2 -n 4 -u 12345 -x HOME=/", "hello", 0, "of 4", 10),
     ("ring through a chain of shepherds", "-N 3 -n 6 -k 1", "ring", 0,
      "ring: 6 ranks on 3 hosts ok", 5),
     ("collectives over inner nodes", "-N 4 -n 8 -k 2", "collectives", 0, "8 ranks ok", 10),
