@@ -84,7 +84,6 @@ static void add_place(struct bp_infos *inner, const char *cpus)
     PMIX_CPUSET_CONSTRUCT(&cpuset);
     if (PMIx_Parse_cpuset_string(name, &cpuset) == PMIX_SUCCESS &&
         PMIx_server_generate_locality_string(&cpuset, &locality) == PMIX_SUCCESS) {
-        bp_infos_string(inner, PMIX_CPUSET, name);
         bp_infos_string(inner, PMIX_LOCALITY_STRING, locality);
     }
     PMIx_Cpuset_destruct(&cpuset);

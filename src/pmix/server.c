@@ -54,6 +54,7 @@ int bp_server_start(struct bp_shepherd *shepherd, struct bp_error *err)
     const struct bp_map *map = shepherd->map;
     struct bp_infos infos = {0};
     forget_outer_job();
+    setenv("HOME", shepherd->tmp, 0); /* libpmix crashes for a user who has neither it nor a name */
     bp_infos_string(&infos, PMIX_SERVER_NSPACE, "bpmix");
     bp_infos_rank(&infos, PMIX_SERVER_RANK, (pmix_rank_t)map->self);
     bp_infos_number(&infos, PMIX_USERID, shepherd->uid);

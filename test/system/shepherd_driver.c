@@ -596,7 +596,10 @@ static void on_closed(void *arg, const struct bp_error *why)
     struct node *node = arg;
     bp_channel_free(node->channel);
     node->channel = NULL;
-    fail("the shepherd of node %zu closed its socket: %s", (size_t)(node - nodes), why->text);
+    int status = 0;
+    waitpid(node->shepherd, &status, 0);
+    fail("the shepherd of node %zu is gone: status %#x %s", (size_t)(node - nodes), status,
+         why->text);
 }
 
 static void start_shepherd(size_t index)
