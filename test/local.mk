@@ -15,11 +15,10 @@ include test/unit/master.mk
 include test/unit/lib.mk
 include test/mpi/local.mk
 
-EXTRA_DIST += test/run test/packages test/expected-skips test/fuzz/run \
-	test/lib/bptest.py test/lib/install-packages test/lib/sandbox.py test/lib/tap.py \
-	test/lint/files.py test/lint/manuals.py test/lint/rooms.py \
-	test/system/library.py
-
 noinst_PROGRAMS += sigrank
 sigrank_SOURCES = test/system/sigrank.c
 sigrank_CFLAGS = $(BP_BARE_CFLAGS)
+# Tests are found by pattern, here too.
+EXTRA_DIST += test/run test/packages test/expected-skips test/fuzz/run test/lib/install-packages \
+	$(foreach suffix,c h mk py sh xml md txt,$(wildcard $(srcdir)/test/*/*.$(suffix))) \
+	$(wildcard $(srcdir)/test/fuzz/*.seeds/*)

@@ -7,12 +7,15 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/mem.h"
 
@@ -28,11 +31,17 @@ static const struct private_mount {
     {"/dev/shm", "mode=1777"},
 };
 
-int bp_machine_unshare(struct bp_error *err)
+pid_t bp_machine_fork(const struct bp_machine *machine, struct bp_error *err)
 {
-    if (unshare(CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWPID) != 0)
-        return bp_error_set(err, -errno, "cannot make namespaces: %s", strerror(errno));
-    return 0;
+    unsigned long flags = SIGCHLD;
+    if (machine->name != NULL)
+        flags |= CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWPID;
+    /* Not unshare and fork: after that the maker itself could not fork or start a thread again. */
+    long pid = syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+    if (pid < 0)
+        return bp_error_set(err, -errno, "cannot make a process in new namespaces: %s",
+                            strerror(errno));
+    return (pid_t)pid;
 }
 
 /* Whether path lies below (and is not) one of the private mounts, so that those would hide it. */

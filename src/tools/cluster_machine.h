@@ -4,6 +4,8 @@
 #ifndef BP_TOOLS_CLUSTER_MACHINE_H
 #define BP_TOOLS_CLUSTER_MACHINE_H
 
+#include <sys/types.h>
+
 #include "common/error.h"
 
 #define BP_MACHINE_SHARES 16
@@ -18,8 +20,9 @@ struct bp_machine {
     unsigned share_count;
 };
 
-/* Leave the caller's namespaces; the next child is PID 1 of the machine. 0 or negative errno. */
-int bp_machine_unshare(struct bp_error *err);
+/* Like fork, but the child is PID 1 of the new namespaces (if the machine has a name). PID of the
+ * child, 0 in the child, or negative errno. */
+pid_t bp_machine_fork(const struct bp_machine *machine, struct bp_error *err);
 
 /* In PID 1 of the new namespaces: mounts, files, hostname, loopback. 0 or negative errno. */
 int bp_machine_build(const struct bp_machine *machine, struct bp_error *err);

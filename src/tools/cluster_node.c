@@ -144,18 +144,15 @@ static int start_machine(const struct options *o, int control_fd, struct bp_daem
                          struct bp_error *err)
 {
     int fds[2];
-    int error = o->machine.name != NULL ? bp_machine_unshare(err) : 0;
-    if (error < 0)
-        return error;
     if (pipe2(fds, O_CLOEXEC) != 0)
         return bp_error_set(err, -errno, "pipe: %s", strerror(errno));
     auto_close int reader = fds[0];
-    pid_t pid = fork();
+    pid_t pid = bp_machine_fork(&o->machine, err);
     if (pid == 0)
         run_machine(o, control_fd, daemon, fds[1]);
     close(fds[1]);
     if (pid < 0)
-        return bp_error_set(err, -errno, "fork: %s", strerror(errno));
+        return pid;
     return await_machine(pid, reader, err);
 }
 

@@ -10,7 +10,7 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PREFIX = os.environ.get("BPMIX_PREFIX") or os.path.join(TOP, "_install")
-ROW = re.compile(r"^ {0,8}(-{1,2}[A-Za-z0-9].*?)(?:  |$)")
+ROW = re.compile(r"^ {0,8}(-{1,2}[A-Za-z0-9?].*?)(?:  |$)")
 OPTION = re.compile(r"(?<![\w-])(--?[A-Za-z0-9][\w-]*)")
 FROM_THE_LIBRARY = {"--usage"}  # argp adds it to every tool
 
