@@ -283,7 +283,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         job_check_end(job);
 }
 
-void herd_tick(struct job *job)
+void herd_tick(struct job *job, int late)
 {
     uint64_t now = bp_clock_ms();
     unsigned lease_ms = job->master->config.lease_ms;
@@ -292,7 +292,7 @@ void herd_tick(struct job *job)
         if (herd->fd < 0)
             continue;
         order(herd, &(struct bp_ghost_record){.type = BP_GHOST_PING, .value = ++herd->ping});
-        if (herd->pid == 0 || now - herd->seen_ms <= lease_ms || herd->stuck)
+        if (herd->pid == 0 || now - herd->seen_ms <= lease_ms || herd->stuck || late)
             continue;
         herd->stuck = 1;
         Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;

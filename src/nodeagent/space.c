@@ -122,6 +122,7 @@ static int send_setup(struct space *space)
                      .group_pid = open->launcher->group,
                      .session_pid = open->launcher->session,
                      .orphaned = open->launcher->orphaned,
+                     .nice = open->launcher->nice,
                      .directory = BP_RUNDIR "/job",
                  }};
     if (open->n_groups > BP_SPACE_GROUPS_MAX)

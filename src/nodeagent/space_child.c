@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -127,6 +128,7 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
 {
     if (order->helper)
         setsid();
+    setpriority(PRIO_PROCESS, 0, job->setup.nice); /* not the agent's own */
     if (order->cpu_bytes > 0
         && syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
         give_up(pipe, errno, BP_STEP_AFFINITY);

@@ -40,7 +40,7 @@ static int read_setup(struct bp_space_job *job, const struct bp_space_packet *pa
         || memchr(s->hostname, '\0', sizeof s->hostname) == NULL)
         return bp_error_set(err, -EPROTO, "a name in SETUP does not end");
     if (s->lease_ms == 0 || s->launcher_pid < 0 || s->group_pid < 0 || s->session_pid < 0
-        || s->uid == UINT32_MAX || s->gid == UINT32_MAX || s->zero != 0)
+        || s->uid == UINT32_MAX || s->gid == UINT32_MAX || s->nice < -20 || s->nice > 19)
         return bp_error_set(err, -EPROTO, "SETUP has an impossible lease, process or user");
     if (packet->nfds != 1)
         return bp_error_set(err, -EPROTO, "SETUP has %u descriptors, not 1", packet->nfds);

@@ -19,7 +19,8 @@ int bp_space_send(int fd, const struct bp_space_record *record, const void *payl
                   const int *fds, unsigned nfds);
 
 /* Receive one packet, never waiting. 1 = *ret_packet is filled; 0 = the other side is gone; -EAGAIN
- * = nothing yet; -EPROTO = the packet's lengths do not fit together (its descriptors are closed). */
+ * = nothing yet; -EPROTO = the packet's lengths do not fit together (its descriptors are closed).
+ */
 int bp_space_receive(int fd, struct bp_space_packet *ret_packet);
 
 /* Close the packet's descriptors. */

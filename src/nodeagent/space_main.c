@@ -126,8 +126,8 @@ static void drain_maker(struct space *space)
 }
 
 /* Our own children: helpers, stubs, orphans, and the ranks when the maker is dead or has none. Who
- * is unknown may be one whose birth the maker is about to tell: then its news stay in the kernel until
- * then. */
+ * is unknown may be one whose birth the maker is about to tell: then its news stay in the kernel
+ * until then. */
 static void reap(struct space *space)
 {
     struct bp_space_record record;

@@ -23,7 +23,8 @@ static int is_stop(int signo)
     return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
 }
 
-/* As the sender's siginfo where the kernel lets us (negative codes but SI_TKILL), else as kill(). */
+/* As the sender's siginfo where the kernel lets us (negative codes but SI_TKILL), else as kill().
+ */
 static void deliver(const struct bp_space_process *process, const struct bp_space_record *record)
 {
     siginfo_t info = {0};

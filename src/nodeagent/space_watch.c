@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* space_watch.c - does anybody in the space wait to read a process's stdin? When to look, at whom. */
+/* space_watch.c - does anybody in the space wait to read a process's stdin? When to look, where. */
 #include <errno.h>
 #include <string.h>
 #include <sys/timerfd.h>
