@@ -72,12 +72,18 @@ void bp_muster_made(struct bp_herder *herder, uint32_t made, int32_t error)
         muster->phase = BP_MUSTER_MADE;
 }
 
-/* Killed before the verdict: what it has made is found by the PIDs that clone wrote. */
-void bp_muster_maker_dead(struct bp_herder *herder)
+/* Killed before the verdict: what it has made is found by the PIDs that clone wrote. Killed with
+ * the verdict in its hand: the launcher sees a failure all the same, so there must be no herd. */
+void bp_muster_maker_dead(struct bp_herder *herder, int status)
 {
     struct bp_muster *muster = &herder->muster;
 
     herder->maker_gone = true;
+    if (muster->phase == BP_MUSTER_DONE) {
+        if (status != 0)
+            bp_herder_end(herder);
+        return;
+    }
     if (!muster->made_known) {
         while (muster->made < bp_herd.setup.count &&
                (bp_herd.pids[muster->made] || herder->lives[muster->made].state == BP_LIFE_GONE))

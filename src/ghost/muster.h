@@ -39,7 +39,7 @@ struct bp_muster {
 
 void bp_muster_named(struct bp_herder *herder);
 void bp_muster_made(struct bp_herder *herder, uint32_t made, int32_t error);
-void bp_muster_maker_dead(struct bp_herder *herder);
+void bp_muster_maker_dead(struct bp_herder *herder, int status);
 void bp_muster_witness(struct bp_herder *herder, const struct bp_ghost_record *signal);
 void bp_muster_canary_answered(struct bp_herder *herder);
 

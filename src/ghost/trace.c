@@ -69,7 +69,7 @@ static void tracee_event(struct bp_herder *herder, int pid, int status)
 
     if (pid == bp_herd.maker && !herder->maker_gone) {
         if (event == BP_EVENT_DEAD)
-            bp_muster_maker_dead(herder);
+            bp_muster_maker_dead(herder, what.status);
         else
             bp_sys_ptrace(PTRACE_CONT, pid, 0);
         return;

@@ -374,7 +374,13 @@ static bool birth_round(int signo, uint32_t count)
     for (uint32_t i = 0; i < herd.early_count; i++)
         told += herd.early[i].signo == signo;
     while ((uint32_t)told < herd.born) {
-        CHECK(herd_next(&herd, &record) == 1 && record.type == BP_GHOST_SIGNAL);
+        int r = herd_next(&herd, &record);
+
+        if (r != 1 || record.type != BP_GHOST_SIGNAL || record.signo != signo)
+            printf("# signo %d: %d told of %u born, %u stillborn; r %d type %u slot %u signo %d\n",
+                   signo, told, herd.born, herd.stillborn, r, record.type, record.slot,
+                   record.signo);
+        CHECK(r == 1 && record.type == BP_GHOST_SIGNAL);
         CHECK(record.signo == signo && record.slot < count && herd.pids[record.slot]);
         told++;
     }
