@@ -181,8 +181,11 @@ static void create_helper(struct space *space, struct bp_space_process *process,
 {
     struct bp_space_birth birth;
     struct bp_space_record record = {.flags = BP_STEP_CLONE};
-    int r = bp_space_child_create(&space->job, order, 0, &birth);
+    int go;
+    int r = bp_space_child_create(&space->job, order, 0, &birth, &go);
     record.status = -r;
+    if (r == 0)
+        bp_space_child_go(go);
     bp_space_process_event(&space->processes, process, r < 0 ? BP_EVENT_UNBORN : BP_EVENT_BORN,
                            &record, &birth);
 }

@@ -122,6 +122,19 @@ void test_pids(void)
     close_plain();
 }
 
+/* The PID cursor has run over the end: the next lease puts it back. */
+void test_cursor(void)
+{
+    open_plain(0);
+    CHECK(run(SHELL("echo 20000 > /proc/sys/kernel/ns_last_pid; /bin/true & echo $!")) == 0);
+    CHECK(atoi(output) >= 20001 && atoi(output) < 21000);
+    peer_send(&peer, BP_SPACE_LEASE, 0, 60000);
+    CHECK(peer_expect(&peer, BP_SPACE_LEASE_SEEN, 0, NULL));
+    CHECK(run(SHELL("/bin/true & echo $!")) == 0);
+    CHECK(atoi(output) > 21000);
+    close_plain();
+}
+
 static void expect_failure(const char *const *argv, int error, enum bp_space_step step)
 {
     struct bp_space_record record;

@@ -44,6 +44,7 @@ int wait_exit(uint64_t serial);
 void test_families(void);
 void test_impossible_families(void);
 void test_pids(void);
+void test_cursor(void);
 void test_programs(void);
 void test_cwd(void);
 void test_identity(void);

@@ -13,3 +13,9 @@ space_driver_SOURCES = \
 space_driver_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_srcdir)/test/system
 space_driver_CFLAGS = $(BP_CFLAGS)
 space_driver_LDADD = libspacelink.la libcommon.la
+check_PROGRAMS += test_space_order
+test_space_order_SOURCES = test/unit/test_space_order.c \
+	src/nodeagent/space_job.c src/nodeagent/space_order.c
+test_space_order_CPPFLAGS = $(TEST_CPPFLAGS)
+test_space_order_CFLAGS = $(BP_CFLAGS)
+test_space_order_LDADD = libtap.la libspacelink.la libcommon.la
