@@ -18,7 +18,7 @@
 
 enum { ABOVE_TARGETS = 64 }; /* descriptor numbers from here on are in nobody's way */
 
-struct path { /* a child's two pipes on its way to the exec */
+struct path {   /* a child's two pipes on its way to the exec */
     int mishap; /* closed by the exec */
     int go;     /* read before the exec */
 };
@@ -101,8 +101,9 @@ static void drop_identity(const struct bp_space_job *job, int pipe)
 {
     const struct bp_space_setup *setup = &job->setup;
     umask(setup->umask & 0777);
-    if (setgroups(setup->groups, job->groups) < 0 || setresgid(setup->gid, setup->gid, setup->gid)
-        || setresuid(setup->uid, setup->uid, setup->uid) < 0)
+    if (setgroups(setup->groups, job->groups) < 0 ||
+        setresgid(setup->gid, setup->gid, setup->gid) ||
+        setresuid(setup->uid, setup->uid, setup->uid) < 0)
         give_up(pipe, errno, BP_STEP_IDENTITY);
     if (setup->uid == 0)
         return;
@@ -132,8 +133,8 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
     char go;
     if (order->helper)
         setsid();
-    if (order->cpu_bytes > 0
-        && syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
+    if (order->cpu_bytes > 0 &&
+        syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
         give_up(path.mishap, errno, BP_STEP_AFFINITY);
     place_fds(order, &path);
     default_signals();
@@ -178,8 +179,8 @@ int bp_space_child_create(const struct bp_space_job *job, const struct bp_space_
         child_run(job, order, (struct path){.mishap = its_mishap, .go = its_go});
     if (child < 0)
         return -errno;
-    *ret_birth = (struct bp_space_birth){
-        .pid = child, .pidfd = pidfd, .pipe = bp_take_fd(our_mishap)};
+    *ret_birth =
+        (struct bp_space_birth){.pid = child, .pidfd = pidfd, .pipe = bp_take_fd(our_mishap)};
     *ret_go = bp_take_fd(our_go);
     return 0;
 }

@@ -15,8 +15,8 @@
 
 static uint64_t cpu_us(const struct rusage *usage)
 {
-    return (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000u
-           + (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
+    return (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000u +
+           (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
 }
 
 int bp_space_wait_peek(struct bp_space_record *ret_record)

@@ -18,8 +18,13 @@ static struct bp_space_job a_job(void)
     static char *envp[] = {(char *)"A=1", (char *)"AB=2", (char *)"A", NULL};
     static char *scratch_argv[BP_SPACE_PAYLOAD_MAX + 1], *scratch_envp[BP_SPACE_PAYLOAD_MAX + 4];
     return (struct bp_space_job){
-        .argc = 1, .envc = 3, .argv = argv, .envp = envp,
-        .scratch_argv = scratch_argv, .scratch_envp = scratch_envp, .pid_max = 32768,
+        .argc = 1,
+        .envc = 3,
+        .argv = argv,
+        .envp = envp,
+        .scratch_argv = scratch_argv,
+        .scratch_envp = scratch_envp,
+        .pid_max = 32768,
     };
 }
 
@@ -99,9 +104,10 @@ static void random_orders(void)
     unsigned taken = 0;
     srandom(1);
     for (int round = 0; round < 200000; round++) {
-        struct bp_space_create create = {
-            .argc = (uint32_t)random() % 4, .envc = (uint32_t)random() % 4,
-            .cpu_bytes = random() % 4 == 0 ? (uint32_t)random() % 8 : 0};
+        struct bp_space_create create = {.argc = (uint32_t)random() % 4,
+                                         .envc = (uint32_t)random() % 4,
+                                         .cpu_bytes =
+                                             random() % 4 == 0 ? (uint32_t)random() % 8 : 0};
         char strings[16];
         uint32_t size = (uint32_t)random() % sizeof strings;
         for (uint32_t i = 0; i < size; i++)
@@ -129,7 +135,8 @@ static int strings_file(uint32_t argc, uint32_t envc, uint32_t bytes, const char
     return fd;
 }
 
-/* What bp_space_job_read says to this file of strings; an accepted job must be ("p", "A=1", "/"). */
+/* What bp_space_job_read says to this file of strings; an accepted job must be ("p", "A=1", "/").
+ */
 static int read_job(int fd)
 {
     struct bp_space_job job = {.argc = 0};
