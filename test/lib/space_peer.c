@@ -169,8 +169,7 @@ static int matches(const struct bp_space_record *record, uint32_t type, uint64_t
 static int collect(struct peer *peer)
 {
     int r = 1;
-    while (peer->waiting < PEER_BACKLOG
-           && (r = bp_space_receive(peer->socket, &peer->packet)) > 0)
+    while (peer->waiting < PEER_BACKLOG && (r = bp_space_receive(peer->socket, &peer->packet)) > 0)
         peer->backlog[peer->waiting++] = peer->packet.record;
     return r == -EAGAIN || r > 0;
 }
@@ -204,8 +203,8 @@ int peer_expect(struct peer *peer, uint32_t type, uint64_t serial, struct bp_spa
         }
         uint64_t now = bp_clock_ms();
         if (!alive || now >= end) {
-            printf("# record %u of serial %llu does not come%s\n", type,
-                   (unsigned long long)serial, alive ? "" : ": bpspace is gone");
+            printf("# record %u of serial %llu does not come%s\n", type, (unsigned long long)serial,
+                   alive ? "" : ": bpspace is gone");
             return 0;
         }
         struct pollfd wait = {.fd = peer->socket, .events = POLLIN};
