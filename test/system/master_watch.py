@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""bpmaster watches only descriptors of its own: a data connection that it passed on to the launcher
+"""master_watch.py - bpmaster watches only descriptors of its own: a data connection that it passed on to the launcher
 stays out of its epoll set (it would wake bpmaster without end while the launcher is slow)."""
 import os
 import re
