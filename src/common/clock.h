@@ -18,4 +18,17 @@ static inline uint64_t bp_clock_ms(void)
     return bp_clock_us() / 1000u;
 }
 
+/* Tells when a timer of this period came so late that this program itself was held up: then the
+ * silence of others proves nothing. Call it at each tick. */
+struct bp_clock_tick {
+    uint64_t last_ms;
+};
+static inline int bp_clock_tick_is_late(struct bp_clock_tick *tick, uint64_t now_ms,
+                                        uint64_t period_ms)
+{
+    uint64_t before_ms = tick->last_ms;
+    tick->last_ms = now_ms;
+    return before_ms != 0 && now_ms - before_ms > period_ms + period_ms / 2;
+}
+
 #endif

@@ -41,6 +41,7 @@ void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
     request->umask = mask;
     launcher->pid = getpid();
     launcher->orphaned = is_orphaned();
+    launcher->nice = getpriority(PRIO_PROCESS, 0);
     request->limits = bp_calloc(LIMITS, sizeof *request->limits);
     for (unsigned i = 0; i < LIMITS; i++) {
         struct rlimit limit;

@@ -327,7 +327,7 @@ static void herd_stuck(struct herd *herd)
 
 /* A herder's socket can be held by anybody the launcher gave it to, so its end is no sure sign:
  * one that stays silent, or open after the job is over, is closed here. */
-void herd_tick(struct job *job)
+void herd_tick(struct job *job, int late)
 {
     uint64_t now = bp_clock_ms();
     unsigned lease_ms = job->master->config.lease_ms;
@@ -338,9 +338,9 @@ void herd_tick(struct job *job)
             continue;
         if (job->ended && now - job->ended_ms > lease_ms)
             herd_close(herd);
-        else if (silent_ms > 2 * (uint64_t)lease_ms)
+        else if (silent_ms > 2 * (uint64_t)lease_ms && !late)
             herd_failed(herd, "it does not answer");
-        else if (silent_ms > lease_ms && !herd->stuck)
+        else if (silent_ms > lease_ms && !herd->stuck && !late)
             herd_stuck(herd);
         order(herd, &(struct bp_ghost_record){.type = BP_GHOST_PING, .value = ++herd->ping});
     }

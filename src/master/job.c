@@ -181,6 +181,8 @@ static void open_spaces(struct job *job)
     launcher.group = job->group;
     launcher.session = job->session;
     launcher.orphaned = request->launcher->orphaned;
+    /* A user may be nicer than the usual, not less nice. */
+    launcher.nice = job->uid != 0 && request->launcher->nice < 0 ? 0 : request->launcher->nice;
     open.launcher = &launcher;
     open.uid = job->uid;
     open.gid = job->gid;

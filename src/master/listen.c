@@ -154,6 +154,9 @@ static void on_preamble(evutil_socket_t fd, short what, void *arg)
         return;
     }
     got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    /* Before the descriptor is given away: an epoll set keeps a connection that is closed here and
+     * open elsewhere, and can then no longer be told to forget it. */
+    event_del(pending->event);
     if (bp_preamble_decode(bytes, &preamble) < 0) {
         refuse(pending, "not bpmix");
     } else if (preamble.version != BP_FRAME_VERSION) {

@@ -10,9 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
+
+#define BUSY_NICE (-10) /* the master goes on when its machine is crowded */
 
 struct options {
     const char *config;
@@ -65,10 +68,12 @@ static void on_lease(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct master *master = arg;
-    node_tick(master);
+    static struct bp_clock_tick tick;
+    int late = bp_clock_tick_is_late(&tick, bp_clock_ms(), master->config.lease_ms / 4);
+    node_tick(master, late);
     struct job *job, *next;
     HASH_ITER(hh, master->jobs, job, next) {
-        herd_tick(job);
+        herd_tick(job, late);
         job_check_end(job);
     }
 }
@@ -150,6 +155,7 @@ int main(int argc, char **argv)
     bp_log_init("bpmaster", options.verbose ? BP_LOG_DEBUG : BP_LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
     umask(022);
+    setpriority(PRIO_PROCESS, 0, BUSY_NICE); /* where it may */
     raise_limits();
     struct bp_error err = {0};
     struct master *master = bp_calloc(1, sizeof *master);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* master.h - what the files of bpmaster share: the one master, its nodes, jobs, processes, tools. */
+/* master.h - what the files of bpmaster share: the master, its nodes, jobs, processes, tools. */
 #ifndef BP_MASTER_MASTER_H
 #define BP_MASTER_MASTER_H
 
@@ -81,8 +81,9 @@ void node_accept(struct master *master, int number, int fd, const char *address)
 /* 1 = another connection for this number must be refused. */
 int node_is_alive(const struct node *node);
 void node_send(struct node *node, const struct bp_frame *frame, const void *message);
-/* Send leases, look for nodes that have gone silent; every quarter of a lease. */
-void node_tick(struct master *master);
+/* Send leases, look for nodes that have gone silent; every quarter of a lease. late: bpmaster
+ * itself was held up, and answers may be waiting to be read. */
+void node_tick(struct master *master, int late);
 void node_list(struct master *master, Bpmix__NodeList *ret_list);
 void node_list_done(Bpmix__NodeList *list);
 
@@ -238,7 +239,7 @@ int herds_open(struct job *job, struct bp_error *err);
 void herds_free(struct job *job);
 /* The launchers' ends as descriptors, in rank order; they are the caller's now. */
 unsigned herds_take_fds(struct job *job, int fds[BP_LOCAL_FDS_MAX]);
-void herd_tick(struct job *job);
+void herd_tick(struct job *job, int late);
 void herd_end_ghost(struct job *job, struct proc *proc, int32_t status);
 void herd_mirror(struct job *job, struct proc *proc, int signal);
 void herd_forward(struct job *job, const Bpmix__JobForward *forward);

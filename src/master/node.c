@@ -229,17 +229,16 @@ void node_accept(struct master *master, int number, int fd, const char *address)
     event_add(joining->timer, &(struct timeval){.tv_sec = JOINING_S});
 }
 
-/* A lease goes out only if the ones before it were seen in time: so no lease can arrive long after
- * its time, and a node that was silent for half a lease is given up while its own time runs. It was
- * silent only if it was asked: when bpmaster itself was held up, answers wait to be read. */
-static void tick_node(struct node *node, uint64_t now)
+/* A lease goes out only if the one before it was seen in time: so no lease can arrive long after
+ * its time, and a node that was silent for half a lease is given up while its own time runs. */
+static void tick_node(struct node *node, uint64_t now, int late)
 {
     unsigned lease_ms = node->master->config.lease_ms;
     if (node->state == NODE_LOST && now >= node->gone_ms)
         node_down(node, "no contact for longer than the lease");
     if (node->state != NODE_UP)
         return;
-    if (now - node->seen_ms > lease_ms / 2 && node->sent_lease >= node->seen_lease + 2) {
+    if (now - node->seen_ms > lease_ms / 2 && !late) {
         node_lose(node, "no answer for half a lease");
         return;
     }
@@ -248,13 +247,13 @@ static void tick_node(struct node *node, uint64_t now)
                                        .tag = node->sent_lease}, NULL);
 }
 
-void node_tick(struct master *master)
+void node_tick(struct master *master, int late)
 {
     uint64_t now = bp_clock_ms();
     master->lease_number++;
     for (int i = 0; i < BP_NODES_MAX; i++)
         if (master->nodes[i] != NULL)
-            tick_node(master->nodes[i], now);
+            tick_node(master->nodes[i], now, late);
 }
 
 static unsigned count_cores(const struct node *node)

@@ -30,7 +30,8 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         space->stopped[head->channel] = 1;
         stdio_stop(space, head->channel);
         r = 0;
-    } else if (head->channel == 0 && (head->kind == BP_STREAM_DATA || head->kind == BP_STREAM_EOF)) {
+    } else if (head->channel == 0 &&
+               (head->kind == BP_STREAM_DATA || head->kind == BP_STREAM_EOF)) {
         r = stdio_data(space, head->rank, body, head->length, head->kind == BP_STREAM_EOF);
     }
     return r == 0 ? 0 : bp_error_set(err, r, "the launcher sent what it may not");

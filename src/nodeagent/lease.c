@@ -20,12 +20,14 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct agent *agent = arg;
     uint64_t now = bp_clock_ms();
     struct space *space, *next;
+    static struct bp_clock_tick tick;
+    int late = bp_clock_tick_is_late(&tick, now, agent->lease_ms / 4);
     if (now > agent->lease_end_ms) {
         join_lost(agent, "the lease is over");
         return;
     }
     HASH_ITER(hh, agent->spaces, space, next) {
-        if (now - space->seen_ms > agent->lease_ms)
+        if (now - space->seen_ms > agent->lease_ms && !late)
             space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST,
                         "its bpspace did not answer for a whole lease");
         else

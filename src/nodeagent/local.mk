@@ -1,4 +1,5 @@
 # targets of src/nodeagent
+EXTRA_DIST += src/nodeagent/README.md
 # bpnode's side of a space
 noinst_LTLIBRARIES += libspacelink.la
 libspacelink_la_SOURCES = \

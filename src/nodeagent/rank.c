@@ -83,7 +83,8 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
         return;
     rank = bp_calloc(1, sizeof *rank);
     *rank = (struct rank){.space = space, .serial = proc->serial, .rank = proc->rank,
-                          .local = local_rank(space, proc->rank), .pid = proc->pid, .input = -1, .input_peek = -1,
+                          .local = local_rank(space, proc->rank), .pid = proc->pid, .input = -1,
+                          .input_peek = -1,
                           .output = {-1, -1}, .cpu_bytes = proc->cpus.len};
     rank->cpus = bp_calloc(1, proc->cpus.len);
     memcpy(rank->cpus, proc->cpus.data, proc->cpus.len);

@@ -96,7 +96,7 @@ static void send_create(struct space *space, int fd)
     struct bp_space_record record = {.type = BP_SPACE_CREATE,
                                      .serial = SERIAL,
                                      .flags = BP_SPACE_HELPER,
-                                     .length = offsetof(__typeof__(payload), argv) + sizeof program};
+                                     .length = sizeof payload.head + sizeof program};
     auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     int fds[4] = {null, null, STDERR_FILENO, fd};
     space_send_record(space, &record, &payload, fds, 4);

@@ -17,6 +17,8 @@
 #include "nodeagent/space_link.h"
 #include "nodeagent/space_start.h"
 
+#define RECORDS_AT_ONCE 64
+
 struct space *space_find(struct agent *agent, uint64_t job)
 {
     struct space *space;
@@ -122,6 +124,7 @@ static int send_setup(struct space *space)
                      .group_pid = open->launcher->group,
                      .session_pid = open->launcher->session,
                      .orphaned = open->launcher->orphaned,
+                     .nice = open->launcher->nice,
                      .directory = BP_RUNDIR "/job",
                  }};
     if (open->n_groups > BP_SPACE_GROUPS_MAX)
@@ -270,16 +273,18 @@ static void on_record(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct space *space = arg;
     static struct bp_space_packet packet;
-    int r = bp_space_receive(fd, &packet);
-    if (r == -EAGAIN)
-        return;
-    if (r <= 0) {
-        /* bpspace is ending; on_death does the rest when all of the space is gone. */
-        event_del(space->event);
-        return;
+    for (int i = 0; i < RECORDS_AT_ONCE; i++) {
+        int r = bp_space_receive(fd, &packet);
+        if (r == -EAGAIN)
+            return;
+        if (r <= 0) {
+            /* bpspace is ending; on_death does the rest when all of the space is gone. */
+            event_del(space->event);
+            return;
+        }
+        said(space, &packet.record);
+        bp_space_packet_done(&packet);
     }
-    said(space, &packet.record);
-    bp_space_packet_done(&packet);
 }
 
 /* ---- orders ---- */

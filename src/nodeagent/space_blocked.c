@@ -47,8 +47,8 @@ int bp_space_digits_next(struct bp_space_digits *digits, int *ret_number)
     for (;;) {
         if (digits->used >= digits->filled) {
             digits->used = 0;
-            digits->filled = (int)syscall(SYS_getdents64, digits->fd, digits->bytes,
-                                          sizeof digits->bytes);
+            digits->filled =
+                (int)syscall(SYS_getdents64, digits->fd, digits->bytes, sizeof digits->bytes);
             if (digits->filled <= 0)
                 return 0;
         }
@@ -150,9 +150,9 @@ static int selects(pid_t pid, const struct call *call, uint64_t inode)
     unsigned count = pipe_fds(pid, inode, fds, PIPE_FDS_MAX);
     for (unsigned k = 0; k < count; k++) {
         unsigned long fd = (unsigned long)fds[k], word;
-        if (fd < call->args[0] && call->args[1] != 0
-            && copy_in(pid, call->args[1] + fd / 64 * 8, &word, sizeof word)
-            && (word >> (fd % 64) & 1) != 0)
+        if (fd < call->args[0] && call->args[1] != 0 &&
+            copy_in(pid, call->args[1] + fd / 64 * 8, &word, sizeof word) &&
+            (word >> (fd % 64) & 1) != 0)
             return 1;
     }
     return 0;
@@ -163,9 +163,9 @@ static int epoll_line(const char *line, uint64_t inode)
 {
     const char *events = strstr(line, "events:");
     const char *ino = strstr(line, "ino:");
-    return strncmp(line, "tfd:", 4) == 0 && events != NULL && ino != NULL
-           && (strtoul(events + 7, NULL, 16) & (EPOLLIN | EPOLLRDNORM)) != 0
-           && strtoull(ino + 4, NULL, 16) == inode;
+    return strncmp(line, "tfd:", 4) == 0 && events != NULL && ino != NULL &&
+           (strtoul(events + 7, NULL, 16) & (EPOLLIN | EPOLLRDNORM)) != 0 &&
+           strtoull(ino + 4, NULL, 16) == inode;
 }
 
 static int epolls(pid_t pid, const struct call *call, uint64_t inode)

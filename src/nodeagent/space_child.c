@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +18,11 @@
 #include "nodeagent/space_child.h"
 
 enum { ABOVE_TARGETS = 64 }; /* descriptor numbers from here on are in nobody's way */
+
+struct path {   /* a child's two pipes on its way to the exec */
+    int mishap; /* closed by the exec */
+    int go;     /* read before the exec */
+};
 
 static _Noreturn void give_up(int pipe, int error, enum bp_space_step step)
 {
@@ -37,23 +43,22 @@ static void default_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The order's descriptors at 0, 1, 2, ..., the pipe right after them, nothing else.
- * Returns the pipe's new number. */
-static int place_fds(const struct bp_space_order *order, int pipe)
+/* The order's descriptors at 0, 1, 2, ..., the path's right after them, nothing else. */
+static void place_fds(const struct bp_space_order *order, struct path *path)
 {
-    int from[BP_SPACE_FDS_MAX + 1];
+    int from[BP_SPACE_FDS_MAX + 2];
     int count = (int)order->nfds;
-    for (int i = 0; i <= count; i++) {
-        int fd = i < count ? order->fds[i] : pipe;
-        from[i] = fcntl(fd, F_DUPFD_CLOEXEC, ABOVE_TARGETS);
-        if (from[i] < 0)
-            give_up(pipe, errno, BP_STEP_LIMITS);
-    }
-    for (int i = 0; i <= count; i++)
+    memcpy(from, order->fds, order->nfds * sizeof *from);
+    from[count] = path->mishap;
+    from[count + 1] = path->go;
+    for (int i = 0; i < count + 2; i++)
+        if ((from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, ABOVE_TARGETS)) < 0)
+            give_up(path->mishap, errno, BP_STEP_LIMITS);
+    for (int i = 0; i < count + 2; i++)
         if (dup3(from[i], i, i < count ? 0 : O_CLOEXEC) < 0)
             give_up(from[count], errno, BP_STEP_LIMITS);
-    close_range((unsigned)count + 1, ~0u, 0);
-    return count;
+    close_range((unsigned)count + 2, ~0u, 0);
+    *path = (struct path){.mishap = count, .go = count + 1};
 }
 
 /* As much of the limit as the kernel allows us to set: a hard limit may be above what it permits
@@ -97,8 +102,9 @@ static void drop_identity(const struct bp_space_job *job, int pipe)
 {
     const struct bp_space_setup *setup = &job->setup;
     umask(setup->umask & 0777);
-    if (setgroups(setup->groups, job->groups) < 0 || setresgid(setup->gid, setup->gid, setup->gid)
-        || setresuid(setup->uid, setup->uid, setup->uid) < 0)
+    if (setgroups(setup->groups, job->groups) < 0 ||
+        setresgid(setup->gid, setup->gid, setup->gid) ||
+        setresuid(setup->uid, setup->uid, setup->uid) < 0)
         give_up(pipe, errno, BP_STEP_IDENTITY);
     if (setup->uid == 0)
         return;
@@ -123,48 +129,67 @@ static _Noreturn void run_program(const struct bp_space_order *order,
 }
 
 static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_space_order *order,
-                                pid_t parent, int pipe)
+                                struct path path)
 {
+    char go;
     if (order->helper)
         setsid();
-    if (order->cpu_bytes > 0
-        && syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
-        give_up(pipe, errno, BP_STEP_AFFINITY);
-    pipe = place_fds(order, pipe);
+    setpriority(PRIO_PROCESS, 0, job->setup.nice); /* not the agent's own */
+    if (order->cpu_bytes > 0 &&
+        syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
+        give_up(path.mishap, errno, BP_STEP_AFFINITY);
+    place_fds(order, &path);
     default_signals();
-    set_limits(job, pipe);
-    drop_identity(job, pipe);
+    set_limits(job, path.mishap);
+    drop_identity(job, path.mishap);
     if (job->cwd[0] != '\0' && chdir(job->cwd) < 0)
-        give_up(pipe, errno, BP_STEP_CHDIR);
-    if (getppid() != parent) /* it was killed before it could tell of us: nobody would know us */
-        give_up(pipe, ESRCH, BP_STEP_CLONE);
-    run_program(order, job, pipe);
+        give_up(path.mishap, errno, BP_STEP_CHDIR);
+    if (read(path.go, &go, 1) != 1) /* our parent is dead */
+        give_up(path.mishap, ESRCH, BP_STEP_CLONE);
+    run_program(order, job, path.mishap);
 }
 
-int bp_space_child_create(const struct bp_space_job *job, const struct bp_space_order *order,
-                          int as_sibling, struct bp_space_birth *ret_birth)
+static pid_t clone_child(const struct bp_space_order *order, int as_sibling, int *ret_pidfd)
 {
-    int pair[2];
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return -errno;
-    auto_close int ours = pair[0];
-    auto_close int theirs = pair[1];
-    fcntl(ours, F_SETFL, O_NONBLOCK);
-    int pidfd = -1;
     pid_t pid = order->pid;
     struct clone_args args = {
         .flags = CLONE_PIDFD | (as_sibling ? CLONE_PARENT : 0),
-        .pidfd = (uintptr_t)&pidfd,
+        .pidfd = (uintptr_t)ret_pidfd,
         .exit_signal = as_sibling ? 0 : SIGCHLD, /* a sibling's is the caller's own: SIGCHLD */
         .set_tid = pid > 0 ? (uintptr_t)&pid : 0,
         .set_tid_size = pid > 0 ? 1 : 0,
     };
-    pid_t parent = as_sibling ? getppid() : getpid();
-    pid_t child = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+int bp_space_child_create(const struct bp_space_job *job, const struct bp_space_order *order,
+                          int as_sibling, struct bp_space_birth *ret_birth, int *ret_go)
+{
+    int pair[2];
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return -errno;
+    auto_close int our_mishap = pair[0];
+    auto_close int its_mishap = pair[1];
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return -errno;
+    auto_close int its_go = pair[0];
+    auto_close int our_go = pair[1];
+    int pidfd = -1;
+    fcntl(our_mishap, F_SETFL, O_NONBLOCK);
+    pid_t child = clone_child(order, as_sibling, &pidfd);
     if (child == 0)
-        child_run(job, order, parent, theirs);
+        child_run(job, order, (struct path){.mishap = its_mishap, .go = its_go});
     if (child < 0)
         return -errno;
-    *ret_birth = (struct bp_space_birth){.pid = child, .pidfd = pidfd, .pipe = bp_take_fd(ours)};
+    *ret_birth =
+        (struct bp_space_birth){.pid = child, .pidfd = pidfd, .pipe = bp_take_fd(our_mishap)};
+    *ret_go = bp_take_fd(our_go);
     return 0;
+}
+
+void bp_space_child_go(int take_go)
+{
+    ssize_t ignored = write(take_go, "", 1); /* its reader may be dead already */
+    (void)ignored;
+    close(take_go);
 }

@@ -18,8 +18,12 @@ struct bp_space_birth {
 };
 
 /* Clone a child of the caller, or, with as_sibling, of the caller's parent. -EEXIST: the PID is
- * taken. Does not wait for the exec. */
+ * taken. The child goes on to its exec when *ret_go is written to, and ends when it is closed
+ * without: so nobody runs whose birth has not been told. Does not wait for the exec. */
 int bp_space_child_create(const struct bp_space_job *job, const struct bp_space_order *order,
-                          int as_sibling, struct bp_space_birth *ret_birth);
+                          int as_sibling, struct bp_space_birth *ret_birth, int *ret_go);
+
+/* Let the child go; closes take_go. */
+void bp_space_child_go(int take_go);
 
 #endif

@@ -194,8 +194,8 @@ int bp_space_family_make(const struct bp_space_job *job, int maker_socket,
     int r = plan(&planned, err);
     if (r < 0)
         return r;
-    struct bp_space_family *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
-                                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct bp_space_family *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         return bp_error_set(err, -errno, "no memory for the stubs: %s", strerror(errno));
     *shared = planned;

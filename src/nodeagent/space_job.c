@@ -32,15 +32,15 @@ static int read_setup(struct bp_space_job *job, const struct bp_space_packet *pa
     if (s->version != BP_SPACE_VERSION)
         return bp_error_set(err, -EPROTONOSUPPORT, "SETUP is of version %u, not %u", s->version,
                             BP_SPACE_VERSION);
-    if (s->groups > BP_SPACE_GROUPS_MAX
-        || packet->record.length != sizeof *s + s->groups * sizeof(uint32_t))
+    if (s->groups > BP_SPACE_GROUPS_MAX ||
+        packet->record.length != sizeof *s + s->groups * sizeof(uint32_t))
         return bp_error_set(err, -EPROTO, "SETUP's groups do not fit its length");
     memcpy(job->groups, packet->payload + sizeof *s, s->groups * sizeof(uint32_t));
-    if (memchr(s->directory, '\0', sizeof s->directory) == NULL
-        || memchr(s->hostname, '\0', sizeof s->hostname) == NULL)
+    if (memchr(s->directory, '\0', sizeof s->directory) == NULL ||
+        memchr(s->hostname, '\0', sizeof s->hostname) == NULL)
         return bp_error_set(err, -EPROTO, "a name in SETUP does not end");
-    if (s->lease_ms == 0 || s->launcher_pid < 0 || s->group_pid < 0 || s->session_pid < 0
-        || s->uid == UINT32_MAX || s->gid == UINT32_MAX || s->zero != 0)
+    if (s->lease_ms == 0 || s->launcher_pid < 0 || s->group_pid < 0 || s->session_pid < 0 ||
+        s->uid == UINT32_MAX || s->gid == UINT32_MAX || s->nice < -20 || s->nice > 19)
         return bp_error_set(err, -EPROTO, "SETUP has an impossible lease, process or user");
     if (packet->nfds != 1)
         return bp_error_set(err, -EPROTO, "SETUP has %u descriptors, not 1", packet->nfds);
@@ -52,17 +52,17 @@ static int copy_strings(int fd, struct bp_space_strings *ret_header, char **ret_
                         struct bp_error *err)
 {
     struct stat st;
-    if (fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof *ret_header
-        || st.st_size > (off_t)BP_SPACE_STRINGS_MAX
-        || pread(fd, ret_header, sizeof *ret_header, 0) != (ssize_t)sizeof *ret_header)
+    if (fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof *ret_header ||
+        st.st_size > (off_t)BP_SPACE_STRINGS_MAX ||
+        pread(fd, ret_header, sizeof *ret_header, 0) != (ssize_t)sizeof *ret_header)
         return bp_error_set(err, -EPROTO, "the file of strings is no such file");
-    if (ret_header->bytes != (uint64_t)st.st_size - sizeof *ret_header
-        || ret_header->argc > ret_header->bytes || ret_header->envc > ret_header->bytes)
+    if (ret_header->bytes != (uint64_t)st.st_size - sizeof *ret_header ||
+        ret_header->argc > ret_header->bytes || ret_header->envc > ret_header->bytes)
         return bp_error_set(err, -EPROTO, "the file of strings has another length than it says");
     auto_free char *bytes = bp_calloc(ret_header->bytes + 1u, 1);
     for (size_t done = 0; done < ret_header->bytes;) {
-        ssize_t got = pread(fd, bytes + done, ret_header->bytes - done,
-                            (off_t)(sizeof *ret_header + done));
+        ssize_t got =
+            pread(fd, bytes + done, ret_header->bytes - done, (off_t)(sizeof *ret_header + done));
         if (got <= 0)
             return bp_error_set(err, -EPROTO, "the file of strings became shorter");
         done += (size_t)got;
@@ -90,8 +90,8 @@ static int read_strings(struct bp_space_job *job, int fd, struct bp_error *err)
     memcpy(job->envp, all + header.argc, header.envc * sizeof *all);
     job->cwd = all[count - 1];
     job->scratch_argv = bp_calloc(BP_SPACE_PAYLOAD_MAX + 1u, sizeof *job->scratch_argv);
-    job->scratch_envp = bp_calloc(BP_SPACE_PAYLOAD_MAX + header.envc + 1u,
-                                  sizeof *job->scratch_envp);
+    job->scratch_envp =
+        bp_calloc(BP_SPACE_PAYLOAD_MAX + header.envc + 1u, sizeof *job->scratch_envp);
     bytes = NULL; /* argv, envp and cwd point into it for as long as the space lives */
     return 0;
 }

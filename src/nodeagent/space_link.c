@@ -13,8 +13,8 @@ union fd_message { /* room for the descriptors beside a packet */
     char bytes[CMSG_SPACE(sizeof(int) * BP_SPACE_FDS_MAX)];
 };
 
-int bp_space_send(int fd, const struct bp_space_record *record, const void *payload,
-                  const int *fds, unsigned nfds)
+int bp_space_send(int fd, const struct bp_space_record *record, const void *payload, const int *fds,
+                  unsigned nfds)
 {
     if (record->length > BP_SPACE_PAYLOAD_MAX || nfds > BP_SPACE_FDS_MAX)
         return -EMSGSIZE;
@@ -74,9 +74,9 @@ int bp_space_receive(int fd, struct bp_space_packet *ret_packet)
     take_fds(&message, ret_packet);
     if (got == 0)
         return 0;
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0
-        || (size_t)got < sizeof ret_packet->record
-        || (size_t)got - sizeof ret_packet->record != ret_packet->record.length) {
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
+        (size_t)got < sizeof ret_packet->record ||
+        (size_t)got - sizeof ret_packet->record != ret_packet->record.length) {
         bp_space_packet_done(ret_packet);
         return -EPROTO;
     }

@@ -20,18 +20,18 @@
 #include "nodeagent/space_watch.h"
 
 enum {
-    LINK = 3,          /* the descriptor of bpnode's socket */
-    NOFILE = 16384,    /* two for every process that starts, and some */
+    LINK = 3,       /* the descriptor of bpnode's socket */
+    NOFILE = 16384, /* two for every process that starts, and some */
     PACKETS_A_TURN = 64,
     EVENTS_A_TURN = 64,
 };
 
 enum source { /* epoll's data, above the indices of processes, whose pipes are watched too */
-    FROM_LINK = BP_SPACE_PROCESSES_MAX,
-    FROM_MAKER,
-    FROM_SIGNALS,
-    FROM_LEASE,
-    FROM_WATCH,
+              FROM_LINK = BP_SPACE_PROCESSES_MAX,
+              FROM_MAKER,
+              FROM_SIGNALS,
+              FROM_LEASE,
+              FROM_WATCH,
 };
 
 struct space {
@@ -126,8 +126,8 @@ static void drain_maker(struct space *space)
 }
 
 /* Our own children: helpers, stubs, orphans, and the ranks when the maker is dead or has none. Who
- * is unknown may be one whose birth the maker is about to tell: then its news stay in the kernel until
- * then. */
+ * is unknown may be one whose birth the maker is about to tell: then its news stay in the kernel
+ * until then. */
 static void reap(struct space *space)
 {
     struct bp_space_record record;
@@ -154,8 +154,8 @@ static void reap(struct space *space)
 static void pass_on(struct space *space)
 {
     struct bp_space_packet *packet = &space->incoming;
-    int r = bp_space_send(space->maker, &packet->record, packet->payload, packet->fds,
-                          packet->nfds);
+    int r =
+        bp_space_send(space->maker, &packet->record, packet->payload, packet->fds, packet->nfds);
     int blocked = r == -EAGAIN;
     if (blocked != space->blocked) {
         space->blocked = blocked;
@@ -169,10 +169,9 @@ static void pass_on(struct space *space)
     if (r < 0) { /* no memory for it, or the maker has just died */
         int dead = r == -EPIPE || r == -ECONNRESET;
         struct bp_space_record record = {.status = dead ? ESRCH : -r, .flags = BP_STEP_CLONE};
-        bp_space_process_event(
-            &space->processes,
-            bp_space_process_by_serial(&space->processes, packet->record.serial), BP_EVENT_UNBORN,
-            &record, NULL);
+        bp_space_process_event(&space->processes,
+                               bp_space_process_by_serial(&space->processes, packet->record.serial),
+                               BP_EVENT_UNBORN, &record, NULL);
     }
 }
 
@@ -181,8 +180,11 @@ static void create_helper(struct space *space, struct bp_space_process *process,
 {
     struct bp_space_birth birth;
     struct bp_space_record record = {.flags = BP_STEP_CLONE};
-    int r = bp_space_child_create(&space->job, order, 0, &birth);
+    int go;
+    int r = bp_space_child_create(&space->job, order, 0, &birth, &go);
     record.status = -r;
+    if (r == 0)
+        bp_space_child_go(go);
     bp_space_process_event(&space->processes, process, r < 0 ? BP_EVENT_UNBORN : BP_EVENT_BORN,
                            &record, &birth);
 }

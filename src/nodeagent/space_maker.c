@@ -15,8 +15,8 @@
 
 static uint64_t cpu_us(const struct rusage *usage)
 {
-    return (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000u
-           + (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
+    return (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000u +
+           (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
 }
 
 int bp_space_wait_peek(struct bp_space_record *ret_record)
@@ -82,9 +82,10 @@ static void create(const struct bp_space_job *job, int socket, int as_siblings,
 {
     struct bp_space_order order;
     struct bp_space_birth birth = {.pidfd = -1, .pipe = -1};
+    int go = -1;
     int r = bp_space_order_read(job, packet, &order);
     if (r == 0)
-        r = bp_space_child_create(job, &order, as_siblings, &birth);
+        r = bp_space_child_create(job, &order, as_siblings, &birth, &go);
     struct bp_space_record answer = {
         .type = r == 0 ? BP_SPACE_BORN : BP_SPACE_FAILED,
         .serial = packet->record.serial,
@@ -96,6 +97,7 @@ static void create(const struct bp_space_job *job, int socket, int as_siblings,
     if (bp_space_send(socket, &answer, NULL, fds, r == 0 ? 2 : 0) < 0)
         _exit(1);
     if (r == 0) {
+        bp_space_child_go(go);
         close(birth.pidfd);
         close(birth.pipe);
     }

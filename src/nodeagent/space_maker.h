@@ -10,7 +10,8 @@
 #include "nodeagent/space_job.h"
 
 enum bp_space_inner_type { /* between the maker and PID 1 only */
-    BP_SPACE_BORN = 128,   /* serial, pid; descriptors: pidfd, the pipe of its mishap */
+                           BP_SPACE_BORN =
+                               128, /* serial, pid; descriptors: pidfd, the pipe of its mishap */
 };
 
 /* Serve socket until PID 1 is gone; as_siblings: the children are made children of our parent.

@@ -25,8 +25,7 @@ static int mount_one(const char *type, const char *where, unsigned long flags, c
                      struct bp_error *err)
 {
     if (mount(type, where, type, MS_NOSUID | MS_NODEV | flags, options) < 0)
-        return bp_error_set(err, -errno, "cannot mount %s at %s: %s", type, where,
-                            strerror(errno));
+        return bp_error_set(err, -errno, "cannot mount %s at %s: %s", type, where, strerror(errno));
     return 0;
 }
 
@@ -80,8 +79,8 @@ static int own_pid_max(void)
 {
     struct utsname name;
     int major = 0, minor = 0;
-    return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2
-           && (major > 6 || (major == 6 && minor >= 14));
+    return uname(&name) == 0 && sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+           (major > 6 || (major == 6 && minor >= 14));
 }
 
 static int64_t upper_half(const struct bp_space_job *job)
@@ -92,8 +91,8 @@ static int64_t upper_half(const struct bp_space_job *job)
 int bp_space_cursor_init(struct bp_space_job *job, struct bp_error *err)
 {
     job->pid_max = read_number(PID_MAX_FILE);
-    if (job->pid_max > 0 && job->pid_max < KERNEL_PID_MAX && own_pid_max()
-        && write_number(PID_MAX_FILE, KERNEL_PID_MAX) == 0)
+    if (job->pid_max > 0 && job->pid_max < KERNEL_PID_MAX && own_pid_max() &&
+        write_number(PID_MAX_FILE, KERNEL_PID_MAX) == 0)
         job->pid_max = read_number(PID_MAX_FILE);
     if (job->pid_max <= 0)
         return bp_error_set(err, -EIO, "cannot read %s", PID_MAX_FILE);

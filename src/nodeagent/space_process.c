@@ -23,7 +23,8 @@ static int is_stop(int signo)
     return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
 }
 
-/* As the sender's siginfo where the kernel lets us (negative codes but SI_TKILL), else as kill(). */
+/* As the sender's siginfo where the kernel lets us (negative codes but SI_TKILL), else as kill().
+ */
 static void deliver(const struct bp_space_process *process, const struct bp_space_record *record)
 {
     siginfo_t info = {0};
@@ -111,8 +112,7 @@ static void be_born(struct bp_space_process *process, const struct happening *ev
 
 static void be_unborn(struct bp_space_process *process, const struct happening *event)
 {
-    bp_space_up_fail(event->all->up, process->serial, event->record->status,
-                     event->record->flags);
+    bp_space_up_fail(event->all->up, process->serial, event->record->status, event->record->flags);
     release(event->all, process);
 }
 
@@ -211,36 +211,41 @@ static void end_starting(struct bp_space_process *process, const struct happenin
 }
 
 static action *const actions[BP_STATES][BP_EVENTS] = {
-    [BP_STATE_ASKED] = {
-        [BP_EVENT_BORN] = be_born,
-        [BP_EVENT_UNBORN] = be_unborn,
-        [BP_EVENT_SIGNAL] = keep_signal,
-    },
-    [BP_STATE_STARTING] = {
-        [BP_EVENT_PIPE] = read_pipe,
-        [BP_EVENT_SIGNAL] = signal_starting,
-        [BP_EVENT_STOP] = stop_starting,
-        [BP_EVENT_CONTINUE] = do_nothing,
-        [BP_EVENT_EXIT] = end_starting,
-    },
-    [BP_STATE_FAILING] = {
-        [BP_EVENT_SIGNAL] = do_nothing,
-        [BP_EVENT_STOP] = do_nothing,
-        [BP_EVENT_CONTINUE] = do_nothing,
-        [BP_EVENT_EXIT] = end_failing,
-    },
-    [BP_STATE_RUNNING] = {
-        [BP_EVENT_SIGNAL] = signal_now,
-        [BP_EVENT_STOP] = stop,
-        [BP_EVENT_CONTINUE] = go_on, /* stopped and continued between two looks */
-        [BP_EVENT_EXIT] = end,
-    },
-    [BP_STATE_STOPPED] = {
-        [BP_EVENT_SIGNAL] = signal_now,
-        [BP_EVENT_STOP] = stop, /* by another signal */
-        [BP_EVENT_CONTINUE] = go_on,
-        [BP_EVENT_EXIT] = end,
-    },
+    [BP_STATE_ASKED] =
+        {
+            [BP_EVENT_BORN] = be_born,
+            [BP_EVENT_UNBORN] = be_unborn,
+            [BP_EVENT_SIGNAL] = keep_signal,
+        },
+    [BP_STATE_STARTING] =
+        {
+            [BP_EVENT_PIPE] = read_pipe,
+            [BP_EVENT_SIGNAL] = signal_starting,
+            [BP_EVENT_STOP] = stop_starting,
+            [BP_EVENT_CONTINUE] = do_nothing,
+            [BP_EVENT_EXIT] = end_starting,
+        },
+    [BP_STATE_FAILING] =
+        {
+            [BP_EVENT_SIGNAL] = do_nothing,
+            [BP_EVENT_STOP] = do_nothing,
+            [BP_EVENT_CONTINUE] = do_nothing,
+            [BP_EVENT_EXIT] = end_failing,
+        },
+    [BP_STATE_RUNNING] =
+        {
+            [BP_EVENT_SIGNAL] = signal_now,
+            [BP_EVENT_STOP] = stop,
+            [BP_EVENT_CONTINUE] = go_on, /* stopped and continued between two looks */
+            [BP_EVENT_EXIT] = end,
+        },
+    [BP_STATE_STOPPED] =
+        {
+            [BP_EVENT_SIGNAL] = signal_now,
+            [BP_EVENT_STOP] = stop, /* by another signal */
+            [BP_EVENT_CONTINUE] = go_on,
+            [BP_EVENT_EXIT] = end,
+        },
 };
 
 void bp_space_process_event(struct bp_space_processes *all, struct bp_space_process *process,
@@ -273,8 +278,7 @@ struct bp_space_process *bp_space_process_new(struct bp_space_processes *all, ui
     return &all->slots[i];
 }
 
-struct bp_space_process *bp_space_process_by_serial(struct bp_space_processes *all,
-                                                    uint64_t serial)
+struct bp_space_process *bp_space_process_by_serial(struct bp_space_processes *all, uint64_t serial)
 {
     for (unsigned i = 0; i < all->used; i++)
         if (all->slots[i].state != BP_STATE_FREE && all->slots[i].serial == serial)

@@ -22,11 +22,11 @@ enum bp_space_state {
 };
 
 enum bp_space_event {
-    BP_EVENT_BORN,     /* record's pid; birth */
-    BP_EVENT_UNBORN,   /* clone failed: record's status */
-    BP_EVENT_PIPE,     /* its pipe is readable: at its exec, or not */
-    BP_EVENT_SIGNAL,   /* record is a SIGNAL */
-    BP_EVENT_STOP,     /* record's signo */
+    BP_EVENT_BORN,   /* record's pid; birth */
+    BP_EVENT_UNBORN, /* clone failed: record's status */
+    BP_EVENT_PIPE,   /* its pipe is readable: at its exec, or not */
+    BP_EVENT_SIGNAL, /* record is a SIGNAL */
+    BP_EVENT_STOP,   /* record's signo */
     BP_EVENT_CONTINUE,
     BP_EVENT_EXIT, /* record is an EXIT */
     BP_EVENTS
@@ -43,7 +43,7 @@ struct bp_space_process {
 
 struct bp_space_processes {
     const struct bp_space_up *up;
-    int epoll; /* pipes are watched there, with the process's index as data */
+    int epoll;     /* pipes are watched there, with the process's index as data */
     unsigned used; /* slots in use are below */
     unsigned asked;
     unsigned queued;

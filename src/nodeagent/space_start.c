@@ -45,9 +45,9 @@ static pid_t clone_space(struct start *start, void *stack)
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t pid = clone(become_space, (char *)stack + STACK_BYTES,
-                      CLONE_VM | CLONE_VFORK | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | SIGCHLD,
-                      start);
+    pid_t pid =
+        clone(become_space, (char *)stack + STACK_BYTES,
+              CLONE_VM | CLONE_VFORK | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | SIGCHLD, start);
     int saved = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
     errno = saved;
@@ -78,8 +78,7 @@ int bp_space_start(const char *program, int *ret_socket, pid_t *ret_pid, struct 
                             strerror(saved));
     if (start.error != 0) {
         waitpid(pid, NULL, 0);
-        return bp_error_set(err, -start.error, "cannot run %s: %s", program,
-                            strerror(start.error));
+        return bp_error_set(err, -start.error, "cannot run %s: %s", program, strerror(start.error));
     }
     *ret_socket = bp_take_fd(ours);
     *ret_pid = pid;

@@ -6,9 +6,9 @@
 #include "proto/space_record.h"
 
 enum bp_space_exit { /* bpspace's exit status; the space is empty when it is seen */
-    BP_SPACE_EXIT_CLOSED = 0, /* CLOSE, or bpnode is gone */
-    BP_SPACE_EXIT_TROUBLE = 1,
-    BP_SPACE_EXIT_LEASE = 3, /* the lease ran out */
+                     BP_SPACE_EXIT_CLOSED = 0, /* CLOSE, or bpnode is gone */
+                     BP_SPACE_EXIT_TROUBLE = 1,
+                     BP_SPACE_EXIT_LEASE = 3, /* the lease ran out */
 };
 
 struct bp_space_up {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* space_watch.c - does anybody in the space wait to read a process's stdin? When to look, at whom. */
+/* space_watch.c - does anybody in the space wait to read a process's stdin? When to look, where. */
 #include <errno.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -82,8 +82,8 @@ static void look(struct bp_space_watch *watch)
             };
             bp_space_up_send(watch->processes->up, &record);
             drop(watch, i);
-        } else if (watched->holders == 0
-                   && bp_space_process_by_serial(watch->processes, watched->serial) == NULL) {
+        } else if (watched->holders == 0 &&
+                   bp_space_process_by_serial(watch->processes, watched->serial) == NULL) {
             drop(watch, i);
         }
     }

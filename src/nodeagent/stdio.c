@@ -237,8 +237,8 @@ int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_
     return 0;
 }
 
-/* The rank has ended: what was in its pipe did nobody read. What never reached the pipe, the launcher
- * knows by the credit it did not get. */
+/* The rank has ended: how much of its pipe did nobody read? What never reached the pipe, the
+ * launcher knows by the credit it did not get. */
 void stdio_left(struct rank *rank)
 {
     int in_pipe = 0;

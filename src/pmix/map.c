@@ -34,7 +34,8 @@ size_t bp_map_index(const struct bp_map *map, int32_t number)
 /* A host name goes into libpmix's lists, which "," and ";" separate. */
 static bool name_is_sane(const char *name)
 {
-    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._");
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._");
     return length > 0 && length <= NAME_MAX_BYTES && name[length] == '\0';
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* map.h - the job as this node was told it: which rank lives on which node, and which have ended. */
+/* map.h - the job as this node was told it: which rank lives on which node, which have ended. */
 #ifndef BP_PMIX_MAP_H
 #define BP_PMIX_MAP_H
 

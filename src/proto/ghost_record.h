@@ -32,8 +32,9 @@ enum bp_ghost_type {
     BP_GHOST_SIGNAL,   /* slot (or SLOT_ALL), signo, code, sender_pid, sender_uid, value: the ghost
                         * got this signal; SIGKILL: the ghost is held until EXIT; SIGSTOP, SIGCONT
                         * are mirrored by STOPPED, CONTINUED */
-    BP_GHOST_GONE,     /* slot, status: the ghost ended (its wait status) */
-    BP_GHOST_PONG,     /* value: the PING's */
+    BP_GHOST_GONE,     /* slot, status: the ghost ended (its wait status). Without a BORN before it
+                        * the ghost was killed before it ran: the create is a no-op */
+    BP_GHOST_PONG,     /* value: the PING's; status: records and events refused so far */
     BP_GHOST_FAILED,   /* status: errno; the herd could not be made; the herder ends */
     /* bpmaster to herder */
     BP_GHOST_EXIT = 64, /* slot, status: end the ghost with exactly this wait status */

@@ -51,7 +51,7 @@ enum bp_space_step { /* where a creation failed */
     BP_STEP_NONE,      /* with EPROTO: the record does not fit together */
     BP_STEP_NAMESPACE, /* mounts, /proc, stubs */
     BP_STEP_CLONE,     /* EEXIST: PID taken, or serial in use. EOVERFLOW: PID above pid_max. EAGAIN:
-                        * no more processes. ESRCH: the launcher's stub was killed (by a root job) */
+                        * no more processes. ESRCH: the launcher's stub was killed (by root) */
     BP_STEP_LIMITS,    /* limits, descriptors */
     BP_STEP_AFFINITY,
     BP_STEP_IDENTITY, /* groups, gid, uid */
@@ -92,7 +92,7 @@ struct bp_space_setup {
                            * one where an orphaned group is asked for, which 1 cannot have) */
     uint32_t orphaned;    /* 1: that group is orphaned on the master, so it must be here */
     uint32_t no_limits;   /* 1: do not set limits */
-    uint32_t zero;
+    int32_t nice;         /* of the ranks: the launcher's */
     struct {
         uint64_t soft, hard; /* UINT64_MAX = unlimited */
     } limits[BP_SPACE_LIMITS];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* output.c - the ranks' stdout and stderr to the launcher's, line by line.
  *
- * With one rank and no label bytes go through as they come. Else each rank's channel has a buffer for
- * the line it is in; only whole lines go on, so that no line is torn by another rank. A line without
- * its end goes on when it is longer than LINE_MAX_BYTES, when its rank has been silent for a moment
- * (a prompt) and at the end. */
+ * With one rank and no label bytes go through as they come. Else each rank's channel has a buffer
+ * for the line it is in; only whole lines go on, so that no line is torn by another rank. A line
+ * without its end goes on when it is longer than LINE_MAX_BYTES, when its rank has been silent for
+ * a moment (a prompt) and at the end. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -196,8 +196,8 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
         stop_self(run);
 }
 
-/* Everything that can be forwarded comes through a descriptor. Reading or writing the terminal in the
- * background must stop us as any program, and our own faults must end us. */
+/* Everything that can be forwarded comes through a descriptor. Reading or writing the terminal in
+ * the background must stop us as any program, and our own faults must end us. */
 static int take_signals(struct run *run)
 {
     static const int not_ours[] = {SIGTTIN, SIGTTOU, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,

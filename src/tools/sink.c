@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* sink.c - bytes to a descriptor that may be slow.
  *
- * A pipe or terminal is opened anew through /proc/self/fd, which gives an open file of our own whose
- * O_NONBLOCK is nobody else's; a socket is sent to with MSG_DONTWAIT; a regular file never blocks. */
+ * A pipe or terminal is opened anew through /proc/self/fd, which gives an open file of our own
+ * whose O_NONBLOCK is nobody else's; a socket is sent to with MSG_DONTWAIT; a regular file never
+ * blocks. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

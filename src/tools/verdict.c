@@ -95,8 +95,9 @@ static int aborted(struct verdict *verdict, const Bpmix__JobEvent *event, const 
     verdict->by_rank = event->rank;
     verdict->status = status != 0 ? status : 1;
     verdict->decided = verdict->teardown = 1;
-    snprintf(verdict->text, sizeof verdict->text, "rank %u on %s called abort with status %d%s%.150s",
-             event->rank, node, event->status, event->text[0] != '\0' ? ": " : "", event->text);
+    snprintf(verdict->text, sizeof verdict->text,
+             "rank %u on %s called abort with status %d%s%.150s", event->rank, node, event->status,
+             event->text[0] != '\0' ? ": " : "", event->text);
     return !by_itself;
 }
 

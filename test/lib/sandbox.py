@@ -18,6 +18,7 @@ import time
 
 HIDDEN = {"/tmp": "mode=1777", "/run": "mode=755", "/dev/shm": "mode=1777"}
 MS_BIND, MS_REC, MS_NOSUID, MS_NODEV = 4096, 16384, 2, 4
+CACHE = "/tmp/.cache"  # XDG_CACHE_HOME: what stands there is meant to stay, so it is not counted
 SETTLE_S = 5.0  # the kernel ends network namespaces, and init its orphans, a little later
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -130,7 +131,9 @@ def main():
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     make_mounts(keep)
     bring_loopback_up()
-    os.environ.update(TMPDIR="/tmp", HOME="/tmp")
+    os.mkdir(CACHE)
+    keep.append(CACHE)
+    os.environ.update(TMPDIR="/tmp", HOME="/tmp", XDG_CACHE_HOME=CACHE)
     before_files, before_things = files(keep), kernel_things()
 
     def in_child():

@@ -15,7 +15,7 @@
 #include "nodeagent/space_start.h"
 #include "space_peer.h"
 
-enum { PATIENCE_MS = 30000 };
+enum { PATIENCE_MS = 120000 };
 
 const char *peer_program = "./bpspace";
 
@@ -35,7 +35,7 @@ void peer_init(struct peer *peer, uid_t uid)
         .uid = uid,
         .gid = uid,
         .umask = 022,
-        .lease_ms = 120000,
+        .lease_ms = 1000000,
         .orphaned = 1,
         .no_limits = 1,
     };
@@ -169,8 +169,7 @@ static int matches(const struct bp_space_record *record, uint32_t type, uint64_t
 static int collect(struct peer *peer)
 {
     int r = 1;
-    while (peer->waiting < PEER_BACKLOG
-           && (r = bp_space_receive(peer->socket, &peer->packet)) > 0)
+    while (peer->waiting < PEER_BACKLOG && (r = bp_space_receive(peer->socket, &peer->packet)) > 0)
         peer->backlog[peer->waiting++] = peer->packet.record;
     return r == -EAGAIN || r > 0;
 }
@@ -204,8 +203,12 @@ int peer_expect(struct peer *peer, uint32_t type, uint64_t serial, struct bp_spa
         }
         uint64_t now = bp_clock_ms();
         if (!alive || now >= end) {
-            printf("# record %u of serial %llu does not come%s\n", type,
-                   (unsigned long long)serial, alive ? "" : ": bpspace is gone");
+            printf("# record %u of serial %llu does not come%s\n", type, (unsigned long long)serial,
+                   alive ? "" : ": bpspace is gone");
+            for (unsigned i = 0; i < peer->waiting && i < 20; i++)
+                printf("# but there is record %u of serial %llu, pid %d, status %d, step %u\n",
+                       peer->backlog[i].type, (unsigned long long)peer->backlog[i].serial,
+                       peer->backlog[i].pid, peer->backlog[i].status, peer->backlog[i].flags);
             return 0;
         }
         struct pollfd wait = {.fd = peer->socket, .events = POLLIN};

@@ -30,7 +30,7 @@ struct creation { /* one CREATE; everything may be left out */
     const char *const *envp;
     const unsigned char *cpus;
     uint32_t cpu_bytes;
-    int stdin_fd; /* 0 = /dev/null */
+    int stdin_fd;  /* 0 = /dev/null */
     int stdout_fd; /* 0 = /dev/null; stays the caller's */
 };
 

@@ -16,20 +16,29 @@
 /* ---- numbers ---- */
 
 struct numbers {
-    int session, group, launcher, orphaned; /* SETUP's */
+    int session, group, launcher, orphaned;    /* SETUP's */
     int sees_parent, sees_group, sees_session; /* 0 = any from the upper half */
 };
 
 static const struct numbers families[] = {
-    {600, 650, 700, 1, 700, 650, 600}, {600, 650, 700, 0, 700, 650, 600},
-    {600, 700, 700, 1, 700, 700, 600}, {600, 700, 700, 0, 700, 700, 600},
-    {600, 600, 700, 1, 700, 600, 600}, {600, 600, 700, 0, 700, 600, 600},
-    {600, 600, 600, 1, 600, 600, 600}, {600, 600, 600, 0, 600, 600, 600},
-    {600, 0, 700, 1, 700, 600, 600},   {600, 650, 0, 1, 1, 650, 600},
-    {600, 650, 0, 0, 1, 650, 600},     {0, 0, 0, 1, 1, 1, 1},
-    {0, 0, 0, 0, 1, 1, 1},             {1, 1, 1, 1, 1, 1, 1},
-    {1, 650, 700, 0, 700, 650, 1},     {0, 650, 700, 1, 700, 650, 0},
-    {0, 650, 700, 0, 700, 650, 1},     {1, 1, 700, 1, 700, 1, 1},
+    {600, 650, 700, 1, 700, 650, 600},
+    {600, 650, 700, 0, 700, 650, 600},
+    {600, 700, 700, 1, 700, 700, 600},
+    {600, 700, 700, 0, 700, 700, 600},
+    {600, 600, 700, 1, 700, 600, 600},
+    {600, 600, 700, 0, 700, 600, 600},
+    {600, 600, 600, 1, 600, 600, 600},
+    {600, 600, 600, 0, 600, 600, 600},
+    {600, 0, 700, 1, 700, 600, 600},
+    {600, 650, 0, 1, 1, 650, 600},
+    {600, 650, 0, 0, 1, 650, 600},
+    {0, 0, 0, 1, 1, 1, 1},
+    {0, 0, 0, 0, 1, 1, 1},
+    {1, 1, 1, 1, 1, 1, 1},
+    {1, 650, 700, 0, 700, 650, 1},
+    {0, 650, 700, 1, 700, 650, 0},
+    {0, 650, 700, 0, 700, 650, 1},
+    {1, 1, 700, 1, 700, 1, 1},
     {1, 1, 700, 0, 700, 1, 1},
 };
 
@@ -38,8 +47,8 @@ static int is_number(int seen, int wanted)
     return wanted > 0 ? seen == wanted : seen >= 16384;
 }
 
-/* The numbers a rank sees; and the terminal's stop signal must stop it exactly when its group is not
- * orphaned. */
+/* The numbers a rank sees; and the terminal's stop signal must stop it exactly when its group is
+ * not orphaned. */
 static void check_family(const struct numbers *n)
 {
     int before = failures;
@@ -122,6 +131,19 @@ void test_pids(void)
     close_plain();
 }
 
+/* The PID cursor has run over the end: the next lease puts it back. */
+void test_cursor(void)
+{
+    open_plain(0);
+    CHECK(run(SHELL("echo 20000 > /proc/sys/kernel/ns_last_pid; /bin/true & echo $!")) == 0);
+    CHECK(atoi(output) >= 20001 && atoi(output) < 21000);
+    peer_send(&peer, BP_SPACE_LEASE, 0, 60000);
+    CHECK(peer_expect(&peer, BP_SPACE_LEASE_SEEN, 0, NULL));
+    CHECK(run(SHELL("/bin/true & echo $!")) == 0);
+    CHECK(atoi(output) > 21000);
+    close_plain();
+}
+
 static void expect_failure(const char *const *argv, int error, enum bp_space_step step)
 {
     struct bp_space_record record;
@@ -197,8 +219,8 @@ static int has_line(const char *line)
 {
     const char *at = strstr(output, line);
     size_t length = strlen(line);
-    return at != NULL && (at == output || at[-1] == '\n')
-           && (at[length] == '\n' || at[length] == '\0');
+    return at != NULL && (at == output || at[-1] == '\n') &&
+           (at[length] == '\n' || at[length] == '\0');
 }
 
 void test_identity(void)
@@ -220,8 +242,8 @@ void test_identity(void)
     CHECK(has_line("NoNewPrivs:\t0") && has_line("Seccomp:\t0"));
     CHECK(has_line("SigBlk:\t0000000000000000") && has_line("SigIgn:\t0000000000000000"));
     CHECK(has_line("SigPnd:\t0000000000000000") && has_line("ShdPnd:\t0000000000000000"));
-    CHECK(run(ARGV("/bin/sh", "-c", "ls -l /proc/self/fd | grep -c -- '->'; echo /proc/self/fd/*"))
-          == 0);
+    CHECK(run(ARGV("/bin/sh", "-c",
+                   "ls -l /proc/self/fd | grep -c -- '->'; echo /proc/self/fd/*")) == 0);
     /* ls has its directory open as 3; the shell nothing but its three */
     CHECK(strncmp(output, "4\n", 2) == 0);
     CHECK(run(SHELL("test -O /proc/self/environ && kill -0 1 || echo no")) == 0);
@@ -320,8 +342,9 @@ void test_mounts(void)
     CHECK(run(SHELL("cat /dev/shm/space-driver; ls -1 /dev/shm | wc -l")) == 0);
     CHECK(strcmp(output, "x\n1\n") == 0);
     char command[256];
-    snprintf(command, sizeof command, "stat -c '%%a %%u %%g' %s; echo y > %s/y; hostname; ps -e | wc -l",
-             directory, directory);
+    snprintf(command, sizeof command,
+             "stat -c '%%a %%u %%g' %s; echo y > %s/y; hostname; ps -e | wc -l", directory,
+             directory);
     CHECK(run(SHELL(command)) == 0);
     CHECK(strncmp(output, "700 54321 54321\nspace7\n", 23) == 0);
     CHECK(access("/dev/shm/space-driver", F_OK) < 0 && access(in_directory("y"), F_OK) < 0);

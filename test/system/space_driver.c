@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* space_driver.c - plays bpnode to bpspace, as root; prints TAP. Usage: space_driver [BPSPACE [NAME]];
- * as a rank: space_driver rank MODE. The tests are in the files that space_tests.h names. */
+/* space_driver.c - plays bpnode to bpspace, as root; prints TAP. Usage: space_driver [BPSPACE
+ * [NAME]]; as a rank: space_driver rank MODE. The tests are in the files that space_tests.h names.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,9 +29,13 @@ void check(int passed, const char *text, int line)
     printf("# line %d: %s\n", line, text);
 }
 
-#define ARGV(...) (const char *const[]){__VA_ARGS__, NULL}
+#define ARGV(...)                                                                                  \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
 #define SHELL(command) ARGV("/bin/sh", "-c", command)
-#define RANK(mode) ARGV(self, "rank", mode)
+#define RANK(mode)     ARGV(self, "rank", mode)
 
 void open_plain(uid_t uid)
 {
@@ -90,6 +95,7 @@ static const struct {
     {"parent, group, session and stop signals are the master's", test_families},
     {"impossible stubs are refused", test_impossible_families},
     {"PIDs are exact, others come from the upper half", test_pids},
+    {"the PID cursor comes back", test_cursor},
     {"every exit status and signal", test_statuses},
     {"CPU time and memory of children count", test_accounting},
     {"programs: path, permission, interpreter", test_programs},
@@ -139,8 +145,8 @@ int main(int argc, char **argv)
     }
     char program[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length < 0 || realpath(argc > 1 ? argv[1] : "./bpspace", program) == NULL
-        || mkdtemp(directory) == NULL || chmod(directory, 0755) < 0) {
+    if (length < 0 || realpath(argc > 1 ? argv[1] : "./bpspace", program) == NULL ||
+        mkdtemp(directory) == NULL || chmod(directory, 0755) < 0) {
         printf("1..0 # SKIP no bpspace, or no directory to work in\n");
         return 1;
     }
@@ -149,11 +155,13 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < count; i++) {
         int fds = count_fds();
         failures = 0;
-        if (argc < 3 || strstr(tests[i].name, argv[2]) != NULL)
+        int chosen = argc < 3 || strstr(tests[i].name, argv[2]) != NULL;
+        if (chosen)
             tests[i].run();
         CHECK(count_fds() == fds);
         CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
-        printf("%sok %u - %s\n", failures > 0 ? "not " : "", i + 1, tests[i].name);
+        printf("%sok %u - %s%s\n", failures > 0 ? "not " : "", i + 1, tests[i].name,
+               chosen ? "" : " # SKIP not chosen");
         failed += failures > 0;
     }
     rmdir(directory);

@@ -148,7 +148,8 @@ void test_root_job(void)
     CHECK(wait_exit(stopper) == 0);
     close(fd);
     /* the launcher's stub dies: ranks live on and are reported, nobody new can be made */
-    uint64_t rank = begin(0, SHELL("read x < /proc/1/stat; kill -9 700; kill -STOP $$; exit 9"), &fd);
+    uint64_t rank =
+        begin(0, SHELL("read x < /proc/1/stat; kill -9 700; kill -STOP $$; exit 9"), &fd);
     CHECK(peer_expect(&peer, BP_SPACE_STOPPED, rank, NULL));
     CHECK(run_as(0, SHELL("true"), &record) == -1);
     CHECK(record.status == ESRCH && record.flags == BP_STEP_CLONE);

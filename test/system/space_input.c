@@ -113,9 +113,9 @@ void test_malformed_create(void)
         const char *strings;
         uint32_t size;
     } wrong[] = {
-        {{.argc = 1, .string_bytes = 5}, "true", 4},          /* more said than there */
-        {{.argc = 1, .string_bytes = 4}, "true", 4},          /* does not end */
-        {{.argc = 2, .string_bytes = 5}, "true", 5},          /* one string, not two */
+        {{.argc = 1, .string_bytes = 5}, "true", 4},            /* more said than there */
+        {{.argc = 1, .string_bytes = 4}, "true", 4},            /* does not end */
+        {{.argc = 2, .string_bytes = 5}, "true", 5},            /* one string, not two */
         {{.argc = 0, .envc = 0, .string_bytes = 5}, "true", 5}, /* a string too many */
         {{.argc = 1, .cpu_bytes = 8, .string_bytes = 5}, "true", 5},
         {{.argc = 1, .cpu_bytes = UINT32_MAX, .string_bytes = 6}, "true", 5},

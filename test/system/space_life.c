@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* space_life.c - processes in a space from their birth to their exit: signals, stops, statuses, many at once. */
+/* space_life.c - processes in a space from their birth to their exit: signals, stops, statuses,
+ * many at once. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,8 @@ void test_statuses(void)
         CHECK(wait_exit(first + (uint64_t)code) == code << 8);
     for (int signo = 1; signo < 65; signo++) {
         int stops = signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
-        if (stops || signo == SIGCHLD || signo == SIGCONT || signo == SIGURG || signo == SIGWINCH
-            || signo == 32 || signo == 33)
+        if (stops || signo == SIGCHLD || signo == SIGCONT || signo == SIGURG || signo == SIGWINCH ||
+            signo == 32 || signo == 33)
             continue;
         snprintf(command, sizeof command, "ulimit -c 0; kill -%d $$", signo);
         int status = run(SHELL(command));

@@ -9,17 +9,21 @@
 
 #define UID 54321 /* no passwd entry has it */
 
-extern int failures; /* of the running test */
-extern char self[4096];     /* the driver: run as a rank by RANK() */
-extern char directory[64];  /* to work in; anybody may read it */
-extern struct peer peer;    /* the space of the running test */
+extern int failures;       /* of the running test */
+extern char self[4096];    /* the driver: run as a rank by RANK() */
+extern char directory[64]; /* to work in; anybody may read it */
+extern struct peer peer;   /* the space of the running test */
 extern char output[65536];
 extern uint64_t serials; /* the next one */
 
 #define CHECK(condition) check((condition) != 0, #condition, __LINE__)
 void check(int passed, const char *text, int line);
 
-#define ARGV(...)      (const char *const[]){__VA_ARGS__, NULL}
+#define ARGV(...)                                                                                  \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
 #define SHELL(command) ARGV("/bin/sh", "-c", command)
 #define RANK(mode)     ARGV(self, "rank", mode)
 
@@ -44,6 +48,7 @@ int wait_exit(uint64_t serial);
 void test_families(void);
 void test_impossible_families(void);
 void test_pids(void);
+void test_cursor(void);
 void test_programs(void);
 void test_cwd(void);
 void test_identity(void);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ghost.c - takes every signal and tells the herder of it; obeys the order word. */
+#include "ghost/ghost.h"
+
+#include <errno.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "ghost/herd.h"
+#include "ghost/sys.h"
+
+#define REPORTS (BP_ORDER_REPORT_FIRST | BP_ORDER_REPORT_AFTER)
+
+/* A full pipe blocks the ghost; its signals then wait in the kernel, as with any slow process. */
+static void tell(const struct bp_ghost_record *record)
+{
+    while (bp_sys_write(bp_herd.report_out, record, sizeof(*record)) == -EINTR)
+        continue;
+}
+
+static void tell_signal(uint32_t place, const siginfo_t *info)
+{
+    struct bp_ghost_record record = {
+        .type = BP_GHOST_SIGNAL,
+        .slot = place,
+        .signo = info->si_signo,
+        .code = info->si_code,
+        .sender_pid = info->si_pid,
+        .sender_uid = info->si_uid,
+        .value = (uint64_t)(uintptr_t)info->si_value.sival_ptr,
+    };
+
+    tell(&record);
+}
+
+static void tell_caught_stop(uint32_t place)
+{
+    const struct bp_herd_slot *slot = &bp_herd.slots[place];
+    struct bp_ghost_record record = {
+        .type = BP_GHOST_SIGNAL,
+        .slot = place,
+        .signo = slot->report.signo,
+        .code = slot->report.code,
+        .sender_pid = slot->report.sender_pid,
+        .sender_uid = slot->report.sender_uid,
+    };
+
+    tell(&record);
+}
+
+/* The herder's own signals: the kick, and SIGCONT to a ghost whose process was continued. Where
+ * the user's limit of pending signals is used up, a kick arrives without its sender (0). */
+static int is_herders(const siginfo_t *info, uint32_t order)
+{
+    if (info->si_signo == SIGCONT)
+        return info->si_code == SI_TKILL && info->si_pid == bp_herd.herder;
+    return info->si_signo == BP_HERD_KICK && info->si_code == SI_USER &&
+           (info->si_pid == bp_herd.herder || (info->si_pid == 0 && order != 0));
+}
+
+/* The herder puts the stop signal in the brake's place. A stop signal of our own would throw away
+ * a user's SIGCONT that waits to be told. */
+static void brake(struct bp_herd_slot *slot, int32_t signo)
+{
+    uint64_t open = 1UL << (BP_HERD_BRAKE - 1) | 1UL << (signo - 1);
+
+    __atomic_store_n(&slot->stop_by, signo, __ATOMIC_RELEASE);
+    bp_sys_raise(BP_HERD_BRAKE);
+    bp_sys_sigmask(SIG_UNBLOCK, open);
+    bp_sys_sigmask(SIG_BLOCK, open);
+    __atomic_store_n(&slot->stop_by, 0, __ATOMIC_RELEASE);
+}
+
+/* By the signal that the process stopped by. In an orphaned process group this one stops nobody:
+ * SIGSTOP then. The herder alone ends the trying. */
+static void stop(struct bp_herd_slot *slot)
+{
+    int32_t signo = __atomic_load_n(&slot->want_stop, __ATOMIC_ACQUIRE);
+
+    __atomic_store_n(&slot->stopped, 0, __ATOMIC_RELEASE);
+    if (signo && signo != SIGSTOP) {
+        bp_sys_sigdefault(signo);
+        brake(slot, signo);
+    }
+    while (__atomic_load_n(&slot->want_stop, __ATOMIC_ACQUIRE) &&
+           !__atomic_load_n(&slot->stopped, __ATOMIC_ACQUIRE))
+        brake(slot, SIGSTOP);
+}
+
+static _Noreturn void die(int32_t status)
+{
+    int signo = WTERMSIG(status);
+
+    if (signo == 0)
+        bp_sys_exit(WEXITSTATUS(status));
+    bp_sys_sigdefault(signo);
+    bp_sys_raise(signo);
+    bp_sys_sigmask(SIG_UNBLOCK, 1UL << (signo - 1));
+    bp_sys_exit(128 + signo); /* a signal that kills nobody by default */
+}
+
+static void obey(uint32_t place, uint32_t order)
+{
+    struct bp_herd_slot *slot = &bp_herd.slots[place];
+
+    if (order & BP_ORDER_NAME)
+        bp_sys_prctl(PR_SET_NAME, (unsigned long)slot->name);
+    if (order & BP_ORDER_ANSWER) {
+        struct bp_ghost_record record = {.type = BP_REPORT_ANSWER, .slot = place};
+
+        tell(&record);
+    }
+    if (order & BP_ORDER_EXIT)
+        die(slot->exit_status);
+    if (order & BP_ORDER_STOP)
+        stop(slot);
+}
+
+/* A stop signal cannot be blocked: the herder catches it while we may have a signal in hand, and
+ * says by the order bit whether it came before or after that one. */
+void bp_ghost_run(void *argument)
+{
+    uint32_t place = (uint32_t)(uintptr_t)argument;
+    struct bp_herd_slot *slot = &bp_herd.slots[place];
+
+    for (;;) {
+        uint32_t order, later;
+
+        bp_sys_sigwait(&slot->in_hand);
+        order = __atomic_exchange_n(&slot->order, 0, __ATOMIC_ACQ_REL);
+        if (order & BP_ORDER_REPORT_FIRST)
+            tell_caught_stop(place);
+        if (slot->in_hand.si_signo && !is_herders(&slot->in_hand, order))
+            tell_signal(place, &slot->in_hand);
+        __atomic_store_n(&slot->in_hand.si_signo, 0, __ATOMIC_SEQ_CST);
+        later = __atomic_exchange_n(&slot->order, 0, __ATOMIC_ACQ_REL);
+        if ((order & BP_ORDER_REPORT_AFTER) || (later & REPORTS))
+            tell_caught_stop(place);
+        obey(place, order | later);
+    }
+}

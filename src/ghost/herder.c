@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* herder.c - one loop over reports of ghosts, ptrace events, bpmaster and the lease. */
+#include "ghost/herder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+#include "ghost/sys.h"
+#include "ghost/trace.h"
+
+enum { WATCH_REPORTS, WATCH_SIGNALS, WATCH_LEASE, WATCH_LINK, WATCHES };
+
+static struct bp_herder herder_state;
+
+void bp_herder_order(uint32_t place, uint32_t order)
+{
+    int pid = bp_herd.pids[place];
+
+    __atomic_fetch_or(&bp_herd.slots[place].order, order, __ATOMIC_ACQ_REL);
+    if (pid > 0)
+        bp_sys_kill(pid, BP_HERD_KICK);
+}
+
+void bp_herder_end(struct bp_herder *herder)
+{
+    for (uint32_t slot = 0; slot < bp_herd.setup.count; slot++) {
+        if (bp_herd.pids[slot] > 0)
+            bp_life_event(herder, slot, BP_EVENT_END, NULL);
+    }
+}
+
+/* What can still come without our asking is kept free: BORN, the kill and GONE of each ghost, a
+ * record for each waiting forward, and the muster's own. */
+bool bp_herder_has_room(const struct bp_herder *herder)
+{
+    return bp_queue_room(&herder->queue) >=
+           3 * bp_herd.setup.count + BP_CANARY_FORWARDS + 8 + BP_GHOST_BATCH;
+}
+
+static void report_take(struct bp_herder *herder, const struct bp_ghost_record *record)
+{
+    switch (record->type) {
+    case BP_GHOST_SIGNAL:
+        if (record->slot == BP_HERD_CANARY)
+            bp_canary_signal(herder, record);
+        else
+            bp_life_event(herder, record->slot, BP_EVENT_SIGNAL, record);
+        break;
+    case BP_REPORT_ANSWER:
+        if (record->slot == BP_HERD_CANARY)
+            bp_canary_answer(herder);
+        else
+            bp_muster_answered(herder, record->slot);
+        break;
+    case BP_REPORT_NAMED:
+        bp_muster_named(herder);
+        break;
+    case BP_REPORT_MADE:
+        bp_muster_made(herder, (uint32_t)record->pid, record->status);
+        bp_trace_all(herder);
+        break;
+    }
+}
+
+static void reports_read(struct bp_herder *herder)
+{
+    static struct bp_ghost_record records[BP_GHOST_BATCH];
+    long n = bp_sys_read(bp_herd.report_in, records, sizeof(records));
+
+    for (long i = 0; i < n / (long)sizeof(records[0]); i++)
+        report_take(herder, &records[i]);
+}
+
+static void signals_read(struct bp_herder *herder)
+{
+    struct signalfd_siginfo info;
+
+    bp_sys_read(herder->signals, &info, sizeof(info));
+    bp_trace_all(herder);
+}
+
+static void lease_renew(struct bp_herder *herder)
+{
+    uint64_t ms = bp_herd.setup.lease_ms;
+
+    bp_sys_timerfd_set(herder->lease, ms + ms / 4 + 1);
+}
+
+/* bpmaster's nodes have ended the processes by now. */
+static void lease_end(struct bp_herder *herder)
+{
+    uint64_t times;
+
+    bp_sys_read(herder->lease, &times, sizeof(times));
+    herder->lease_over = true;
+    bp_muster_fail(herder, ETIMEDOUT);
+    if (herder->muster.phase == BP_MUSTER_DONE)
+        bp_herder_end(herder);
+}
+
+static void ping(struct bp_herder *herder, const struct bp_ghost_record *record)
+{
+    struct bp_ghost_record pong = {
+        .type = BP_GHOST_PONG, .value = record->value, .status = (int32_t)herder->refused};
+
+    if (herder->lease_over)
+        return;
+    lease_renew(herder);
+    bp_queue_put(&herder->queue, &pong);
+}
+
+static void link_take(struct bp_herder *herder, const struct bp_ghost_record *record)
+{
+    static const enum bp_life_event events[] = {
+        [BP_GHOST_EXIT - BP_GHOST_EXIT] = BP_EVENT_EXIT,
+        [BP_GHOST_STOPPED - BP_GHOST_EXIT] = BP_EVENT_STOP,
+        [BP_GHOST_CONTINUED - BP_GHOST_EXIT] = BP_EVENT_CONTINUE,
+        [BP_GHOST_NAME - BP_GHOST_EXIT] = BP_EVENT_NAME,
+    };
+
+    if (record->type == BP_GHOST_PING)
+        ping(herder, record);
+    else if (record->type == BP_GHOST_FORWARD && record->signo >= 1 && record->signo <= 64)
+        bp_canary_forward(herder, record);
+    else if (record->type >= BP_GHOST_EXIT && record->type <= BP_GHOST_NAME &&
+             record->slot < bp_herd.setup.count)
+        bp_life_event(herder, record->slot, events[record->type - BP_GHOST_EXIT], record);
+    else
+        herder->refused++;
+}
+
+/* bpmaster is gone. The ghosts are not let go before the lease is over: their processes live. */
+static void link_broken(struct bp_herder *herder)
+{
+    herder->queue.broken = true;
+    bp_muster_fail(herder, EPIPE);
+}
+
+static void link_read(struct bp_herder *herder)
+{
+    static struct bp_ghost_record records[BP_GHOST_BATCH];
+    long n = bp_sys_recv(BP_HERD_LINK, records, sizeof(records), MSG_DONTWAIT | MSG_TRUNC);
+
+    if (n == -EAGAIN || n == -EINTR)
+        return;
+    if (n <= 0) {
+        link_broken(herder);
+    } else if (n > (long)sizeof(records) || n % (long)sizeof(records[0])) {
+        herder->refused++;
+    } else {
+        for (long i = 0; i < n / (long)sizeof(records[0]); i++)
+            link_take(herder, &records[i]);
+    }
+}
+
+static void watches_set(const struct bp_herder *herder, struct pollfd *watches)
+{
+    bool room = bp_herder_has_room(herder);
+
+    watches[WATCH_REPORTS] = (struct pollfd){bp_herd.report_in, room ? POLLIN : 0, 0};
+    watches[WATCH_SIGNALS] = (struct pollfd){herder->signals, POLLIN, 0};
+    watches[WATCH_LEASE] = (struct pollfd){herder->lease, herder->lease_over ? 0 : POLLIN, 0};
+    watches[WATCH_LINK] = (struct pollfd){herder->queue.broken ? -1 : BP_HERD_LINK, 0, 0};
+    if (room && herder->canary.count + BP_GHOST_BATCH <= BP_CANARY_FORWARDS)
+        watches[WATCH_LINK].events |= POLLIN;
+    if (!bp_queue_empty(&herder->queue))
+        watches[WATCH_LINK].events |= POLLOUT;
+}
+
+static void turn(struct bp_herder *herder)
+{
+    struct pollfd watches[WATCHES];
+
+    watches_set(herder, watches);
+    if (bp_sys_poll(watches, WATCHES) < 0)
+        return;
+    if (watches[WATCH_REPORTS].revents & POLLIN)
+        reports_read(herder);
+    if (watches[WATCH_SIGNALS].revents & POLLIN)
+        signals_read(herder);
+    if (watches[WATCH_LINK].revents & POLLIN)
+        link_read(herder);
+    else if (watches[WATCH_LINK].revents & (POLLHUP | POLLERR | POLLNVAL))
+        link_broken(herder);
+    if (watches[WATCH_LEASE].revents & POLLIN)
+        lease_end(herder);
+    bp_muster_step(herder);
+}
+
+static bool finished(const struct bp_herder *herder)
+{
+    return herder->muster.phase == BP_MUSTER_DONE && herder->maker_gone &&
+           herder->gone == herder->muster.made &&
+           (bp_queue_empty(&herder->queue) || herder->lease_over);
+}
+
+/* Until it traces the maker the herder dies with it; afterwards the maker's end is an event. */
+static void start(struct bp_herder *herder)
+{
+    bp_sys_prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (bp_sys_getppid() != bp_herd.maker)
+        bp_sys_exit(0);
+    bp_sys_prctl(PR_SET_NAME, (unsigned long)"bpghost");
+    bp_sys_setsid();
+    herder->canary.alive = true;
+    herder->signals = (int)bp_sys_signalfd(1UL << (SIGCHLD - 1), SFD_NONBLOCK);
+    herder->lease = (int)bp_sys_timerfd(CLOCK_BOOTTIME, TFD_NONBLOCK);
+    if (herder->signals < 0)
+        bp_muster_fail(herder, -herder->signals);
+    else if (herder->lease < 0)
+        bp_muster_fail(herder, -herder->lease);
+    lease_renew(herder);
+    bp_muster_step(herder);
+}
+
+void bp_herder_run(void *unused)
+{
+    struct bp_herder *herder = &herder_state;
+
+    (void)unused;
+    start(herder);
+    while (!finished(herder))
+        turn(herder);
+    bp_trace_end_canary(herder);
+    bp_sys_exit(0);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* life.c - what happens to a ghost in each state on each event. */
+#include "ghost/life.h"
+
+#include <errno.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "ghost/herd.h"
+#include "ghost/herder.h"
+#include "ghost/sys.h"
+
+/* Every ptrace request here may meet a ghost that was just killed (ESRCH): BP_EVENT_DYING follows,
+ * so no result is looked at. */
+struct bp_scene {
+    struct bp_herder *herder;
+    struct bp_life *life;
+    struct bp_herd_slot *slot; /* shared with the ghost */
+    uint32_t number;
+    int pid;
+    const struct bp_ghost_record *what;
+};
+
+typedef void bp_life_action(struct bp_scene *s);
+
+static void tell(struct bp_scene *s, const struct bp_ghost_record *record)
+{
+    bp_queue_put(&s->herder->queue, record);
+}
+
+static void state_set(struct bp_scene *s, enum bp_life_state state)
+{
+    if (s->life->state == BP_LIFE_BIRTH && state != BP_LIFE_BIRTH)
+        s->herder->born++;
+    s->life->state = state;
+}
+
+static void nothing(struct bp_scene *s)
+{
+    (void)s;
+}
+
+static void resume(struct bp_scene *s)
+{
+    bp_sys_ptrace(PTRACE_CONT, s->pid, 0);
+}
+
+static void born(struct bp_scene *s)
+{
+    struct bp_ghost_record record = {.type = BP_GHOST_BORN, .slot = s->number, .pid = s->pid};
+
+    state_set(s, BP_LIFE_RUNNING);
+    tell(s, &record);
+    resume(s);
+}
+
+/* Does a user's SIGCONT wait to be taken by this ghost? */
+static bool continue_waits(int pid)
+{
+    static siginfo_t waiting[16];
+    struct __ptrace_peeksiginfo_args from = {.flags = PTRACE_PEEKSIGINFO_SHARED,
+                                           .nr = sizeof(waiting) / sizeof(waiting[0])};
+    long n;
+
+    while ((n = bp_sys_ptrace_peek(pid, &from, waiting)) > 0) {
+        for (long i = 0; i < n; i++) {
+            if (waiting[i].si_signo == SIGCONT)
+                return true;
+        }
+        from.off += (uint64_t)n;
+    }
+    return false;
+}
+
+/* The ghost is where it may stop. It does not when the process was continued meanwhile, or will be
+ * by a SIGCONT that was sent after the stop. A SIGCONT from here on makes the kernel drop the stop
+ * or end it. */
+static void braked(struct bp_scene *s)
+{
+    int32_t signo = s->slot->stop_by;
+
+    if (continue_waits(s->pid))
+        __atomic_store_n(&s->slot->want_stop, 0, __ATOMIC_RELEASE);
+    if (!__atomic_load_n(&s->slot->want_stop, __ATOMIC_ACQUIRE))
+        signo = 0;
+    bp_sys_ptrace(PTRACE_CONT, s->pid, (unsigned long)signo);
+}
+
+/* A user's stop signal, which bpmaster must hear of before it stops the ghost. */
+static void caught(struct bp_scene *s)
+{
+    siginfo_t info = {0};
+    uint32_t order;
+
+    if (s->what->signo == BP_HERD_BRAKE && s->slot->stop_by) {
+        braked(s);
+        return;
+    }
+    if (bp_sys_ptrace_siginfo(PTRACE_GETSIGINFO, s->pid, &info) < 0)
+        return;
+    s->slot->report.signo = s->what->signo;
+    s->slot->report.code = info.si_code;
+    s->slot->report.sender_pid = info.si_pid;
+    s->slot->report.sender_uid = info.si_uid;
+    order = s->slot->in_hand.si_signo ? BP_ORDER_REPORT_AFTER : BP_ORDER_REPORT_FIRST;
+    bp_herder_order(s->number, order);
+    resume(s);
+}
+
+/* As raised in die(): let it kill. A stop signal and the brake have lost their meaning. */
+static void caught_ending(struct bp_scene *s)
+{
+    int signo = s->what->signo;
+    bool kills = signo == WTERMSIG(s->slot->exit_status) && signo != SIGSTOP && signo != SIGTSTP &&
+                 signo != SIGTTIN && signo != SIGTTOU && !s->slot->stop_by;
+
+    bp_sys_ptrace(PTRACE_CONT, s->pid, kills ? (unsigned long)signo : 0);
+}
+
+/* Listen: the ghost stays stopped and the kernel tells us of its continuation. */
+static void stopped(struct bp_scene *s)
+{
+    __atomic_store_n(&s->slot->stopped, 1, __ATOMIC_RELEASE);
+    state_set(s, BP_LIFE_STOPPED);
+    bp_muster_answered(s->herder, s->number);
+    bp_sys_ptrace(PTRACE_LISTEN, s->pid, 0);
+    if (!s->slot->want_stop) /* its process was continued meanwhile */
+        bp_sys_continue(s->pid);
+}
+
+static void woken(struct bp_scene *s)
+{
+    state_set(s, BP_LIFE_RUNNING);
+    resume(s);
+}
+
+/* Only SIGKILL ends a ghost without an order; who sent it the kernel does not say. */
+static void killed(struct bp_scene *s)
+{
+    struct bp_ghost_record record = {
+        .type = BP_GHOST_SIGNAL, .slot = s->number, .signo = SIGKILL};
+
+    s->life->told |= 1UL << (SIGKILL - 1);
+    state_set(s, BP_LIFE_HELD);
+    bp_muster_answered(s->herder, s->number);
+    tell(s, &record);
+}
+
+static void dead(struct bp_scene *s)
+{
+    struct bp_ghost_record record = {
+        .type = BP_GHOST_GONE, .slot = s->number, .pid = s->pid, .status = s->what->status};
+
+    state_set(s, BP_LIFE_GONE);
+    bp_herd.pids[s->number] = 0;
+    s->herder->gone++;
+    bp_muster_answered(s->herder, s->number);
+    tell(s, &record);
+}
+
+static void signalled(struct bp_scene *s)
+{
+    s->life->told |= 1UL << (s->what->signo - 1);
+    tell(s, s->what);
+}
+
+static bool status_is_end(int32_t status)
+{
+    if (status & ~0xffff)
+        return false;
+    return WTERMSIG(status) == 0 || (WTERMSIG(status) <= 64 && (status & 0xff00) == 0);
+}
+
+static bool exit_order(struct bp_scene *s)
+{
+    if (!status_is_end(s->what->status)) {
+        s->herder->refused++;
+        return false;
+    }
+    s->slot->exit_status = s->what->status;
+    __atomic_store_n(&s->slot->want_stop, 0, __ATOMIC_RELEASE);
+    state_set(s, BP_LIFE_ENDING);
+    bp_herder_order(s->number, BP_ORDER_EXIT);
+    return true;
+}
+
+static void exit_running(struct bp_scene *s)
+{
+    exit_order(s);
+}
+
+/* A stopped ghost ends without being continued first, as a stopped process that is killed. */
+static void exit_stopped(struct bp_scene *s)
+{
+    if (exit_order(s))
+        bp_sys_ptrace(PTRACE_INTERRUPT, s->pid, 0);
+}
+
+static void let_go(struct bp_scene *s)
+{
+    state_set(s, BP_LIFE_ENDING);
+    resume(s);
+}
+
+static void stop_order(struct bp_scene *s)
+{
+    int signo = s->what->signo;
+
+    if (signo != SIGTSTP && signo != SIGTTIN && signo != SIGTTOU)
+        signo = SIGSTOP;
+    __atomic_store_n(&s->slot->want_stop, signo, __ATOMIC_RELEASE);
+    bp_herder_order(s->number, BP_ORDER_STOP);
+}
+
+/* On its way to a stop it may be or not: in both cases it goes on. */
+static void continue_running(struct bp_scene *s)
+{
+    __atomic_store_n(&s->slot->want_stop, 0, __ATOMIC_RELEASE);
+}
+
+static void continue_stopped(struct bp_scene *s)
+{
+    __atomic_store_n(&s->slot->want_stop, 0, __ATOMIC_RELEASE);
+    bp_sys_continue(s->pid);
+}
+
+static void name_order(struct bp_scene *s)
+{
+    __builtin_memcpy(s->slot->name, s->what->name, sizeof(s->slot->name) - 1);
+    bp_herder_order(s->number, BP_ORDER_NAME);
+}
+
+static void end(struct bp_scene *s)
+{
+    state_set(s, BP_LIFE_ENDING);
+    bp_sys_kill(s->pid, SIGKILL);
+}
+
+#define STEP(state, event) [BP_LIFE_##state][BP_EVENT_##event]
+static bp_life_action *const actions[BP_LIFE_STATES][BP_EVENTS] = {
+    STEP(BIRTH, TRAP) = born,
+    STEP(BIRTH, DYING) = resume, /* killed before it ran: told as gone only, never as born */
+    STEP(BIRTH, DEAD) = dead,
+    STEP(BIRTH, END) = end,
+
+    STEP(RUNNING, TRAP) = resume,
+    STEP(RUNNING, CAUGHT) = caught,
+    STEP(RUNNING, STOPPED) = stopped,
+    STEP(RUNNING, DYING) = killed,
+    STEP(RUNNING, DEAD) = dead,
+    STEP(RUNNING, SIGNAL) = signalled,
+    STEP(RUNNING, EXIT) = exit_running,
+    STEP(RUNNING, STOP) = stop_order,
+    STEP(RUNNING, CONTINUE) = continue_running,
+    STEP(RUNNING, NAME) = name_order,
+    STEP(RUNNING, END) = end,
+
+    STEP(STOPPED, TRAP) = woken,
+    STEP(STOPPED, STOPPED) = stopped,
+    STEP(STOPPED, DYING) = killed,
+    STEP(STOPPED, DEAD) = dead,
+    STEP(STOPPED, SIGNAL) = signalled,
+    STEP(STOPPED, EXIT) = exit_stopped,
+    STEP(STOPPED, STOP) = nothing,
+    STEP(STOPPED, CONTINUE) = continue_stopped,
+    STEP(STOPPED, NAME) = name_order,
+    STEP(STOPPED, END) = end,
+
+    STEP(HELD, DEAD) = dead,
+    STEP(HELD, SIGNAL) = signalled,
+    STEP(HELD, EXIT) = let_go,
+    STEP(HELD, STOP) = nothing,
+    STEP(HELD, CONTINUE) = nothing,
+    STEP(HELD, NAME) = nothing,
+    STEP(HELD, END) = let_go,
+
+    STEP(ENDING, TRAP) = resume,
+    STEP(ENDING, CAUGHT) = caught_ending,
+    STEP(ENDING, STOPPED) = resume,
+    STEP(ENDING, DYING) = resume,
+    STEP(ENDING, DEAD) = dead,
+    STEP(ENDING, SIGNAL) = nothing,
+    STEP(ENDING, STOP) = nothing,
+    STEP(ENDING, CONTINUE) = nothing,
+    STEP(ENDING, NAME) = nothing,
+    STEP(ENDING, END) = end,
+
+    STEP(GONE, SIGNAL) = nothing,
+    STEP(GONE, STOP) = nothing,
+    STEP(GONE, CONTINUE) = nothing,
+    STEP(GONE, NAME) = nothing,
+    STEP(GONE, END) = nothing,
+};
+#undef STEP
+
+void bp_life_event(struct bp_herder *herder, uint32_t slot, enum bp_life_event event,
+                   const struct bp_ghost_record *what)
+{
+    struct bp_scene scene = {
+        .herder = herder,
+        .life = &herder->lives[slot],
+        .slot = &bp_herd.slots[slot],
+        .number = slot,
+        .pid = bp_herd.pids[slot],
+        .what = what,
+    };
+    bp_life_action *action = actions[scene.life->state][event];
+
+    if (action) {
+        action(&scene);
+        return;
+    }
+    herder->refused++;
+    if (event <= BP_EVENT_DYING) /* whatever it is, nobody stays in a stop */
+        resume(&scene);
+}

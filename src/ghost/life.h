@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* life.h - the life of a ghost as its herder sees it: a table of state and event. */
+#ifndef BP_GHOST_LIFE_H
+#define BP_GHOST_LIFE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/ghost_record.h"
+
+struct bp_herder;
+
+enum bp_life_state {
+    BP_LIFE_BIRTH,   /* made or to be made; has not run an instruction */
+    BP_LIFE_RUNNING, /* waits for signals */
+    BP_LIFE_STOPPED, /* stopped as its process is; its parent has been told so */
+    BP_LIFE_HELD,    /* killed by SIGKILL, kept from going until its process has gone */
+    BP_LIFE_ENDING,  /* allowed or ordered to go */
+    BP_LIFE_GONE,    /* reaped by us; now its parent can reap it */
+    BP_LIFE_STATES,
+};
+
+enum bp_life_event {
+    /* from the kernel */
+    BP_EVENT_TRAP,    /* stopped for us alone: at birth, after SIGCONT, after an interrupt */
+    BP_EVENT_CAUGHT,  /* about to take the unblocked signal `signo` */
+    BP_EVENT_STOPPED, /* stopped by signal `signo`, parent told */
+    BP_EVENT_DYING,   /* at its last stop */
+    BP_EVENT_DEAD,    /* ended with `status` */
+    /* from the ghost */
+    BP_EVENT_SIGNAL,
+    /* from bpmaster */
+    BP_EVENT_EXIT,
+    BP_EVENT_STOP,
+    BP_EVENT_CONTINUE,
+    BP_EVENT_NAME,
+    /* from the herder */
+    BP_EVENT_END, /* SIGKILL: the lease is over or the herd could not be made */
+    BP_EVENTS,
+};
+
+struct bp_life {
+    enum bp_life_state state;
+    bool asked;    /* the muster waits for an answer of this ghost */
+    uint64_t told; /* bit signo - 1: this ghost's signal was told to bpmaster */
+};
+
+/* Does what the table says; a pair without entry is counted as refused. */
+void bp_life_event(struct bp_herder *herder, uint32_t slot, enum bp_life_event event,
+                   const struct bp_ghost_record *what);
+
+#endif

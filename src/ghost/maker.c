@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* maker.c - reads the setup, starts the herder, makes canary and ghosts, waits for the verdict. */
+#include "ghost/maker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "ghost/ghost.h"
+#include "ghost/herd.h"
+#include "ghost/herder.h"
+#include "ghost/sys.h"
+
+#define GHOST_STACK  1024 /* no handler ever runs on it; the deepest use is below 300 bytes */
+#define HERDER_STACK 16384
+
+#define SHARED (CLONE_VM | CLONE_FS | CLONE_FILES)
+
+struct bp_herd bp_herd;
+
+static char ghost_stacks[BP_HERD_PLACES][GHOST_STACK] __attribute__((aligned(16)));
+static char herder_stack[HERDER_STACK] __attribute__((aligned(16)));
+
+/* The herd cannot be made, and there is no herder yet to say so. */
+static _Noreturn void give_up(long error)
+{
+    struct bp_ghost_record failed = {.type = BP_GHOST_FAILED, .status = (int32_t)-error};
+
+    bp_sys_send(BP_HERD_LINK, &failed, sizeof(failed), MSG_DONTWAIT | MSG_NOSIGNAL);
+    bp_sys_exit((int)-error);
+}
+
+static int setup_read(struct bp_ghost_setup *setup)
+{
+    size_t have = 0;
+
+    while (have < sizeof(*setup)) {
+        long n = bp_sys_read(BP_HERD_SETUP, (char *)setup + have, sizeof(*setup) - have);
+
+        if (n == -EINTR)
+            continue;
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            return -EPROTO;
+        have += (size_t)n;
+    }
+    setup->comm[sizeof(setup->comm) - 1] = '\0';
+    if (setup->version != BP_GHOST_VERSION)
+        return -EPROTONOSUPPORT;
+    if (setup->count < 1 || setup->count > BP_GHOST_MAX || setup->lease_ms < 1)
+        return -EINVAL;
+    return 0;
+}
+
+/* Nothing of the launcher is kept open or in use: a reader of its output must see the end of it. */
+static int surroundings_leave(void)
+{
+    int type = 0;
+    long r;
+
+    bp_sys_close_range(0, BP_HERD_LINK - 1);
+    bp_sys_close_range(BP_HERD_SETUP + 1, ~0u);
+    r = bp_sys_getsockopt(BP_HERD_LINK, SOL_SOCKET, SO_TYPE, &type);
+    if (r < 0)
+        return (int)r;
+    if (type != SOCK_SEQPACKET)
+        return -EPROTOTYPE;
+    /* Ignored here, SIGCHLD would make the kernel reap the herder's tracees by itself. */
+    bp_sys_sigdefault(SIGCHLD);
+    bp_sys_limit(RLIMIT_CORE, 0, 0);
+    return (int)bp_sys_chdir("/");
+}
+
+static void report(uint32_t type, int32_t pid, long error)
+{
+    struct bp_ghost_record record = {.type = type, .pid = pid, .status = (int32_t)-error};
+
+    while (bp_sys_write(bp_herd.report_out, &record, sizeof(record)) == -EINTR)
+        continue;
+}
+
+/* Block until the herder has set *word. Its death before it traces us is the one end it cannot
+ * give us itself: afterwards PTRACE_O_EXITKILL takes us along. */
+static int32_t word_await(const int32_t *word, int32_t unset)
+{
+    int32_t value;
+
+    while ((value = __atomic_load_n(word, __ATOMIC_ACQUIRE)) == unset) {
+        siginfo_t info;
+        int status;
+
+        bp_sys_sigwait(&info);
+        if (bp_sys_wait(bp_herd.herder, &status, WNOHANG | __WALL) == bp_herd.herder)
+            give_up(-EOWNERDEAD);
+    }
+    return value;
+}
+
+static long place_make(uint32_t place, unsigned long flags)
+{
+    void *top = ghost_stacks[place] + GHOST_STACK;
+
+    return bp_arch_clone(SHARED | CLONE_PTRACE | CLONE_PARENT_SETTID | SIGCHLD | flags, top,
+                         &bp_herd.pids[place], bp_ghost_run, (void *)(uintptr_t)place);
+}
+
+/* CLONE_PTRACE: whoever traces us traces the new process from before its first instruction, with
+ * the same options. CLONE_PARENT: a sibling of ours, that is a child of the launcher, and it takes
+ * our exit signal, SIGCHLD. The canary comes first: what it was not sent no ghost was. */
+static long herd_make(int32_t *ret_made)
+{
+    long r = place_make(BP_HERD_CANARY, 0);
+    uint32_t slot = 0;
+
+    if (r > 0)
+        bp_sys_prctl(PR_SET_NAME, (unsigned long)bp_herd.setup.comm); /* the ghosts inherit it */
+    while (r > 0 && slot < bp_herd.setup.count) {
+        r = place_make(slot, CLONE_PARENT);
+        if (r > 0)
+            slot++;
+    }
+    *ret_made = (int32_t)slot;
+    /* Where the launcher gave a memory file it learns which children it has got, even when only
+     * some could be made: it alone can reap them. A pipe refuses this, and that is no error. */
+    bp_sys_pwrite(BP_HERD_SETUP, bp_herd.pids, slot * sizeof(bp_herd.pids[0]),
+                  sizeof(bp_herd.setup));
+    return r > 0 ? 0 : r;
+}
+
+static int herder_make(void)
+{
+    int fds[2];
+    long r = bp_sys_pipe(fds, 0);
+
+    if (r < 0)
+        return (int)r;
+    bp_herd.report_in = fds[0];
+    bp_herd.report_out = fds[1];
+    bp_herd.maker = bp_sys_getpid();
+    r = bp_arch_clone(SHARED | CLONE_PARENT_SETTID | SIGCHLD, herder_stack + HERDER_STACK,
+                      &bp_herd.herder, bp_herder_run, NULL);
+    return r < 0 ? (int)r : 0;
+}
+
+_Noreturn void bp_maker_run(void)
+{
+    int32_t made = 0;
+    long r;
+
+    bp_sys_sigmask(SIG_BLOCK, BP_SYS_SIGNALS);
+    bp_herd.verdict = -1;
+    r = surroundings_leave();
+    if (r == 0)
+        r = setup_read(&bp_herd.setup);
+    if (r == 0)
+        r = herder_make();
+    if (r < 0)
+        give_up(r);
+    /* A program file that its user may not read starts undumpable and could not be traced. */
+    bp_sys_prctl(PR_SET_DUMPABLE, 1);
+    bp_sys_prctl(PR_SET_PTRACER, (unsigned long)bp_herd.herder); /* EINVAL without Yama */
+    report(BP_REPORT_NAMED, 0, 0);
+    if (word_await(&bp_herd.go, 0) > 0) {
+        /* No core files and no crash reports of ghosts; tracing was granted before. */
+        bp_sys_prctl(PR_SET_DUMPABLE, 0);
+        r = herd_make(&made);
+        bp_sys_close_range(BP_HERD_SETUP, BP_HERD_SETUP);
+        report(BP_REPORT_MADE, made, r);
+    }
+    bp_sys_exit(word_await(&bp_herd.verdict, -1));
+}
