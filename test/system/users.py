@@ -36,4 +36,14 @@ def _():
         assert on_all("! cat /run/bpmix/node.key 2>/dev/null", "--mpi=none").code == 0
 
 
+@test("a job whose bpshepherds cannot start ends while its ghosts are still being made")
+def _():
+    with bptest.Cluster(4):
+        for node in range(4):
+            bptest.must(["bpcluster", "exec", "n%d" % node, "chmod", "700", "/run/bpmix"])
+        for _ in range(10):
+            result = run(["bprun", "-n", "4", "-N", "4", "true"], user=USER, timeout=10)
+            assert result.code == 137 and "Permission denied" in result.err, result
+
+
 bptest.main()
