@@ -632,7 +632,8 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     (void)arg;
-    fprintf(stderr, "driver: time-out; still running:");
+    fprintf(stderr, "driver: time-out; %zu of %zu nodes ready, %zu ranks connected; running:",
+            ready_count, opt.nodes, connected_count);
     for (size_t rank = 0; rank < opt.ranks; rank++)
         if (pids[rank] > 0)
             fprintf(stderr, " %zu", rank);
