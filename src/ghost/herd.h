@@ -53,6 +53,7 @@ struct bp_herd {
     int32_t verdict;         /* atomic: the maker's exit status, -1 = not known yet */
     int report_in, report_out; /* the pipe from all to the herder */
     int32_t pids[BP_HERD_PLACES]; /* written by clone before the process first runs */
+    int32_t alive[BP_HERD_PLACES]; /* atomic: 1; the kernel writes 0 when the process dies */
     struct bp_herd_slot slots[BP_HERD_PLACES];
 };
 
