@@ -36,6 +36,8 @@ struct bp_job {
     struct data *data;
     int paused, ended;
     int stopped[3];
+    uint8_t *whole;   /* by node of the map: its data connection came to its proper end */
+    char broken[160]; /* why the last one that broke did */
 };
 
 static int find_key(void *arg, const char *identity, struct bp_key *ret_key)
@@ -92,12 +94,25 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
     }
 }
 
+static size_t node_index(const struct bp_job *job, int node)
+{
+    size_t i = 0;
+    while (i < job->map->n_nodes && job->map->nodes[i]->number != node)
+        i++;
+    return i;
+}
+
 static void on_data_closed(void *arg, const struct bp_error *why)
 {
     struct data *data = arg;
     struct bp_job *job = data->job;
     if (why->code == -EPROTO)
         job->events.lost(job->arg, why->text);
+    if (why->code == -ENODATA)
+        job->whole[node_index(job, data->node)] = 1;
+    else
+        snprintf(job->broken, sizeof job->broken, "%.150s",
+                 why->code != 0 ? why->text : "closed before its end");
     data_free(data);
     job->events.progress(job->arg);
 }
@@ -105,6 +120,10 @@ static void on_data_closed(void *arg, const struct bp_error *why)
 static void add_data(struct bp_job *job, int node, int fd)
 {
     static const struct bp_stream_events events = {.data = on_data, .closed = on_data_closed};
+    if (node_index(job, node) == job->map->n_nodes) {
+        close(fd);
+        return;
+    }
     struct data *data = bp_calloc(1, sizeof *data);
     data->job = job;
     data->node = node;
@@ -259,6 +278,7 @@ static int take_map(struct bp_job *job, struct bp_local_message *message, struct
         herds != message->fd_count)
         return bp_error_set(err, -EPROTO, "bpmaster sent a map that makes no sense");
     job->id = job->map->job;
+    job->whole = bp_calloc(job->map->n_nodes, sizeof *job->whole);
     memcpy(job->key.bytes, job->map->key.data, BP_KEY_BYTES);
     job->tls = bp_tls_server_new(find_key, job, err);
     return job->tls != NULL ? 0 : err->code;
@@ -316,6 +336,7 @@ void bp_job_free(struct bp_job *job)
     if (job->fd >= 0)
         close(job->fd);
     SSL_CTX_free(job->tls);
+    free(job->whole);
     bp_unpack_free(job->map);
     explicit_bzero(&job->key, sizeof job->key);
     free(job);
@@ -332,6 +353,17 @@ const char *bp_job_node_name(const struct bp_job *job, int node)
         if (job->map->nodes[i]->number == node)
             return job->map->nodes[i]->name;
     return "?";
+}
+
+int bp_job_incomplete(const struct bp_job *job, struct bp_error *err)
+{
+    for (size_t i = 0; i < job->map->n_nodes; i++)
+        if (!job->whole[i])
+            return bp_error_set(err, -ENODATA,
+                                "%s: part of the output may be lost: its data connection %s%s",
+                                job->map->nodes[i]->name,
+                                job->broken[0] != '\0' ? "broke: " : "never came", job->broken);
+    return 0;
 }
 
 int bp_job_is_over(const struct bp_job *job)

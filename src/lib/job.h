@@ -60,5 +60,8 @@ void bp_job_pause(struct bp_job *job, int paused);
 /* 1 = bpmaster said that all is over (or is gone itself), and every data connection has ended.
  * The ghosts are the caller's to wait for. */
 int bp_job_is_over(const struct bp_job *job);
+/* When it is over: 0 = all that the ranks wrote has arrived; else which node's part may not have.
+ * Of use only when all ranks ended well: a node that is lost has told as much. */
+int bp_job_incomplete(const struct bp_job *job, struct bp_error *err);
 
 #endif

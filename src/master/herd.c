@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -117,6 +118,12 @@ static int read_identity(int pid, struct identity *ret)
     return 0;
 }
 
+static int compare_pids(const void *a, const void *b)
+{
+    int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;
+    return (left > right) - (left < right);
+}
+
 static int all_of(const struct identity *identity, uid_t uid)
 {
     for (int i = 0; i < 4; i++)
@@ -140,6 +147,29 @@ static int check_ghost(const struct herd *herd, const struct proc *proc, struct 
     return 0;
 }
 
+/* Each ghost stands for one process only. */
+static int check_twins(const struct herd *herd, struct bp_error *err)
+{
+    auto_free int32_t *pids = bp_calloc(herd->count, sizeof *pids);
+    for (unsigned i = 0; i < herd->count; i++)
+        pids[i] = herd->job->procs[herd->first + i].pid;
+    qsort(pids, herd->count, sizeof *pids, compare_pids);
+    for (unsigned i = 1; i < herd->count; i++)
+        if (pids[i] != 0 && pids[i] == pids[i - 1])
+            return bp_error_set(err, -EPERM, "process %d is named twice", pids[i]);
+    return 0;
+}
+
+static void ghost_gone(struct herd *herd, struct proc *proc, int32_t status)
+{
+    proc->ghost_gone = 1;
+    if (proc->state == PROC_RESERVED)
+        job_proc_event(herd->job, proc, PROC_KILL, status, NULL);
+    else if (proc->state != PROC_GONE && proc->state != PROC_HELD)
+        job_signal(herd->job, proc, &(Bpmix__ProcSignal){
+            .base = PROTOBUF_C_MESSAGE_INIT(&bpmix__proc_signal__descriptor), .signal = SIGKILL});
+}
+
 static int check_herd(struct herd *herd, struct bp_error *err)
 {
     struct identity identity;
@@ -148,23 +178,27 @@ static int check_herd(struct herd *herd, struct bp_error *err)
         return bp_error_set(err, -ESRCH, "there is no herder %d", herd->pid);
     if (!all_of(&identity, herd->job->uid))
         return bp_error_set(err, -EPERM, "the herder %d belongs to another user", herd->pid);
-    for (unsigned i = 0; i < herd->count; i++) {
-        const struct proc *proc = &herd->job->procs[herd->first + i];
+    int r = check_twins(herd, err);
+    for (unsigned i = 0; r == 0 && i < herd->count; i++) {
+        struct proc *proc = &herd->job->procs[herd->first + i];
         if (proc->ghost_gone)
             continue;
-        int r = proc->pid == 0 ? bp_error_set(err, -EPROTO, "ghost %u is missing", i)
-                               : check_ghost(herd, proc, err);
-        /* A ghost that was killed meanwhile is no fraud: its GONE is on the way. */
-        if (r < 0 && r != -ESRCH)
-            return r;
+        r = proc->pid == 0 ? bp_error_set(err, -EPROTO, "ghost %u is missing", i)
+                           : check_ghost(herd, proc, err);
+        if (r != -ESRCH)
+            continue;
+        /* Killed meanwhile: no fraud, but nobody stands for this process any more. */
+        r = 0;
+        ghost_gone(herd, proc, SIGKILL);
     }
-    return 0;
+    return r;
 }
 
 static void herding(struct herd *herd, int32_t pid)
 {
     struct bp_error err = {0};
     herd->pid = pid;
+    herd->seen_ms = bp_clock_ms();
     if (check_herd(herd, &err) < 0) {
         herd_failed(herd, err.text);
         return;
@@ -219,12 +253,7 @@ static int said(struct herd *herd, const struct bp_ghost_record *record)
     case BP_GHOST_GONE:
         if (proc == NULL)
             return -EPROTO;
-        proc->ghost_gone = 1;
-        if (proc->state == PROC_RESERVED)
-            job_proc_event(job, proc, PROC_KILL, record->status, NULL);
-        else if (proc->state != PROC_GONE && proc->state != PROC_HELD)
-            job_signal(job, proc, &(Bpmix__ProcSignal){
-                .base = PROTOBUF_C_MESSAGE_INIT(&bpmix__proc_signal__descriptor), .signal = 9});
+        ghost_gone(herd, proc, record->status);
         return 0;
     case BP_GHOST_PONG:
         if (record->value == herd->ping)
@@ -289,25 +318,37 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         job_check_end(job);
 }
 
+/* It has not answered for a whole lease: its death ends its ghosts. */
+static void herd_stuck(struct herd *herd)
+{
+    Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
+    event.kind = BPMIX__JOB_EVENT__KIND__STUCK;
+    event.pid = herd->pid;
+    event.text = (char *)"the herder of the ghosts does not answer";
+    herd->stuck = 1;
+    job_tell(herd->job, &event);
+    /* The launcher, who was told, does it if we may not. */
+    syscall(SYS_pidfd_send_signal, herd->pidfd, SIGKILL, NULL, 0);
+}
+
+/* A herder's socket can be held by anybody the launcher gave it to, so its end is no sure sign:
+ * one that stays silent, or open after the job is over, is closed here. */
 void herd_tick(struct job *job, int late)
 {
     uint64_t now = bp_clock_ms();
     unsigned lease_ms = job->master->config.lease_ms;
     for (unsigned i = 0; i < job->herd_count; i++) {
         struct herd *herd = &job->herds[i];
+        uint64_t silent_ms = herd->pid != 0 ? now - herd->seen_ms : 0;
         if (herd->fd < 0)
             continue;
+        if (job->ended && now - job->ended_ms > lease_ms)
+            herd_close(herd);
+        else if (silent_ms > 2 * (uint64_t)lease_ms && !late)
+            herd_failed(herd, "it does not answer");
+        else if (silent_ms > lease_ms && !herd->stuck && !late)
+            herd_stuck(herd);
         order(herd, &(struct bp_ghost_record){.type = BP_GHOST_PING, .value = ++herd->ping});
-        if (herd->pid == 0 || now - herd->seen_ms <= lease_ms || herd->stuck || late)
-            continue;
-        herd->stuck = 1;
-        Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
-        event.kind = BPMIX__JOB_EVENT__KIND__STUCK;
-        event.pid = herd->pid;
-        event.text = (char *)"the herder of the ghosts does not answer";
-        job_tell(job, &event);
-        /* Its death ends its ghosts; the process ends likewise if we may not do it. */
-        syscall(SYS_pidfd_send_signal, herd->pidfd, SIGKILL, NULL, 0);
     }
 }
 

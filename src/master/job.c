@@ -12,6 +12,7 @@
 #include "master/master.h"
 
 #define RANKS_MAX 60000
+#define TEXT_MAX  1000 /* bytes of what a launcher or a list is told */
 #define STREAM_MS 5000 /* a dialled data connection arrives sooner, or its node is in trouble */
 
 struct job *job_find(struct master *master, uint64_t id)
@@ -31,9 +32,13 @@ struct place *job_place(struct job *job, const struct node *node)
 
 void job_tell(struct job *job, const Bpmix__JobEvent *event)
 {
-    if (job->tool != NULL)
-        tool_send(job->tool, (struct bp_frame){.type = BP_JOB_EVENT, .job = job->id}, event, NULL,
-                  0);
+    Bpmix__JobEvent told = *event;
+    char text[TEXT_MAX + 1];
+    if (job->tool == NULL)
+        return;
+    snprintf(text, sizeof text, "%s", event->text);
+    told.text = text;
+    tool_send(job->tool, (struct bp_frame){.type = BP_JOB_EVENT, .job = job->id}, &told, NULL, 0);
 }
 
 static void job_free(struct job *job)
@@ -417,6 +422,8 @@ void job_check_end(struct job *job)
         return;
     if (!job->ended) {
         job->ended = 1;
+        job->ended_ms = bp_clock_ms();
+        place_vacate(job);
         if (job->tool != NULL)
             tool_send(job->tool, (struct bp_frame){.type = BP_JOB_END, .job = job->id}, NULL, NULL,
                       0);
@@ -491,7 +498,7 @@ static Bpmix__JobRow *job_row(struct job *job)
     bpmix__job_row__init(row);
     row->job = job->id;
     row->uid = job->uid;
-    row->command = job->request->argv[0];
+    row->command = strndup(job->request->argv[0], TEXT_MAX);
     row->ranks = job->proc_count;
     row->launcher_pid = job->launcher;
     row->age_ms = bp_clock_ms() - job->start_ms;
@@ -519,6 +526,7 @@ void job_list_done(Bpmix__JobList *list)
 {
     for (size_t i = 0; i < list->n_jobs; i++) {
         free(list->jobs[i]->nodes);
+        free(list->jobs[i]->command);
         free(list->jobs[i]);
     }
     free(list->jobs);

@@ -8,12 +8,17 @@
 #include "master/master.h"
 #include "proto/space_record.h"
 
+static int has_rank(const struct job *job, const struct place *place, uint32_t rank)
+{
+    return rank < job->proc_count && &job->places[job->procs[rank].place] == place;
+}
+
 /* The process that a frame is about must be on the node that sent it. */
 static struct proc *proc_of(struct job *job, const struct place *place,
                             const struct bp_frame *frame, struct bp_error *err)
 {
     if (frame->tag == 0 || frame->tag > job->proc_count ||
-        &job->places[job->procs[frame->tag - 1].place] != place) {
+        !has_rank(job, place, (uint32_t)frame->tag - 1)) {
         bp_error_set(err, -EPERM, "a frame about process %llu, which is not on this node",
                      (unsigned long long)frame->tag);
         return NULL;
@@ -110,6 +115,9 @@ static int pmix_abort(struct job *job, struct place *place, const struct bp_fram
         BP_UNPACK(PmixAbort, pmix_abort, body, frame->length, err);
     if (aborted == NULL)
         return err->code;
+    if (!has_rank(job, place, aborted->rank))
+        return bp_error_set(err, -EPERM, "abort by rank %u, which is not on this node",
+                            aborted->rank);
     Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
     event.kind = BPMIX__JOB_EVENT__KIND__ABORT;
     event.rank = aborted->rank;
@@ -127,7 +135,7 @@ static int pmix_state(struct job *job, struct place *place, const struct bp_fram
         BP_UNPACK(PmixState, pmix_state, body, frame->length, err);
     if (state == NULL)
         return err->code;
-    if (state->rank >= job->proc_count || &job->places[job->procs[state->rank].place] != place)
+    if (!has_rank(job, place, state->rank))
         return bp_error_set(err, -EPERM, "the state of rank %u, which is not on this node",
                             state->rank);
     job->procs[state->rank].connected = 1;

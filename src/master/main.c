@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -153,6 +154,7 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     bp_log_init("bpmaster", options.verbose ? BP_LOG_DEBUG : BP_LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
+    umask(022);
     setpriority(PRIO_PROCESS, 0, BUSY_NICE); /* where it may */
     raise_limits();
     struct bp_error err = {0};

@@ -28,6 +28,7 @@ struct ticket;
 struct pending;
 struct publication;
 struct lookup;
+struct joining;
 
 struct master {
     struct event_base *base;
@@ -69,6 +70,8 @@ struct node {
     uint64_t seen_lease; /* its number */
     uint64_t sent_lease; /* the last LEASE sent */
     uint64_t gone_ms;    /* state LOST: when its spaces have certainly ended */
+    struct joining *joining; /* connections with its name that have not proved it */
+    unsigned joining_count;
 };
 
 void node_add(struct master *master, int number);
@@ -195,7 +198,7 @@ struct job {
     uint8_t created, closing, ended;
     uint8_t yield;  /* more ranks than CPUs somewhere */
     uint8_t no_hfi; /* no node has a device of libpsm */
-    uint64_t start_ms;
+    uint64_t start_ms, ended_ms;
     UT_hash_handle hh;
 };
 
@@ -217,6 +220,7 @@ void job_node_lost(struct master *master, struct node *node, const char *text);
 void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal);
 void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, int32_t status,
                     const Bpmix__JobEvent *more);
+/* To the launcher; of the text only the first part. */
 void job_tell(struct job *job, const Bpmix__JobEvent *event);
 /* All ghosts of all herds are there. */
 void job_create(struct job *job);
@@ -226,6 +230,8 @@ void job_list_done(Bpmix__JobList *list);
 
 /* ---- place.c: a request and the nodes -> places and ranks of the job ---- */
 int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct bp_error *err);
+/* The CPUs are free for others. */
+void place_vacate(struct job *job);
 void place_release(struct job *job);
 
 /* ---- herd.c: the herders of a job ---- */

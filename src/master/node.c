@@ -15,7 +15,13 @@ struct joining {
     struct bp_channel *channel;
     struct event *timer;
     char address[64];
+    struct joining *prev, *next;
 };
+
+#define JOINING_MAX 16 /* a node; its name, unlike its key, is no secret */
+#define JOINING_S   5
+
+static struct bp_log_limit limit = {.burst = 10};
 
 const char *node_state_name(enum node_state state)
 {
@@ -100,6 +106,8 @@ static int on_frame(void *arg, const struct bp_frame *frame, const uint8_t *body
 
 static void joining_free(struct joining *joining)
 {
+    DL_DELETE(joining->node->joining, joining);
+    joining->node->joining_count--;
     bp_channel_free(joining->channel);
     event_free(joining->timer);
     free(joining);
@@ -108,8 +116,11 @@ static void joining_free(struct joining *joining)
 static void joining_closed(void *arg, const struct bp_error *why)
 {
     struct joining *joining = arg;
-    bp_log_warning("join-failed node=%d address=%s why=\"%s\"", joining->node->number,
-                   joining->address, why->code != 0 ? why->text : "closed before JOIN");
+    unsigned long dropped;
+    if (bp_log_limit_pass(&limit, &dropped))
+        bp_log_warning("join-failed node=%d address=%s why=\"%s\" dropped=%lu",
+                       joining->node->number, joining->address,
+                       why->code != 0 ? why->text : "closed before JOIN", dropped);
     joining_free(joining);
 }
 
@@ -198,8 +209,15 @@ void node_accept(struct master *master, int number, int fd, const char *address)
 {
     static const struct bp_channel_events events = {.frame = joining_frame,
                                                     .closed = joining_closed};
+    struct node *node = master->nodes[number];
+    if (node->joining_count >= JOINING_MAX) {
+        struct bp_error why = {.code = -EBUSY, .text = "too many that do not finish joining"};
+        joining_closed(node->joining, &why);
+    }
     struct joining *joining = bp_calloc(1, sizeof *joining);
-    joining->node = master->nodes[number];
+    joining->node = node;
+    DL_APPEND(node->joining, joining);
+    node->joining_count++;
     snprintf(joining->address, sizeof joining->address, "%s", address);
     joining->timer = evtimer_new(master->base, joining_timeout, joining);
     joining->channel = bp_channel_new(master->base, fd, master->tls, 0, BP_PEER_NODE,
@@ -208,7 +226,7 @@ void node_accept(struct master *master, int number, int fd, const char *address)
         joining_free(joining);
         return;
     }
-    event_add(joining->timer, &(struct timeval){.tv_sec = 5});
+    event_add(joining->timer, &(struct timeval){.tv_sec = JOINING_S});
 }
 
 /* A lease goes out only if the one before it was seen in time: so no lease can arrive long after

@@ -174,13 +174,21 @@ int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct b
     return r;
 }
 
-void place_release(struct job *job)
+void place_vacate(struct job *job)
 {
     for (unsigned i = 0; i < job->place_count; i++) {
         struct place *place = &job->places[i];
         machine_use(place->machine, place->taken, place->taken_bytes, -1);
-        machine_put(job->master, place->machine);
         free(place->taken);
+        place->taken = NULL;
+        place->taken_bytes = 0;
     }
+}
+
+void place_release(struct job *job)
+{
+    place_vacate(job);
+    for (unsigned i = 0; i < job->place_count; i++)
+        machine_put(job->master, job->places[i].machine);
     job->place_count = 0;
 }

@@ -13,6 +13,8 @@
 
 #define PACKET_BYTES_MAX (64u << 20) /* a tool that does not read is dropped then */
 
+static struct bp_log_limit limit = {.burst = 20};
+
 struct packet {
     struct bp_frame frame;
     uint8_t *body;
@@ -31,8 +33,10 @@ static void packet_free(struct packet *packet)
 
 static void tool_free(struct tool *tool, const char *why)
 {
-    if (why != NULL)
-        bp_log_warning("tool-dropped pid=%d uid=%u why=\"%s\"", tool->pid, tool->uid, why);
+    unsigned long dropped;
+    if (why != NULL && bp_log_limit_pass(&limit, &dropped))
+        bp_log_warning("tool-dropped pid=%d uid=%u why=\"%s\" dropped=%lu", tool->pid, tool->uid,
+                       why, dropped);
     if (tool->job != NULL)
         job_tool_gone(tool->job);
     struct packet *packet, *next;
@@ -193,7 +197,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (dispatch(tool, &message, &err) < 0) {
-        bp_log_warning("request-refused pid=%d uid=%u why=\"%s\"", tool->pid, tool->uid, err.text);
+        unsigned long dropped;
+        if (bp_log_limit_pass(&limit, &dropped))
+            bp_log_warning("request-refused pid=%d uid=%u why=\"%s\" dropped=%lu", tool->pid,
+                           tool->uid, err.text, dropped);
         tool_refuse(tool, message.frame.tag, err.code, err.text);
     }
     bp_local_done(&message);

@@ -117,6 +117,7 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     bp_log_init("bpnode", options.verbose ? BP_LOG_DEBUG : BP_LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
+    umask(022);
     setpriority(PRIO_PROCESS, 0, BUSY_NICE);
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

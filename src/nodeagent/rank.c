@@ -9,7 +9,8 @@
 #include "nodeagent/agent.h"
 #include "nodeagent/ompi.h"
 
-#define ENV_MAX 256
+#define ENV_MAX  256
+#define TEXT_MAX 1000 /* bytes of a program's or folder's name in a message */
 
 struct env { /* variables added to the job's */
     char *strings[ENV_MAX];
@@ -137,9 +138,11 @@ static const char *failed_text(const struct rank *rank, int step)
 void rank_failed(struct rank *rank, int errnum, int step)
 {
     Bpmix__ProcFailed failed = BPMIX__PROC_FAILED__INIT;
+    char text[TEXT_MAX + 1];
+    snprintf(text, sizeof text, "%s", failed_text(rank, step));
     failed.errnum = errnum;
     failed.step = step;
-    failed.text = (char *)failed_text(rank, step);
+    failed.text = text;
     if (rank->reported)
         return;
     rank->exited = rank->reported = 1;

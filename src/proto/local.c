@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* local.c - frames with descriptors over a local SOCK_SEQPACKET socket. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -94,11 +95,13 @@ static void take_fds(struct msghdr *message, int *fds, unsigned *count)
     }
 }
 
-/* Copy the body out of a peer's memory file. The peer may change it meanwhile: read() copes. */
+/* Copy the body out of a peer's memory file. The peer may change it meanwhile: read() copes. Other
+ * files than memory (which alone has seals) are refused: reading them could take forever. */
 static int read_file(int fd, uint8_t *body, size_t length)
 {
     struct stat st;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != (off_t)length)
+    if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        st.st_size != (off_t)length)
         return -EPROTO;
     for (size_t done = 0; done < length;) {
         ssize_t got = pread(fd, body + done, length - done, (off_t)done);

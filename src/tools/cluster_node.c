@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "cluster_control.h"
@@ -108,6 +109,7 @@ static void run_machine(const struct options *o, int control_fd, struct bp_daemo
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    umask(022); /* its folders are for every user, whatever its maker's files are */
     daemon->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     setsid();
     int error = daemon->signal_fd < 0 ? bp_error_set(&err, -errno, "signalfd failed") : 0;

@@ -273,6 +273,8 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     event_base_dispatch(run.base);
     output_finish(run.output);
     input_finish(run.input);
+    if (verdict_status(&run.verdict) == 0 && bp_job_incomplete(run.job, &err) < 0)
+        verdict_end(&run.verdict, 125, err.text);
     int status = verdict_status(&run.verdict);
     say_verdict(&run, status);
     if (policy->status != NULL)
