@@ -3,8 +3,8 @@
  *
  * With one rank and no label bytes go through as they come. Else each rank's channel has a buffer
  * for the line it is in; only whole lines go on, so that no line is torn by another rank. A line
- * without its end goes on when it is longer than LINE_MAX_BYTES, when its rank has been silent for
- * a moment (a prompt) and at the end. */
+ * without its end goes on when it is longer than LINE_MAX_BYTES, at the end, and, on a terminal,
+ * when its rank has been silent for a moment: somebody may be waiting for a prompt. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -88,6 +88,8 @@ static void on_silence(evutil_socket_t fd, short what, void *arg)
     for (unsigned channel = 1; channel <= 2; channel++)
         for (uint32_t rank = 0; rank < output->ranks; rank++) {
             struct line *line = &output->lines[channel - 1][rank];
+            if (!sink_is_terminal(output->sinks[channel - 1]))
+                continue;
             if (line->length > 0 && !line->fresh)
                 tear(output, rank, channel);
             left |= line->length > 0;
@@ -111,7 +113,7 @@ static void keep(struct output *output, uint32_t rank, unsigned channel, const u
     line->fresh = 1;
     if (line->length > LINE_MAX_BYTES)
         tear(output, rank, channel);
-    if (!output->waiting && line->length > 0) {
+    if (!output->waiting && line->length > 0 && sink_is_terminal(output->sinks[channel - 1])) {
         output->waiting = 1;
         event_add(output->silence, &(struct timeval){.tv_usec = SILENT_US});
     }
