@@ -105,10 +105,15 @@ static void serve_one(int listener, const struct bp_machine *machine, struct bp_
     answer(fd, text, daemon->pid != 0 ? daemon->pid : getpid());
 }
 
-void bp_control_serve(int fd, const struct bp_machine *machine, struct bp_daemon *daemon)
+int bp_control_listen(int fd, struct bp_error *err)
 {
     if (listen(fd, 16) != 0)
-        return;
+        return bp_error_set(err, -errno, "the control socket: %s", strerror(errno));
+    return 0;
+}
+
+void bp_control_serve(int fd, const struct bp_machine *machine, struct bp_daemon *daemon)
+{
     while (!daemon->stopping) {
         struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
                                {.fd = daemon->signal_fd, .events = POLLIN}};

@@ -117,6 +117,8 @@ static void run_machine(const struct options *o, int control_fd, struct bp_daemo
         error = bp_machine_build(&o->machine, &err);
     if (error == 0)
         error = detach(daemon->log_fd, &err);
+    if (error == 0)
+        error = bp_control_listen(control_fd, &err);
     if (write(ready_fd, error == 0 ? "+" : err.text, error == 0 ? 1 : strlen(err.text)) < 0)
         _exit(1);
     close(ready_fd);
