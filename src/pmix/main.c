@@ -22,8 +22,8 @@
 #define LINK_FD     3
 #define TOPOLOGY_FD 4
 
-/* bpnode may give us the node's topology as hwloc XML: hwloc would take 10 ms to find it again, with
- * each job, most of it in reading PCI devices. A user who set HWLOC_XMLFILE keeps it. */
+/* bpnode may give us the node's topology as hwloc XML: hwloc would take 10 ms to find it again,
+ * with each job, most of it in reading PCI devices. A user who set HWLOC_XMLFILE keeps it. */
 static void use_topology(void)
 {
     struct stat st;
