@@ -173,11 +173,13 @@ int bp_topology_load(const char *xml, struct bp_slot **ret_slots, size_t *ret_co
     return 0;
 }
 
+/* Written so that hwloc's own small parser reads it, without libxml2. */
 int bp_topology_export(char **ret_xml, struct bp_error *err)
 {
     hwloc_topology_t topology __attribute__((cleanup(topology_destroy))) = NULL;
     char *xml;
     int length;
+    setenv("HWLOC_LIBXML_EXPORT", "0", 1);
     int r = load(NULL, 0, HWLOC_TYPE_FILTER_KEEP_IMPORTANT, &topology, err);
     if (r < 0)
         return r;

@@ -33,6 +33,7 @@ static void use_topology(void)
         return;
     snprintf(path, sizeof path, "/proc/self/fd/%d", TOPOLOGY_FD);
     setenv("HWLOC_XMLFILE", path, 1);
+    setenv("HWLOC_PLUGINS_PATH", "/dev/null", 1); /* they find what is in the file already */
     setenv("HWLOC_THISSYSTEM", "1", 1);
     setenv("HWLOC_THISSYSTEM_ALLOWED_RESOURCES", "1", 1);
 }
