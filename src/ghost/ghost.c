@@ -51,12 +51,21 @@ static void tell_caught_stop(uint32_t place)
 
 /* The herder's own signals: the kick, and SIGCONT to a ghost whose process was continued. Where
  * the user's limit of pending signals is used up, a kick arrives without its sender (0). */
-static int is_herders(const siginfo_t *info, uint32_t order)
+static bool is_herders(struct bp_herd_slot *slot, const siginfo_t *info)
 {
+    uint32_t kicks = __atomic_load_n(&slot->kicks, __ATOMIC_ACQUIRE);
+
     if (info->si_signo == SIGCONT)
         return info->si_code == SI_TKILL && info->si_pid == bp_herd.herder;
-    return info->si_signo == BP_HERD_KICK && info->si_code == SI_USER &&
-           (info->si_pid == bp_herd.herder || (info->si_pid == 0 && order != 0));
+    if (info->si_signo != BP_HERD_KICK || info->si_code != SI_USER)
+        return false;
+    if (info->si_pid == bp_herd.herder)
+        slot->kicks_taken++;
+    else if (info->si_pid == 0 && slot->kicks_taken != kicks)
+        slot->kicks_taken = kicks;
+    else
+        return false;
+    return true;
 }
 
 /* The herder puts the stop signal in the brake's place. A stop signal of our own would throw away
@@ -130,7 +139,7 @@ static uint32_t signal_take(uint32_t place)
 
     if (order & BP_ORDER_REPORT_FIRST)
         tell_caught_stop(place);
-    if (slot->in_hand.si_signo && !is_herders(&slot->in_hand, order))
+    if (slot->in_hand.si_signo && !is_herders(slot, &slot->in_hand))
         tell_signal(place, &slot->in_hand);
     __atomic_store_n(&slot->in_hand.si_signo, 0, __ATOMIC_SEQ_CST);
     later = __atomic_exchange_n(&slot->order, 0, __ATOMIC_ACQ_REL);

@@ -2,7 +2,6 @@
 /* life.c - what happens to a ghost in each state on each event. */
 #include "ghost/life.h"
 
-#include <errno.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
