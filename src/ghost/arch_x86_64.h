@@ -22,7 +22,7 @@ static inline long bp_arch_syscall(long number, long a, long b, long c, long d, 
 
 /* clone(2) with a stack of its own: the child runs entry(argument), which must not return.
  * `stack_top` is 16-byte aligned. Returns the child's PID or -errno. */
-long bp_arch_clone(unsigned long flags, void *stack_top, int32_t *parent_tid,
+long bp_arch_clone(unsigned long flags, void *stack_top, int32_t *parent_tid, int32_t *child_tid,
                    void (*entry)(void *), void *argument);
 
 #endif

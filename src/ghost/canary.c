@@ -2,7 +2,6 @@
 /* canary.c - matches the launcher's signals with those of its process group. */
 #include "ghost/canary.h"
 
-#include <errno.h>
 #include <signal.h>
 
 #include "ghost/herd.h"

@@ -3,6 +3,7 @@
 #include "ghost/ghost.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -50,12 +51,21 @@ static void tell_caught_stop(uint32_t place)
 
 /* The herder's own signals: the kick, and SIGCONT to a ghost whose process was continued. Where
  * the user's limit of pending signals is used up, a kick arrives without its sender (0). */
-static int is_herders(const siginfo_t *info, uint32_t order)
+static bool is_herders(struct bp_herd_slot *slot, const siginfo_t *info)
 {
+    uint32_t kicks = __atomic_load_n(&slot->kicks, __ATOMIC_ACQUIRE);
+
     if (info->si_signo == SIGCONT)
         return info->si_code == SI_TKILL && info->si_pid == bp_herd.herder;
-    return info->si_signo == BP_HERD_KICK && info->si_code == SI_USER &&
-           (info->si_pid == bp_herd.herder || (info->si_pid == 0 && order != 0));
+    if (info->si_signo != BP_HERD_KICK || info->si_code != SI_USER)
+        return false;
+    if (info->si_pid == bp_herd.herder)
+        slot->kicks_taken++;
+    else if (info->si_pid == 0 && slot->kicks_taken != kicks)
+        slot->kicks_taken = kicks;
+    else
+        return false;
+    return true;
 }
 
 /* The herder puts the stop signal in the brake's place. A stop signal of our own would throw away
@@ -99,43 +109,64 @@ static _Noreturn void die(int32_t status)
     bp_sys_exit(128 + signo); /* a signal that kills nobody by default */
 }
 
+static void answer(uint32_t place)
+{
+    struct bp_ghost_record record = {.type = BP_REPORT_ANSWER, .slot = place};
+
+    tell(&record);
+}
+
 static void obey(uint32_t place, uint32_t order)
 {
     struct bp_herd_slot *slot = &bp_herd.slots[place];
 
     if (order & BP_ORDER_NAME)
         bp_sys_prctl(PR_SET_NAME, (unsigned long)slot->name);
-    if (order & BP_ORDER_ANSWER) {
-        struct bp_ghost_record record = {.type = BP_REPORT_ANSWER, .slot = place};
-
-        tell(&record);
-    }
     if (order & BP_ORDER_EXIT)
         die(slot->exit_status);
     if (order & BP_ORDER_STOP)
         stop(slot);
 }
 
-/* A stop signal cannot be blocked: the herder catches it while we may have a signal in hand, and
- * says by the order bit whether it came before or after that one. */
+/* Take one signal and tell of it; returns the orders that were found. A stop signal cannot be
+ * blocked: the herder catches it while we may have a signal in hand, and says by the order bit
+ * whether it came before or after that one. */
+static uint32_t signal_take(uint32_t place)
+{
+    struct bp_herd_slot *slot = &bp_herd.slots[place];
+    uint32_t order = __atomic_exchange_n(&slot->order, 0, __ATOMIC_ACQ_REL);
+    uint32_t later;
+
+    if (order & BP_ORDER_REPORT_FIRST)
+        tell_caught_stop(place);
+    if (slot->in_hand.si_signo && !is_herders(slot, &slot->in_hand))
+        tell_signal(place, &slot->in_hand);
+    __atomic_store_n(&slot->in_hand.si_signo, 0, __ATOMIC_SEQ_CST);
+    later = __atomic_exchange_n(&slot->order, 0, __ATOMIC_ACQ_REL);
+    if ((order & BP_ORDER_REPORT_AFTER) || (later & REPORTS))
+        tell_caught_stop(place);
+    return order | later;
+}
+
+/* An answer is given when no signal waits: the kick of an earlier order may have let us see this
+ * one while a signal that came before it still waits. */
 void bp_ghost_run(void *argument)
 {
     uint32_t place = (uint32_t)(uintptr_t)argument;
-    struct bp_herd_slot *slot = &bp_herd.slots[place];
+    static const struct timespec now;
+    bool answering = false;
 
     for (;;) {
-        uint32_t order, later;
+        long r = bp_sys_sigwait(&bp_herd.slots[place].in_hand, answering ? &now : NULL);
+        uint32_t order;
 
-        bp_sys_sigwait(&slot->in_hand);
-        order = __atomic_exchange_n(&slot->order, 0, __ATOMIC_ACQ_REL);
-        if (order & BP_ORDER_REPORT_FIRST)
-            tell_caught_stop(place);
-        if (slot->in_hand.si_signo && !is_herders(&slot->in_hand, order))
-            tell_signal(place, &slot->in_hand);
-        __atomic_store_n(&slot->in_hand.si_signo, 0, __ATOMIC_SEQ_CST);
-        later = __atomic_exchange_n(&slot->order, 0, __ATOMIC_ACQ_REL);
-        if ((order & BP_ORDER_REPORT_AFTER) || (later & REPORTS))
-            tell_caught_stop(place);
-        obey(place, order | later);
+        if (answering && r == -EAGAIN) {
+            answer(place);
+            answering = false;
+        }
+        order = signal_take(place);
+        if (order & BP_ORDER_ANSWER)
+            answering = true;
+        obey(place, order);
     }
 }

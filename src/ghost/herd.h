@@ -33,12 +33,14 @@ enum bp_herd_report {
 };
 
 struct bp_herd_slot {
-    uint32_t order;     /* atomic */
-    int32_t want_stop;  /* atomic: the stop signal the ghost shall be stopped by; 0 = run */
-    int32_t stop_by;    /* atomic: what the herder puts in the place of the brake; 0 = no brake */
-    int32_t stopped;    /* atomic: the herder saw the stop that the ghost asked for */
+    uint32_t order;       /* atomic */
+    uint32_t kicks;       /* atomic: how many were sent */
+    uint32_t kicks_taken; /* the ghost's own count */
+    int32_t want_stop;    /* atomic: the stop signal the ghost shall be stopped by; 0 = run */
+    int32_t stop_by;      /* atomic: what the herder puts in the brake's place; 0 = no brake */
+    int32_t stopped;      /* atomic: the herder saw the stop that the ghost asked for */
     int32_t exit_status;
-    siginfo_t in_hand;  /* si_signo is 0 unless the ghost has taken a signal and not told of it */
+    siginfo_t in_hand;    /* si_signo is 0 unless the ghost has taken a signal and not told of it */
     struct {
         int32_t signo, code, sender_pid;
         uint32_t sender_uid;
@@ -48,11 +50,12 @@ struct bp_herd_slot {
 
 struct bp_herd {
     struct bp_ghost_setup setup;
-    int32_t maker, herder;   /* PIDs */
-    int32_t go;              /* atomic: the maker is traced and may make ghosts */
-    int32_t verdict;         /* atomic: the maker's exit status, -1 = not known yet */
-    int report_in, report_out; /* the pipe from all to the herder */
-    int32_t pids[BP_HERD_PLACES]; /* written by clone before the process first runs */
+    int32_t maker, herder;         /* PIDs */
+    int32_t go;                    /* atomic: 1 = the maker is traced and may make ghosts */
+    int32_t verdict;               /* atomic: the maker's exit status, -1 = not known yet */
+    int report_in, report_out;     /* the pipe from all to the herder */
+    int32_t pids[BP_HERD_PLACES];  /* written by clone before the process first runs */
+    int32_t alive[BP_HERD_PLACES]; /* atomic: 1; the kernel writes 0 when the process dies */
     struct bp_herd_slot slots[BP_HERD_PLACES];
 };
 

@@ -19,9 +19,11 @@ void bp_herder_order(uint32_t place, uint32_t order)
 {
     int pid = bp_herd.pids[place];
 
+    if (pid <= 0)
+        return;
     __atomic_fetch_or(&bp_herd.slots[place].order, order, __ATOMIC_ACQ_REL);
-    if (pid > 0)
-        bp_sys_kill(pid, BP_HERD_KICK);
+    __atomic_fetch_add(&bp_herd.slots[place].kicks, 1, __ATOMIC_ACQ_REL);
+    bp_sys_kill(pid, BP_HERD_KICK);
 }
 
 void bp_herder_end(struct bp_herder *herder)
@@ -33,11 +35,11 @@ void bp_herder_end(struct bp_herder *herder)
 }
 
 /* What can still come without our asking is kept free: BORN, the kill and GONE of each ghost, a
- * record for each waiting forward, and the muster's own. */
+ * record for each waiting forward, and the muster's own; and one batch of each of the two inputs. */
 bool bp_herder_has_room(const struct bp_herder *herder)
 {
     return bp_queue_room(&herder->queue) >=
-           3 * bp_herd.setup.count + BP_CANARY_FORWARDS + 8 + BP_GHOST_BATCH;
+           3 * bp_herd.setup.count + BP_CANARY_FORWARDS + 8 + 2 * BP_GHOST_BATCH;
 }
 
 static void report_take(struct bp_herder *herder, const struct bp_ghost_record *record)

@@ -2,7 +2,6 @@
 /* life.c - what happens to a ghost in each state on each event. */
 #include "ghost/life.h"
 
-#include <errno.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
@@ -10,8 +9,9 @@
 #include "ghost/herder.h"
 #include "ghost/sys.h"
 
-/* Every ptrace request here may meet a ghost that was just killed (ESRCH): BP_EVENT_DYING follows,
- * so no result is looked at. */
+/* Every ptrace request here may meet a ghost that was just killed (ESRCH): BP_EVENT_DEAD follows,
+ * so no result is looked at. Only a resumed ghost comes to another stop: it never does by SIGKILL,
+ * since its exit is not traced, so no request hits a stop that it is not meant for. */
 struct bp_scene {
     struct bp_herder *herder;
     struct bp_life *life;
@@ -134,7 +134,8 @@ static void woken(struct bp_scene *s)
     resume(s);
 }
 
-/* Only SIGKILL ends a ghost without an order; who sent it the kernel does not say. */
+/* Only SIGKILL ends a ghost without an order; who sent it the kernel does not say. As long as its
+ * tracer does not reap it, it stays a zombie of which its parent knows nothing. */
 static void killed(struct bp_scene *s)
 {
     struct bp_ghost_record record = {
@@ -146,11 +147,14 @@ static void killed(struct bp_scene *s)
     tell(s, &record);
 }
 
-static void dead(struct bp_scene *s)
+/* Reap it: now it is its parent's to reap. */
+static void release(struct bp_scene *s)
 {
-    struct bp_ghost_record record = {
-        .type = BP_GHOST_GONE, .slot = s->number, .pid = s->pid, .status = s->what->status};
+    struct bp_ghost_record record = {.type = BP_GHOST_GONE, .slot = s->number, .pid = s->pid};
+    int status = 0;
 
+    bp_sys_wait(s->pid, &status, __WALL);
+    record.status = status;
     state_set(s, BP_LIFE_GONE);
     bp_herd.pids[s->number] = 0;
     s->herder->gone++;
@@ -196,12 +200,6 @@ static void exit_stopped(struct bp_scene *s)
         bp_sys_ptrace(PTRACE_INTERRUPT, s->pid, 0);
 }
 
-static void let_go(struct bp_scene *s)
-{
-    state_set(s, BP_LIFE_ENDING);
-    resume(s);
-}
-
 static void stop_order(struct bp_scene *s)
 {
     int signo = s->what->signo;
@@ -239,15 +237,13 @@ static void end(struct bp_scene *s)
 #define STEP(state, event) [BP_LIFE_##state][BP_EVENT_##event]
 static bp_life_action *const actions[BP_LIFE_STATES][BP_EVENTS] = {
     STEP(BIRTH, TRAP) = born,
-    STEP(BIRTH, DYING) = resume, /* killed before it ran: told as gone only, never as born */
-    STEP(BIRTH, DEAD) = dead,
+    STEP(BIRTH, DEAD) = release, /* killed before it ran: told as gone only, never as born */
     STEP(BIRTH, END) = end,
 
     STEP(RUNNING, TRAP) = resume,
     STEP(RUNNING, CAUGHT) = caught,
     STEP(RUNNING, STOPPED) = stopped,
-    STEP(RUNNING, DYING) = killed,
-    STEP(RUNNING, DEAD) = dead,
+    STEP(RUNNING, DEAD) = killed,
     STEP(RUNNING, SIGNAL) = signalled,
     STEP(RUNNING, EXIT) = exit_running,
     STEP(RUNNING, STOP) = stop_order,
@@ -257,8 +253,7 @@ static bp_life_action *const actions[BP_LIFE_STATES][BP_EVENTS] = {
 
     STEP(STOPPED, TRAP) = woken,
     STEP(STOPPED, STOPPED) = stopped,
-    STEP(STOPPED, DYING) = killed,
-    STEP(STOPPED, DEAD) = dead,
+    STEP(STOPPED, DEAD) = killed,
     STEP(STOPPED, SIGNAL) = signalled,
     STEP(STOPPED, EXIT) = exit_stopped,
     STEP(STOPPED, STOP) = nothing,
@@ -266,19 +261,17 @@ static bp_life_action *const actions[BP_LIFE_STATES][BP_EVENTS] = {
     STEP(STOPPED, NAME) = name_order,
     STEP(STOPPED, END) = end,
 
-    STEP(HELD, DEAD) = dead,
     STEP(HELD, SIGNAL) = signalled,
-    STEP(HELD, EXIT) = let_go,
+    STEP(HELD, EXIT) = release,
     STEP(HELD, STOP) = nothing,
     STEP(HELD, CONTINUE) = nothing,
     STEP(HELD, NAME) = nothing,
-    STEP(HELD, END) = let_go,
+    STEP(HELD, END) = release,
 
     STEP(ENDING, TRAP) = resume,
     STEP(ENDING, CAUGHT) = caught_ending,
     STEP(ENDING, STOPPED) = resume,
-    STEP(ENDING, DYING) = resume,
-    STEP(ENDING, DEAD) = dead,
+    STEP(ENDING, DEAD) = release,
     STEP(ENDING, SIGNAL) = nothing,
     STEP(ENDING, STOP) = nothing,
     STEP(ENDING, CONTINUE) = nothing,
@@ -311,6 +304,6 @@ void bp_life_event(struct bp_herder *herder, uint32_t slot, enum bp_life_event e
         return;
     }
     herder->refused++;
-    if (event <= BP_EVENT_DYING) /* whatever it is, nobody stays in a stop */
+    if (event <= BP_EVENT_STOPPED) /* whatever it is, nobody stays in a stop */
         resume(&scene);
 }

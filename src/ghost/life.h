@@ -14,8 +14,8 @@ enum bp_life_state {
     BP_LIFE_BIRTH,   /* made or to be made; has not run an instruction */
     BP_LIFE_RUNNING, /* waits for signals */
     BP_LIFE_STOPPED, /* stopped as its process is; its parent has been told so */
-    BP_LIFE_HELD,    /* killed by SIGKILL, kept from going until its process has gone */
-    BP_LIFE_ENDING,  /* allowed or ordered to go */
+    BP_LIFE_HELD,    /* dead by SIGKILL; its parent does not hear of it until its process is gone */
+    BP_LIFE_ENDING,  /* ordered to end */
     BP_LIFE_GONE,    /* reaped by us; now its parent can reap it */
     BP_LIFE_STATES,
 };
@@ -25,8 +25,7 @@ enum bp_life_event {
     BP_EVENT_TRAP,    /* stopped for us alone: at birth, after SIGCONT, after an interrupt */
     BP_EVENT_CAUGHT,  /* about to take the unblocked signal `signo` */
     BP_EVENT_STOPPED, /* stopped by signal `signo`, parent told */
-    BP_EVENT_DYING,   /* at its last stop */
-    BP_EVENT_DEAD,    /* ended with `status` */
+    BP_EVENT_DEAD,    /* ended, not reaped */
     /* from the ghost */
     BP_EVENT_SIGNAL,
     /* from bpmaster */

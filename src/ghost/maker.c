@@ -93,7 +93,7 @@ static int32_t word_await(const int32_t *word, int32_t unset)
         siginfo_t info;
         int status;
 
-        bp_sys_sigwait(&info);
+        bp_sys_sigwait(&info, NULL);
         if (bp_sys_wait(bp_herd.herder, &status, WNOHANG | __WALL) == bp_herd.herder)
             give_up(-EOWNERDEAD);
     }
@@ -104,8 +104,10 @@ static long place_make(uint32_t place, unsigned long flags)
 {
     void *top = ghost_stacks[place] + GHOST_STACK;
 
-    return bp_arch_clone(SHARED | CLONE_PTRACE | CLONE_PARENT_SETTID | SIGCHLD | flags, top,
-                         &bp_herd.pids[place], bp_ghost_run, (void *)(uintptr_t)place);
+    flags |= SHARED | CLONE_PTRACE | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
+    bp_herd.alive[place] = 1;
+    return bp_arch_clone(flags, top, &bp_herd.pids[place], &bp_herd.alive[place], bp_ghost_run,
+                         (void *)(uintptr_t)place);
 }
 
 /* CLONE_PTRACE: whoever traces us traces the new process from before its first instruction, with
@@ -142,7 +144,7 @@ static int herder_make(void)
     bp_herd.report_out = fds[1];
     bp_herd.maker = bp_sys_getpid();
     r = bp_arch_clone(SHARED | CLONE_PARENT_SETTID | SIGCHLD, herder_stack + HERDER_STACK,
-                      &bp_herd.herder, bp_herder_run, NULL);
+                      &bp_herd.herder, NULL, bp_herder_run, NULL);
     return r < 0 ? (int)r : 0;
 }
 

@@ -49,7 +49,7 @@ void bp_muster_named(struct bp_herder *herder)
 
     if (muster->phase != BP_MUSTER_NAMING)
         return;
-    r = bp_sys_ptrace(PTRACE_SEIZE, bp_herd.maker, PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL);
+    r = bp_sys_ptrace(PTRACE_SEIZE, bp_herd.maker, PTRACE_O_EXITKILL);
     if (r < 0) {
         bp_muster_fail(herder, (int32_t)-r);
         return;

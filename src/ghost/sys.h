@@ -110,12 +110,13 @@ static inline long bp_sys_sigdefault(int signo)
     return BP_SYSCALL(SYS_rt_sigaction, signo, &action, 0, sizeof(action.mask), 0, 0);
 }
 
-/* Wait without limit for any signal; they must be blocked. Returns its number. */
-static inline long bp_sys_sigwait(siginfo_t *info)
+/* Wait for any signal; they must be blocked. Returns its number. Limit NULL: for ever; one of zero:
+ * -EAGAIN when none waits. */
+static inline long bp_sys_sigwait(siginfo_t *info, const struct timespec *limit)
 {
     uint64_t signals = BP_SYS_SIGNALS;
 
-    return BP_SYSCALL(SYS_rt_sigtimedwait, &signals, info, 0, sizeof(signals), 0, 0);
+    return BP_SYSCALL(SYS_rt_sigtimedwait, &signals, info, limit, sizeof(signals), 0, 0);
 }
 
 static inline long bp_sys_kill(int pid, int signo)
@@ -177,6 +178,13 @@ static inline long bp_sys_limit(int resource, uint64_t soft, uint64_t hard)
 static inline long bp_sys_wait(int pid, int *status, int flags)
 {
     return BP_SYSCALL(SYS_wait4, pid, status, flags, 0, 0, 0);
+}
+
+/* waitid: the info's si_pid is 0 when there was nothing. */
+static inline long bp_sys_waitid(int which, int pid, siginfo_t *ret_info, int flags)
+{
+    ret_info->si_pid = 0;
+    return BP_SYSCALL(SYS_waitid, which, pid, ret_info, flags, 0, 0);
 }
 
 static inline long bp_sys_ptrace(int request, int pid, unsigned long data)

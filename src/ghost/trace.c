@@ -10,20 +10,12 @@
 #include "ghost/herder.h"
 #include "ghost/sys.h"
 
-static enum bp_life_event event_of(int status, struct bp_ghost_record *what)
+/* waitid's si_status of a ptrace stop: the signal, and above it the event. */
+static enum bp_life_event event_of(int status)
 {
-    int kind = status >> 16;
-
-    if (!WIFSTOPPED(status)) {
-        what->status = status;
-        return BP_EVENT_DEAD;
-    }
-    what->signo = WSTOPSIG(status);
-    if (kind == PTRACE_EVENT_EXIT)
-        return BP_EVENT_DYING;
-    if (kind == PTRACE_EVENT_STOP)
-        return what->signo == SIGTRAP ? BP_EVENT_TRAP : BP_EVENT_STOPPED;
-    return BP_EVENT_CAUGHT;
+    if (status >> 8 != PTRACE_EVENT_STOP)
+        return BP_EVENT_CAUGHT;
+    return (status & 0xff) == SIGTRAP ? BP_EVENT_TRAP : BP_EVENT_STOPPED;
 }
 
 static uint32_t place_of(const struct bp_herder *herder, int pid)
@@ -38,15 +30,10 @@ static uint32_t place_of(const struct bp_herder *herder, int pid)
 }
 
 /* The canary never stops: it must be able to answer. */
-static void canary_event(struct bp_herder *herder, int pid, enum bp_life_event event, int signo)
+static void canary_stop(struct bp_herder *herder, int pid, enum bp_life_event event, int signo)
 {
     siginfo_t info = {0};
 
-    if (event == BP_EVENT_DEAD) {
-        bp_herd.pids[BP_HERD_CANARY] = 0;
-        bp_canary_dead(herder);
-        return;
-    }
     if (event == BP_EVENT_CAUGHT && bp_sys_ptrace_siginfo(PTRACE_GETSIGINFO, pid, &info) == 0) {
         struct bp_ghost_record signal = {
             .type = BP_GHOST_SIGNAL,
@@ -61,64 +48,103 @@ static void canary_event(struct bp_herder *herder, int pid, enum bp_life_event e
     bp_sys_ptrace(PTRACE_CONT, pid, 0);
 }
 
-static void tracee_event(struct bp_herder *herder, int pid, int status)
+static void stop_take(struct bp_herder *herder, const siginfo_t *stop)
 {
-    struct bp_ghost_record what = {0};
-    enum bp_life_event event = event_of(status, &what);
+    enum bp_life_event event = event_of(stop->si_status);
+    struct bp_ghost_record what = {.signo = stop->si_status & 0xff};
     uint32_t place;
 
-    if (pid == bp_herd.maker && !herder->maker_gone) {
-        if (event == BP_EVENT_DEAD)
-            bp_muster_maker_dead(herder, what.status);
-        else
-            bp_sys_ptrace(PTRACE_CONT, pid, 0);
+    if (stop->si_pid == bp_herd.maker && !herder->maker_gone) {
+        bp_sys_ptrace(PTRACE_CONT, stop->si_pid, 0);
         return;
     }
-    place = place_of(herder, pid);
+    place = place_of(herder, stop->si_pid);
     if (place == BP_HERD_CANARY)
-        canary_event(herder, pid, event, what.signo);
+        canary_stop(herder, stop->si_pid, event, what.signo);
     else if (place < BP_HERD_CANARY)
         bp_life_event(herder, place, event, &what);
 }
 
-/* While the herd is made, the next event is mostly the first stop of the next ghost. To ask for
- * just that one spares the kernel a walk over all tracees, with a lock that the maker needs. */
-static bool births(struct bp_herder *herder)
+static bool stop_await(struct bp_herder *herder, int which, int pid)
+{
+    siginfo_t stop;
+
+    if (bp_sys_waitid(which, pid, &stop, WSTOPPED | WNOHANG | __WALL) < 0 || stop.si_pid == 0)
+        return false;
+    stop_take(herder, &stop);
+    return true;
+}
+
+/* While the herd is made, the next stop is mostly the first one of the next ghost. To ask for just
+ * that one spares the kernel a walk over all tracees, with a lock that the maker needs. What else
+ * there is comes to light with the next birth, or when all are made. */
+static bool births_take(struct bp_herder *herder)
 {
     bool any = false;
-    int status, pid;
-
-    if (bp_sys_wait(bp_herd.maker, &status, WNOHANG | __WALL) == bp_herd.maker)
-        tracee_event(herder, bp_herd.maker, status); /* no birth and no report may follow */
+    int pid;
 
     while (herder->muster.phase == BP_MUSTER_MAKING && herder->born < bp_herd.setup.count &&
-           (pid = bp_herd.pids[herder->born]) > 0 &&
-           bp_sys_wait(pid, &status, WNOHANG | __WALL) == pid) {
-        tracee_event(herder, pid, status);
+           (pid = bp_herd.pids[herder->born]) > 0 && stop_await(herder, P_PID, pid))
         any = true;
-    }
     return any;
 }
 
-void bp_trace_all(struct bp_herder *herder)
+/* The kernel clears the word first and then makes the zombie, with a SIGCHLD for us. */
+static bool is_zombie(uint32_t place)
 {
-    int status;
-    long pid;
+    siginfo_t end;
+    int pid = bp_herd.pids[place];
 
-    if (herder->muster.phase == BP_MUSTER_MAKING && births(herder))
-        return; /* what else there is comes to light with the next birth, or when all are made */
-    while ((pid = bp_sys_wait(-1, &status, WNOHANG | __WALL)) > 0)
-        tracee_event(herder, (int)pid, status);
+    return pid > 0 && __atomic_load_n(&bp_herd.alive[place], __ATOMIC_ACQUIRE) == 0 &&
+           bp_sys_waitid(P_PID, pid, &end, WEXITED | WNOWAIT | WNOHANG | __WALL) == 0 &&
+           end.si_pid == pid;
 }
 
-void bp_trace_end_canary(struct bp_herder *herder)
+static void canary_reap(struct bp_herder *herder, int flags)
 {
     int pid = bp_herd.pids[BP_HERD_CANARY];
     int status;
 
-    if (pid == 0)
+    if (pid > 0 && bp_sys_wait(pid, &status, flags | __WALL) == pid && !WIFSTOPPED(status)) {
+        bp_herd.pids[BP_HERD_CANARY] = 0;
+        bp_canary_dead(herder);
+    }
+}
+
+static void deaths_take(struct bp_herder *herder)
+{
+    siginfo_t end;
+    int status = 0;
+
+    for (uint32_t slot = 0; slot < bp_herd.setup.count; slot++) {
+        if (herder->lives[slot].state != BP_LIFE_HELD && is_zombie(slot))
+            bp_life_event(herder, slot, BP_EVENT_DEAD, NULL);
+    }
+    if (is_zombie(BP_HERD_CANARY))
+        canary_reap(herder, WNOHANG);
+    if (!herder->muster.traced || herder->maker_gone)
         return;
-    bp_sys_kill(pid, SIGKILL);
-    while (bp_herd.pids[BP_HERD_CANARY] && bp_sys_wait(pid, &status, __WALL) == pid)
-        tracee_event(herder, pid, status);
+    if (bp_sys_waitid(P_PID, bp_herd.maker, &end, WEXITED | WNOWAIT | WNOHANG | __WALL) == 0 &&
+        end.si_pid == bp_herd.maker) {
+        bp_sys_wait(bp_herd.maker, &status, __WALL);
+        bp_muster_maker_dead(herder, status);
+    }
+}
+
+void bp_trace_all(struct bp_herder *herder)
+{
+    if (!births_take(herder)) {
+        while (stop_await(herder, P_ALL, 0))
+            continue;
+    }
+    deaths_take(herder);
+}
+
+void bp_trace_end_canary(struct bp_herder *herder)
+{
+    if (bp_herd.pids[BP_HERD_CANARY] == 0)
+        return;
+    bp_sys_kill(bp_herd.pids[BP_HERD_CANARY], SIGKILL);
+    while (bp_herd.pids[BP_HERD_CANARY])
+        canary_reap(herder, 0);
 }

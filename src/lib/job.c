@@ -296,8 +296,7 @@ static int take_map(struct bp_job *job, struct bp_local_message *message, struct
     job->whole = bp_calloc(job->map->n_nodes, sizeof *job->whole);
     job->lost = bp_calloc(job->map->n_nodes, sizeof *job->lost);
     memcpy(job->key.bytes, job->map->key.data, BP_KEY_BYTES);
-    job->tls = bp_tls_server_new(find_key, job, err);
-    return job->tls != NULL ? 0 : err->code;
+    return 0;
 }
 
 static int make_herds(struct bp_job *job, const struct bp_local_message *message,
@@ -330,6 +329,10 @@ struct bp_job *bp_job_open(struct event_base *base, Bpmix__JobRequest *request,
             events->accepted(arg);
         if (r == 0)
             r = make_herds(job, &message, argv, err);
+        if (r == 0) { /* OpenSSL takes 2 ms to start: now, while the nodes create the processes */
+            job->tls = bp_tls_server_new(find_key, job, err);
+            r = job->tls != NULL ? 0 : err->code;
+        }
         bp_local_done(&message);
     }
     if (r < 0) {

@@ -65,7 +65,8 @@ void herd_end_ghost(struct job *job, struct proc *proc, int32_t status)
 {
     struct bp_ghost_record record = {.type = BP_GHOST_EXIT, .status = status};
     struct herd *herd = herd_of(job, proc, &record.slot);
-    if (!proc->ghost_gone)
+    /* A ghost that is not born yet knows no orders: herding() sends what it missed. */
+    if (!proc->ghost_gone && herd->pid != 0)
         order(herd, &record);
 }
 
@@ -203,6 +204,11 @@ static void herding(struct herd *herd, int32_t pid)
         return;
     }
     struct job *job = herd->job;
+    for (unsigned i = 0; i < herd->count; i++) {
+        struct proc *proc = &job->procs[herd->first + i];
+        if (proc->state == PROC_GONE)
+            herd_end_ghost(job, proc, proc->status);
+    }
     if (++job->herds_ready == job->herd_count)
         job_create(job);
 }

@@ -38,6 +38,7 @@ struct agent {
     unsigned retry_ms;
     Bpmix__Slot *slots;
     size_t slot_count;
+    int topology; /* memory file for bpshepherds; -1: each finds out for itself */
     int hfi; /* this node has a device that libpsm drives */
     struct space *spaces; /* by job */
     int ending;
@@ -49,8 +50,10 @@ void join_start(struct agent *agent);
 void join_lost(struct agent *agent, const char *why);
 void agent_send(struct agent *agent, const struct bp_frame *frame, const void *message);
 
-/* ---- topology.c: the CPUs of this node, from bptopo ---- */
+/* ---- topology.c: this node's hardware, from bptopo ---- */
 int topology_read(struct agent *agent, struct bp_error *err);
+/* A sealed memory file with all of this node's topology as hwloc XML, or negative errno. */
+int topology_export(struct bp_error *err);
 
 /* ---- lease.c ---- */
 void lease_renew(struct agent *agent, uint64_t number);

@@ -74,13 +74,18 @@ static int setup(struct agent *agent, const struct options *options, struct bp_e
     agent->tls = bp_tls_client_new(identity, &agent->key, err);
     if (agent->tls == NULL)
         return err->code;
-    /* The mount point of every job's own directory; each space mounts over it for itself. */
+    /* The mount point of every job's own directory; each space mounts over it for itself. Every
+     * user has to get there, whatever our caller's mask. */
+    umask(022);
     if ((mkdir(BP_RUNDIR, 0755) < 0 && errno != EEXIST) ||
         (mkdir(BP_RUNDIR "/job", 0755) < 0 && errno != EEXIST))
         return bp_error_set(err, -errno, BP_RUNDIR "/job: %s", strerror(errno));
     r = topology_read(agent, err);
     if (r < 0)
         return r;
+    agent->topology = topology_export(err);
+    if (agent->topology < 0) /* jobs start slower, no more */
+        bp_log_warning("no-topology why=\"%s\"", err->text);
     agent->hfi = access("/dev/hfi1_0", F_OK) == 0 || access("/dev/ipath", F_OK) == 0;
     agent->base = event_base_new();
     return agent->base != NULL ? 0 : bp_error_set(err, -ENOMEM, "libevent has no memory");

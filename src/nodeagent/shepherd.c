@@ -84,22 +84,25 @@ static void send_job(struct space *space)
                                                         .length = (uint32_t)length}, body);
 }
 
-/* CREATE for a helper: its argument vector instead of the job's. */
+/* CREATE for a helper: its argument vector instead of the job's; descriptor 3 is its socket, 4 the
+ * node's topology if there is one. */
 static void send_create(struct space *space, int fd)
 {
     static const char program[] = BP_LIBEXECDIR "/bpshepherd";
     struct {
         struct bp_space_create head;
         char argv[sizeof program];
-    } payload = {.head = {.argc = 1, .string_bytes = sizeof program, .extra_fds = 1}};
+    } payload = {.head = {.argc = 1, .string_bytes = sizeof program}};
     memcpy(payload.argv, program, sizeof program);
     struct bp_space_record record = {.type = BP_SPACE_CREATE,
                                      .serial = SERIAL,
                                      .flags = BP_SPACE_HELPER,
                                      .length = sizeof payload.head + sizeof program};
     auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    int fds[4] = {null, null, STDERR_FILENO, fd};
-    space_send_record(space, &record, &payload, fds, 4);
+    int fds[5] = {null, null, STDERR_FILENO, fd, space->agent->topology};
+    unsigned fd_count = space->agent->topology >= 0 ? 5 : 4;
+    payload.head.extra_fds = fd_count - 3;
+    space_send_record(space, &record, &payload, fds, fd_count);
 }
 
 void shepherd_prepare(struct space *space)

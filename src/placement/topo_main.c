@@ -11,37 +11,57 @@
 
 const char *argp_program_version = "bptopo (bpmix) " BP_VERSION;
 
+struct options {
+    const char *xml;
+    int export;
+};
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-    const char **xml = state->input;
-    if (key != 'x')
+    struct options *options = state->input;
+    if (key == 'x')
+        options->xml = arg;
+    else if (key == 'e')
+        options->export = 1;
+    else
         return ARGP_ERR_UNKNOWN;
-    *xml = arg;
     return 0;
+}
+
+static int describe(const struct options *options, char **ret_text, struct bp_error *err)
+{
+    auto_free struct bp_slot *slots = NULL;
+    size_t count;
+    if (options->export)
+        return bp_topology_export(ret_text, err);
+    int r = bp_topology_load(options->xml, &slots, &count, err);
+    if (r == 0)
+        *ret_text = bp_slots_format(slots, count);
+    return r;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {"xml", 'x', "FILE", 0, "read this hwloc XML file instead of the machine", 0}, {0}};
+    static const struct argp_option rows[] = {
+        {"xml", 'x', "FILE", 0, "read this hwloc XML file instead of the machine", 0},
+        {"export", 'e', NULL, 0, "print this machine, devices and all, as hwloc XML", 0},
+        {0}};
     static const struct argp argp = {
-        .options = options,
+        .options = rows,
         .parser = parse_option,
         .doc = "Print one line for each hardware thread this process may use: "
                "\"slot PU core l3 numa package kind\"."};
-    const char *xml = NULL;
+    struct options options = {0};
     bp_log_init("bptopo", BP_LOG_INFO);
-    if (argp_parse(&argp, argc, argv, 0, NULL, &xml) != 0)
+    if (argp_parse(&argp, argc, argv, 0, NULL, &options) != 0)
         return 1;
 
     struct bp_error err;
-    auto_free struct bp_slot *slots = NULL;
-    size_t count;
-    if (bp_topology_load(xml, &slots, &count, &err) < 0) {
+    auto_free char *text = NULL;
+    if (describe(&options, &text, &err) < 0) {
         bp_log_error("%s", err.text);
         return 1;
     }
-    auto_free char *text = bp_slots_format(slots, count);
     if (fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
         bp_log_error("cannot write: %s", strerror(errno));
         return 1;

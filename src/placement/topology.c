@@ -26,16 +26,17 @@ static void bitmap_free(hwloc_bitmap_t *bitmap)
     hwloc_bitmap_free(*bitmap);
 }
 
-static int load(const char *xml, hwloc_topology_t *ret_topology, struct bp_error *err)
+static int load(const char *xml, unsigned long flags, enum hwloc_type_filter_e devices,
+                hwloc_topology_t *ret_topology, struct bp_error *err)
 {
     hwloc_topology_t topology __attribute__((cleanup(topology_destroy))) = NULL;
     if (hwloc_topology_init(&topology) < 0)
         return bp_error_set(err, -ENOMEM, "hwloc cannot start");
     if (xml != NULL && hwloc_topology_set_xml(topology, xml) < 0)
         return bp_error_set(err, -errno, "%s: %s", xml, strerror(errno));
-    unsigned long flags = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED |
-                          HWLOC_TOPOLOGY_FLAG_NO_DISTANCES | HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS;
-    if (hwloc_topology_set_flags(topology, flags) < 0 || hwloc_topology_load(topology) < 0) {
+    if (hwloc_topology_set_flags(topology, flags | HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED) < 0 ||
+        hwloc_topology_set_io_types_filter(topology, devices) < 0 ||
+        hwloc_topology_load(topology) < 0) {
         int code = errno > 0 ? errno : EIO;
         return bp_error_set(err, -code, "%s: hwloc cannot read the topology: %s",
                             xml != NULL ? xml : "this machine", strerror(code));
@@ -150,7 +151,8 @@ int bp_topology_load(const char *xml, struct bp_slot **ret_slots, size_t *ret_co
 {
     hwloc_topology_t topology __attribute__((cleanup(topology_destroy))) = NULL;
     hwloc_bitmap_t allowed __attribute__((cleanup(bitmap_free))) = hwloc_bitmap_alloc();
-    int r = load(xml, &topology, err);
+    int r = load(xml, HWLOC_TOPOLOGY_FLAG_NO_DISTANCES | HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS,
+                 HWLOC_TYPE_FILTER_KEEP_NONE, &topology, err);
     if (r == 0)
         r = allowed_cpus(topology, allowed, err);
     if (r < 0)
@@ -168,5 +170,22 @@ int bp_topology_load(const char *xml, struct bp_slot **ret_slots, size_t *ret_co
         return r;
     *ret_slots = bp_take_ptr(slots);
     *ret_count = count;
+    return 0;
+}
+
+/* Written so that hwloc's own small parser reads it, without libxml2. */
+int bp_topology_export(char **ret_xml, struct bp_error *err)
+{
+    hwloc_topology_t topology __attribute__((cleanup(topology_destroy))) = NULL;
+    char *xml;
+    int length;
+    setenv("HWLOC_LIBXML_EXPORT", "0", 1);
+    int r = load(NULL, 0, HWLOC_TYPE_FILTER_KEEP_IMPORTANT, &topology, err);
+    if (r < 0)
+        return r;
+    if (hwloc_topology_export_xmlbuffer(topology, &xml, &length, 0) < 0)
+        return bp_error_set(err, -EIO, "hwloc cannot write the topology as XML");
+    *ret_xml = bp_strdup(xml);
+    hwloc_free_xmlbuffer(topology, xml);
     return 0;
 }

@@ -13,4 +13,8 @@
 int bp_topology_load(const char *xml, struct bp_slot **ret_slots, size_t *ret_count,
                      struct bp_error *err);
 
+/* This computer as hwloc XML, with the devices that libpmix and Open MPI look at (finding those is
+ * what takes hwloc its time). The caller frees *ret_xml. 0 or negative errno. */
+int bp_topology_export(char **ret_xml, struct bp_error *err);
+
 #endif

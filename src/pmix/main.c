@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -18,7 +19,24 @@
 #include "pmix/server.h"
 #include "proto/pack.h"
 
-#define LINK_FD 3
+#define LINK_FD     3
+#define TOPOLOGY_FD 4
+
+/* bpnode may give us the node's topology as hwloc XML: hwloc would take 10 ms to find it again,
+ * with each job, most of it in reading PCI devices. A user who set HWLOC_XMLFILE keeps it. */
+static void use_topology(void)
+{
+    struct stat st;
+    char path[32];
+    if (fstat(TOPOLOGY_FD, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
+        getenv("HWLOC_XMLFILE") != NULL)
+        return;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", TOPOLOGY_FD);
+    setenv("HWLOC_XMLFILE", path, 1);
+    setenv("HWLOC_PLUGINS_PATH", "/dev/null", 1); /* they find what is in the file already */
+    setenv("HWLOC_THISSYSTEM", "1", 1);
+    setenv("HWLOC_THISSYSTEM_ALLOWED_RESOURCES", "1", 1);
+}
 
 /* ---- from PMIX_JOB to PMIX_READY ---- */
 
@@ -227,6 +245,7 @@ int main(void)
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
+    use_topology();
     shepherd.base = event_base_new();
     shepherd.fences = bp_fences_new();
     shepherd.modexes = bp_modexes_new();

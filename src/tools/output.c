@@ -3,8 +3,8 @@
  *
  * With one rank and no label bytes go through as they come. Else each rank's channel has a buffer
  * for the line it is in; only whole lines go on, so that no line is torn by another rank. A line
- * without its end goes on when it is longer than LINE_MAX_BYTES, when its rank has been silent for
- * a moment (a prompt) and at the end. */
+ * without its end goes on when it is longer than LINE_MAX_BYTES, at the end, and, on a terminal,
+ * when its rank has been silent for a moment: somebody may be waiting for a prompt. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,6 +34,8 @@ struct output {
     struct event *silence;
     int waiting; /* there are unfinished lines and the timer runs */
     char **labels;
+    char *scratch; /* lines with their labels, on their way to a sink */
+    size_t scratch_size;
 };
 
 static void on_drained(void *arg)
@@ -88,6 +90,8 @@ static void on_silence(evutil_socket_t fd, short what, void *arg)
     for (unsigned channel = 1; channel <= 2; channel++)
         for (uint32_t rank = 0; rank < output->ranks; rank++) {
             struct line *line = &output->lines[channel - 1][rank];
+            if (!sink_is_terminal(output->sinks[channel - 1]))
+                continue;
             if (line->length > 0 && !line->fresh)
                 tear(output, rank, channel);
             left |= line->length > 0;
@@ -111,10 +115,34 @@ static void keep(struct output *output, uint32_t rank, unsigned channel, const u
     line->fresh = 1;
     if (line->length > LINE_MAX_BYTES)
         tear(output, rank, channel);
-    if (!output->waiting && line->length > 0) {
+    if (!output->waiting && line->length > 0 && sink_is_terminal(output->sinks[channel - 1])) {
         output->waiting = 1;
         event_add(output->silence, &(struct timeval){.tv_usec = SILENT_US});
     }
+}
+
+/* All lines in one write: one each for label and line would cost 20 times what the copy does. */
+static void emit_labelled(struct output *output, uint32_t rank, unsigned channel,
+                          const uint8_t *bytes, size_t length)
+{
+    const uint8_t *end = bytes + length;
+    size_t label = strlen(output->labels[rank]), lines = 0;
+    for (const uint8_t *p = bytes; p < end; p = (const uint8_t *)memchr(p, '\n', end - p) + 1)
+        lines++;
+    size_t size = length + lines * label;
+    if (size > output->scratch_size) {
+        output->scratch = bp_realloc(output->scratch, size, 1);
+        output->scratch_size = size;
+    }
+    char *to = output->scratch;
+    while (bytes < end) {
+        size_t one = (size_t)((const uint8_t *)memchr(bytes, '\n', end - bytes) - bytes) + 1;
+        memcpy(to, output->labels[rank], label);
+        memcpy(to + label, bytes, one);
+        to += label + one;
+        bytes += one;
+    }
+    emit(output, rank, channel, output->scratch, size, 0);
 }
 
 /* bytes end with a newline. */
@@ -122,23 +150,18 @@ static void whole_lines(struct output *output, uint32_t rank, unsigned channel,
                         const uint8_t *bytes, size_t length)
 {
     struct line *line = &output->lines[channel - 1][rank];
-    if (output->label == LABEL_NONE) {
-        tear(output, rank, channel);
-        emit(output, rank, channel, bytes, length, 0);
-        line->torn = 0;
-        return;
-    }
-    while (length > 0) {
-        const uint8_t *end = memchr(bytes, '\n', length);
-        size_t one = (size_t)(end - bytes) + 1;
-        int label = line->length == 0 && !line->torn;
-        if (line->length > 0)
-            tear(output, rank, channel);
-        emit(output, rank, channel, bytes, one, label);
+    tear(output, rank, channel);
+    if (line->torn) { /* the rest of a line that has its label */
+        size_t one = (size_t)((const uint8_t *)memchr(bytes, '\n', length) - bytes) + 1;
+        emit(output, rank, channel, bytes, one, 0);
         line->torn = 0;
         bytes += one;
         length -= one;
     }
+    if (length > 0 && output->label != LABEL_NONE)
+        emit_labelled(output, rank, channel, bytes, length);
+    else if (length > 0)
+        emit(output, rank, channel, bytes, length, 0);
 }
 
 void output_bytes(struct output *output, uint32_t rank, unsigned channel, const uint8_t *bytes,
@@ -208,6 +231,7 @@ void output_free(struct output *output)
     for (uint32_t rank = 0; rank < output->ranks; rank++)
         free(output->labels[rank]);
     free(output->labels);
+    free(output->scratch);
     event_free(output->silence);
     free(output);
 }

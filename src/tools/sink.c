@@ -118,6 +118,11 @@ size_t sink_backlog(const struct sink *sink)
     return evbuffer_get_length(sink->buffer);
 }
 
+int sink_is_terminal(const struct sink *sink)
+{
+    return isatty(sink->fd);
+}
+
 void sink_flush(struct sink *sink)
 {
     while (!sink->is_broken && evbuffer_get_length(sink->buffer) > 0) {

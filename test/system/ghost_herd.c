@@ -62,13 +62,6 @@ int herd_next(struct herd *herd, struct bp_ghost_record *record)
     return 1;
 }
 
-bool herd_has(struct herd *herd)
-{
-    struct pollfd watch = {herd->link, POLLIN, 0};
-
-    return herd->batch_first < herd->batch_count || poll(&watch, 1, 0) == 1;
-}
-
 int herd_await(struct herd *herd, struct bp_ghost_record *last)
 {
     int type = 0;

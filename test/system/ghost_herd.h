@@ -37,9 +37,6 @@ bool herd_make(struct herd *herd, uint32_t count, uint32_t lease_ms);
 /* The next record within 10 s: 1; 0 = end of the link; -1 = nothing came. */
 int herd_next(struct herd *herd, struct bp_ghost_record *record);
 
-/* Whether a record waits now. */
-bool herd_has(struct herd *herd);
-
 void herd_send(struct herd *herd, const struct bp_ghost_record *record);
 void herd_exit(struct herd *herd, uint32_t slot, int status);
 

@@ -76,6 +76,14 @@ def _():
         assert t.wait() == 0
 
 
+@test("a line that its rank is long in writing is whole too, where no terminal shows it")
+def _():
+    script = ("if [ $BPROC_RANK = 0 ]; then printf 'begin '; sleep 0.3; printf 'end\\n'; "
+              "else i=0; while [ $i -lt 30 ]; do echo other; sleep 0.01; i=$((i+1)); done; fi")
+    result = run(BPRUN + ["-n", "2", "sh", "-c", script])
+    assert sorted(set(result.out.splitlines())) == ["begin end", "other"], repr(result)
+
+
 @test("stdin goes to rank 0; to all; to none; to a rank; to a grandchild that reads it")
 def _():
     data = "".join("line %d\n" % i for i in range(5000))

@@ -79,6 +79,29 @@ static void refuse_file(const char *text)
     unlink(path);
 }
 
+/* What is exported is this machine: the same slots come out of it. */
+static void exported(void)
+{
+    char path[] = "/tmp/test_machine.XXXXXX";
+    auto_close int fd = mkstemp(path);
+    auto_free char *xml = NULL;
+    auto_free struct bp_slot *here = NULL, *there = NULL;
+    size_t here_count = 0, there_count = 0;
+    struct bp_error err = {0};
+    CU_ASSERT_EQUAL(bp_topology_load(NULL, &here, &here_count, &err), 0);
+    CU_ASSERT_EQUAL(bp_topology_export(&xml, &err), 0);
+    if (fd < 0 || xml == NULL || write(fd, xml, strlen(xml)) != (ssize_t)strlen(xml)) {
+        CU_FAIL("no XML");
+        return;
+    }
+    CU_ASSERT_EQUAL(bp_topology_load(path, &there, &there_count, &err), 0);
+    unlink(path);
+    size_t found = 0; /* there: also CPUs outside this process's affinity */
+    for (size_t i = 0; i < there_count && found < here_count; i++)
+        found += memcmp(&there[i], &here[found], sizeof *here) == 0;
+    CU_ASSERT_EQUAL(found, here_count);
+}
+
 static void bad_files(void)
 {
     struct bp_slot *slots = NULL;
@@ -97,6 +120,7 @@ int main(void)
     static const struct bp_test tests[] = {
         {"all CPUs of the affinity mask and no other", affinity},
         {"one CPU keeps its numbers", one_cpu},
+        {"the exported topology", exported},
         {"files that are no topology", bad_files},
         {NULL, NULL},
     };
