@@ -43,7 +43,8 @@ static bool seen_match(struct bp_canary_seen *seen, const struct bp_ghost_record
 {
     uint64_t now = bp_sys_now_ms();
 
-    if (seen->matched_ms && now - seen->matched_ms > LEFTOVER_MS && seen->added_ms <= seen->matched_ms)
+    if (seen->matched_ms && now - seen->matched_ms > LEFTOVER_MS &&
+        seen->added_ms <= seen->matched_ms)
         __builtin_memset(seen->from, 0, sizeof(seen->from));
     for (int i = 0; i < BP_CANARY_SENDERS; i++) {
         if (same_sender(seen, i, signal)) {
