@@ -37,6 +37,7 @@ struct bp_job {
     int paused, ended;
     int stopped[3];
     uint8_t *whole;   /* by node of the map: its data connection came to its proper end */
+    uint8_t *lost;    /* by node of the map: it is lost, its data connection may never end */
     char broken[160]; /* why the last one that broke did */
 };
 
@@ -201,10 +202,26 @@ static void on_event_frame(struct bp_job *job, const struct bp_local_message *me
     struct bp_error err;
     auto_unpack Bpmix__JobEvent *event =
         BP_UNPACK(JobEvent, job_event, message->body, message->frame.length, &err);
-    if (event == NULL || event->rank >= job->map->n_ranks)
+    if (event == NULL || event->rank >= job->map->n_ranks) {
         lose_master(job, "bpmaster talks nonsense");
-    else
-        job->events.event(job->arg, event);
+        return;
+    }
+    size_t node = node_index(job, event->node);
+    if (event->kind == BPMIX__JOB_EVENT__KIND__NODE_LOST && node < job->map->n_nodes)
+        job->lost[node] = 1;
+    job->events.event(job->arg, event);
+}
+
+/* All is over: what a lost node sent before has long been read, and no more will come. */
+static void on_end_frame(struct bp_job *job)
+{
+    struct data *data, *next;
+    job->ended = 1;
+    event_del(job->event);
+    DL_FOREACH_SAFE(job->data, data, next)
+        if (job->lost[node_index(job, data->node)])
+            data_free(data);
+    job->events.progress(job->arg);
 }
 
 static void on_message(evutil_socket_t fd, short what, void *arg)
@@ -225,9 +242,7 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
     } else if (message.frame.type == BP_JOB_STREAM && message.fd_count == 1) {
         add_data(job, message.frame.node, bp_take_fd(message.fds[0]));
     } else if (message.frame.type == BP_JOB_END) {
-        job->ended = 1;
-        event_del(job->event);
-        job->events.progress(job->arg);
+        on_end_frame(job);
     }
     bp_local_done(&message);
 }
@@ -279,6 +294,7 @@ static int take_map(struct bp_job *job, struct bp_local_message *message, struct
         return bp_error_set(err, -EPROTO, "bpmaster sent a map that makes no sense");
     job->id = job->map->job;
     job->whole = bp_calloc(job->map->n_nodes, sizeof *job->whole);
+    job->lost = bp_calloc(job->map->n_nodes, sizeof *job->lost);
     memcpy(job->key.bytes, job->map->key.data, BP_KEY_BYTES);
     return 0;
 }
@@ -310,6 +326,8 @@ struct bp_job *bp_job_open(struct event_base *base, Bpmix__JobRequest *request,
         memcpy(argv, request->argv, request->n_argv * sizeof *argv);
         r = take_map(job, &message, err);
         if (r == 0)
+            events->accepted(arg);
+        if (r == 0)
             r = make_herds(job, &message, argv, err);
         if (r == 0) { /* OpenSSL takes 2 ms to start: now, while the nodes create the processes */
             job->tls = bp_tls_server_new(find_key, job, err);
@@ -340,6 +358,7 @@ void bp_job_free(struct bp_job *job)
         close(job->fd);
     SSL_CTX_free(job->tls);
     free(job->whole);
+    free(job->lost);
     bp_unpack_free(job->map);
     explicit_bzero(&job->key, sizeof job->key);
     free(job);
@@ -365,8 +384,19 @@ int bp_job_incomplete(const struct bp_job *job, struct bp_error *err)
             return bp_error_set(err, -ENODATA,
                                 "%s: part of the output may be lost: its data connection %s%s",
                                 job->map->nodes[i]->name,
-                                job->broken[0] != '\0' ? "broke: " : "never came", job->broken);
+                                job->broken[0] != '\0' ? "broke: " : "has not come to its end",
+                                job->broken);
     return 0;
+}
+
+int bp_job_has_ended(const struct bp_job *job)
+{
+    return job->ended;
+}
+
+int bp_job_is_paused(const struct bp_job *job)
+{
+    return job->paused;
 }
 
 int bp_job_is_over(const struct bp_job *job)

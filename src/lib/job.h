@@ -12,6 +12,9 @@
 struct bp_job;
 
 struct bp_job_events {
+    /* bpmaster has accepted the job; next its ghosts are made. Until now a signal may end the
+     * caller as it does any program. */
+    void (*accepted)(void *arg);
     /* News about ranks, in the order in which bpmaster saw them. */
     void (*event)(void *arg, const Bpmix__JobEvent *event);
     /* Bytes of a rank's stdout (channel 1) or stderr (2); length 0: that pipe is at its end. */
@@ -60,6 +63,9 @@ void bp_job_pause(struct bp_job *job, int paused);
 /* 1 = bpmaster said that all is over (or is gone itself), and every data connection has ended.
  * The ghosts are the caller's to wait for. */
 int bp_job_is_over(const struct bp_job *job);
+/* 1 = bpmaster said that all is over, or is gone. */
+int bp_job_has_ended(const struct bp_job *job);
+int bp_job_is_paused(const struct bp_job *job);
 /* When it is over: 0 = all that the ranks wrote has arrived; else which node's part may not have.
  * Of use only when all ranks ended well: a node that is lost has told as much. */
 int bp_job_incomplete(const struct bp_job *job, struct bp_error *err);

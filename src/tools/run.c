@@ -26,8 +26,9 @@ struct run {
     struct verdict verdict;
     int signals; /* signalfd */
     sigset_t old_mask;
-    struct event *signal_event, *kill_timer, *limit_timer;
+    struct event *signal_event, *kill_timer, *limit_timer, *silence_timer;
     size_t ghosts; /* children of ours still there */
+    int heard;     /* output came since await_end */
     int ending;    /* 1 = asked politely, 2 = killed */
     int end_signal; /* the signal to us that ended it; 0 = none */
     uint64_t start_ms;
@@ -37,6 +38,8 @@ static void say(const struct run *run, const char *text)
 {
     fprintf(stderr, "%s: %s\n", run->policy->tool, text);
 }
+
+static void await_end(struct run *run);
 
 /* ---- ending the job ---- */
 
@@ -131,7 +134,9 @@ static void on_lost(void *arg, const char *why)
 static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t *bytes,
                       size_t length)
 {
-    output_bytes(((struct run *)arg)->output, rank, channel, bytes, length);
+    struct run *run = arg;
+    run->heard = 1;
+    output_bytes(run->output, rank, channel, bytes, length);
 }
 
 static void on_credit(void *arg, uint32_t rank, uint32_t taken)
@@ -144,14 +149,38 @@ static void on_left(void *arg, uint32_t rank, uint32_t bytes)
     input_left(((struct run *)arg)->input, rank, bytes);
 }
 
+/* All ghosts have gone, and nothing comes any more that would end the job: bpmaster hangs (then the
+ * ghosts ended without its order), or a node does before all of its output is here. */
+static void on_silence(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct run *run = arg;
+    if (!bp_job_has_ended(run->job)) {
+        verdict_end(&run->verdict, 128 + SIGKILL, "bpmaster does not answer");
+    } else if (run->heard || bp_job_is_paused(run->job)) {
+        await_end(run);
+        return;
+    }
+    event_base_loopbreak(run->base);
+}
+
+/* Longer than bpmaster waits for anything: a lost node's lease, a data connection on its way. */
+static void await_end(struct run *run)
+{
+    uint64_t wait_ms = 2 * (uint64_t)bp_job_map(run->job)->lease_ms + 6000;
+    run->heard = 0;
+    event_add(run->silence_timer, &(struct timeval){.tv_sec = (time_t)(wait_ms / 1000),
+                                                    .tv_usec = (long)(wait_ms % 1000) * 1000});
+}
+
 /* ---- signals ---- */
 
 static void reap(struct run *run)
 {
     pid_t pid;
     while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-        if (run->ghosts > 0)
-            run->ghosts--;
+        if (run->ghosts > 0 && --run->ghosts == 0)
+            await_end(run);
     check_over(run);
 }
 
@@ -200,8 +229,9 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 
 /* Everything that can be forwarded comes through a descriptor. Reading or writing the terminal in
  * the background must stop us as any program, and our own faults must end us. */
-static int take_signals(struct run *run)
+static void take_signals(void *arg)
 {
+    struct run *run = arg;
     static const int not_ours[] = {SIGTTIN, SIGTTOU, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
                                    SIGTRAP, SIGSYS, SIGPIPE};
     sigset_t mask;
@@ -215,23 +245,27 @@ static int take_signals(struct run *run)
     signal(SIGCHLD, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
     sigprocmask(SIG_BLOCK, &mask, &run->old_mask);
-    run->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    return run->signals;
+    signalfd(run->signals, &mask, 0);
 }
 
 /* ---- from the beginning to the end ---- */
 
 static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *err)
 {
-    static const struct bp_job_events events = {.event = on_event, .output = on_output,
+    static const struct bp_job_events events = {.accepted = take_signals,
+                                                .event = on_event, .output = on_output,
                                                 .credit = on_credit, .left = on_left,
                                                 .progress = on_progress, .lost = on_lost};
+    sigset_t none;
+    sigemptyset(&none);
     run->base = event_base_new();
-    if (run->base == NULL || take_signals(run) < 0)
+    run->signals = signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (run->base == NULL || run->signals < 0)
         return bp_error_set(err, -EMFILE, "no event loop: %s", strerror(errno));
     run->signal_event = event_new(run->base, run->signals, EV_READ | EV_PERSIST, on_signal, run);
     run->kill_timer = evtimer_new(run->base, on_kill_timer, run);
     run->limit_timer = evtimer_new(run->base, on_limit, run);
+    run->silence_timer = evtimer_new(run->base, on_silence, run);
     run->job = bp_job_open(run->base, request, &events, run, err);
     if (run->job == NULL)
         return err->code;
@@ -286,6 +320,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     event_free(run.signal_event);
     event_free(run.kill_timer);
     event_free(run.limit_timer);
+    event_free(run.silence_timer);
     close(run.signals);
     event_base_free(run.base);
     return status;

@@ -1,0 +1,434 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+# time limit: 300 s
+"""killmatrix.py - each process of bpmix killed or stopped while an MPI job runs on four nodes: who
+notices, what bprun says, and that nothing is left. The table is in test/README.md."""
+import contextlib
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import bptest  # noqa: E402
+import wire  # noqa: E402
+from bptest import must, processes, run, start, finish, test, wait_for  # noqa: E402
+
+LEASE = 2
+RECVMSG = 47  # x86_64
+# bpmaster gives up a node after half a lease (three quarters at most) and lets its ghosts go one
+# and a quarter lease later; all other rules are shorter. The rest is for a crowded machine.
+LIMIT = 2 * LEASE + 10
+cluster = None
+
+
+def children(pid, comm=None):
+    return sorted(p for p, row in processes().items()
+                  if row[0] == pid and (comm is None or row[4] == comm))
+
+
+def one(pids):
+    assert len(pids) == 1, pids
+    return pids[0]
+
+
+class Job:
+    """An MPI job of 4 ranks on 4 nodes that runs until finish() or until something ends it."""
+
+    def __init__(self, *options):
+        handle, self.stop_file = tempfile.mkstemp(dir=bptest.BUILD)
+        os.close(handle)
+        os.unlink(self.stop_file)
+        self.process = start(["bprun", "-n", "4", "-N", "4", *options, bptest.MPI + "/barrier",
+                              self.stop_file])
+        line = self.process.stdout.readline()
+        assert line == "running\n", repr((line, finish(self.process)))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if os.path.exists(self.stop_file):
+            os.unlink(self.stop_file)
+        if self.process.poll() is None:
+            os.kill(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+
+    def tell_end(self):
+        with open(self.stop_file, "w", encoding="utf-8"):
+            pass
+
+    # ---- its processes ----
+
+    def ghosts(self):
+        return children(self.process.pid)
+
+    def herder(self):
+        with open("/proc/%d/status" % self.ghosts()[0], encoding="utf-8") as f:
+            return int(re.search(r"TracerPid:\t(\d+)", f.read()).group(1))
+
+    @staticmethod
+    def space(node):
+        return one(children(cluster.daemon_pid("n%d" % node), "bpspace"))
+
+    def shepherd(self, node):
+        return one(children(self.space(node), "bpshepherd"))
+
+    def stub(self, node):
+        """The one that stands for bprun on the node: the parent of the rank."""
+        return processes()[self.rank(node)][0]
+
+    def rank(self, node):
+        """The process itself, not its ghost."""
+        below, new = set(), {self.space(node)}
+        while new:
+            below |= new
+            new = {p for p, row in processes().items() if row[0] in new}
+        return one([p for p, row in processes().items() if p in below and row[4] == "barrier"])
+
+    # ---- its end ----
+
+    def must_fail(self, *texts, code=137):
+        """bprun ends in time with this code and says all the texts."""
+        result = finish(self.process, LIMIT)
+        assert result.code == code, repr(result)
+        assert all(re.search(t, result.err) for t in texts), (texts, repr(result))
+        assert result.err.count("bprun: ") <= 4, repr(result)
+        return result
+
+    def must_succeed(self):
+        self.tell_end()
+        result = finish(self.process, LIMIT)
+        assert result.code == 0 and result.out == "done\n", repr(result)
+
+
+# ---- what is left ----
+
+def node_files(who):
+    root = "/proc/%d/root" % cluster.machine_pid(who)
+    return {os.path.join(folder, n) for top in ("/tmp", "/run", "/dev/shm")
+            for folder, names, leaves in os.walk(root + top)
+            if not folder.startswith((root + bptest.BUILD, root + bptest.SOURCE))
+            for n in names + leaves}
+
+
+def node_mounts(who):
+    with open("/proc/%d/mountinfo" % cluster.machine_pid(who), encoding="utf-8") as f:
+        return len(f.readlines())
+
+
+def things():
+    """All that may not grow: mounts, files, spaces, sockets, descriptors of the daemons."""
+    table = {}
+    for who, (machine, daemon, _) in cluster.machines().items():
+        if who != "master":
+            table[who + " files"] = len(node_files(who))
+            table[who + " mounts"] = node_mounts(who)
+            table[who + " namespaces"] = len({
+                os.readlink("/proc/%d/ns/mnt" % p) for p in processes()
+                if os.path.exists("/proc/%d/ns/mnt" % p) and is_below(p, machine)})
+        table[who + " descriptors"] = len(os.listdir("/proc/%d/fd" % daemon)) if daemon else -1
+    return table
+
+
+def is_below(pid, top):
+    table = processes()
+    while pid in table and pid != top:
+        pid = table[pid][0]
+    return pid == top
+
+
+def jobs():
+    with wire.Tool() as tool:
+        return wire.unpack(tool.ask(wire.frame(wire.JOB_LIST))[1]).get(1, [])
+
+
+def daemons():
+    """PIDs that may be there: machines, daemons, this test."""
+    pids = {os.getpid(), 1}
+    for machine, daemon, _ in cluster.machines().values():
+        pids |= {machine, daemon}
+    return pids
+
+
+def strangers():
+    return ["%d %s %s" % (pid, row[3], row[5] or row[4]) for pid, row in processes().items()
+            if pid not in daemons()]
+
+
+@contextlib.contextmanager
+def nothing_left():
+    """Whatever happens inside, afterwards all is as before, and the cluster works."""
+    before, snapshot = things(), bptest.Snapshot()
+    try:
+        yield
+    finally:
+        for who, row in cluster.machines().items():
+            if row[1] is None:
+                cluster.order("start", who)
+    cluster.wait_up(4)
+    wait_for(lambda: not jobs(), 2 * LEASE + 5, what="the end of the job in bpmaster")
+    wait_for(lambda: not strangers(), 2 * LEASE + 5, what="the end of all processes")
+    snapshot.pids |= daemons()
+    snapshot.check()
+    result = run(["bprun", "-n", "4", "-N", "4", bptest.MPI + "/hello"])
+    assert result.code == 0, repr(result)
+
+    def as_before():
+        now = things()
+        return all(now[key] <= value for key, value in before.items())
+    try:
+        wait_for(as_before, 5)
+    except AssertionError:
+        now = things()
+        raise AssertionError("more than before: %s" % {
+            k: (v, now[k]) for k, v in before.items() if now[k] > v}) from None
+    used = [wire.unpack(n).get(7, [0]) for n in nodes()]
+    assert used == [[0]] * 4, "CPUs in use: %s" % used
+
+
+def nodes():
+    with wire.Tool() as tool:
+        return wire.unpack(tool.ask(wire.frame(wire.NODE_LIST))[1])[1]
+
+
+def node_state(number):
+    return [wire.unpack(n)[3][0].decode() for n in nodes()
+            if wire.unpack(n).get(1, [0])[0] == number][0]
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def in_call(pid, number):
+    """The process waits in this system call."""
+    with open("/proc/%d/syscall" % pid, encoding="utf-8") as f:
+        return f.read().split()[0] == str(number)
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+
+
+# ---- the launcher ----
+
+@test("bprun killed: the job ends at once")
+def _():
+    with nothing_left(), Job() as job:
+        kill(job.process.pid)
+
+
+@test("bprun stopped: the job goes on for longer than the lease, its output waits")
+def _():
+    with nothing_left(), Job() as job:
+        with stopped(job.process.pid):
+            ranks = [job.rank(n) for n in range(4)]
+            time.sleep(2 * LEASE)  # nothing may happen
+            assert set(ranks) <= set(processes())
+        job.must_succeed()
+
+
+# ---- ghosts and their herder ----
+
+@test("the herder killed: its ghosts and then their ranks end")
+def _():
+    with nothing_left(), Job() as job:
+        kill(job.herder())
+        job.must_fail("herder of the ghosts is lost")
+
+
+@test("the herder stopped: it is killed after a lease, and so on")
+def _():
+    with nothing_left(), Job() as job:
+        with stopped(job.herder()):
+            job.must_fail("herder of the ghosts does not answer", "herder of the ghosts is lost")
+
+
+@test("a ghost killed: its rank ends by the same signal")
+def _():
+    with nothing_left(), Job() as job:
+        kill(job.ghosts()[2])
+        job.must_fail(r"rank 2 on n2 \(PID \d+\) was killed by signal 9")
+
+
+@test("a ghost stopped: its rank stops, and goes on with it")
+def _():
+    with nothing_left(), Job() as job:
+        rank, ghost = job.rank(1), job.ghosts()[1]
+        with stopped(ghost):
+            wait_for(lambda: processes()[rank][3] == "T", what="the rank's stop")
+        wait_for(lambda: processes()[rank][3] != "T", what="the rank's going on")
+        job.must_succeed()
+
+
+# ---- ranks ----
+
+@test("a rank killed on its node: bprun names rank, node and signal")
+def _():
+    with nothing_left(), Job() as job:
+        kill(job.rank(3))
+        job.must_fail(r"rank 3 on n3 \(PID \d+\) was killed by signal 9")
+
+
+@test("a rank stopped on its node: its ghost shows it, the job waits and goes on")
+def _():
+    with nothing_left(), Job() as job:
+        ghost = job.ghosts()[1]
+        with stopped(job.rank(1)):
+            wait_for(lambda: processes()[ghost][3] in "Tt", what="the ghost's stop")
+        job.must_succeed()
+
+
+# ---- a node's processes ----
+
+@test("bpshepherd killed: the job ends")
+def _():
+    with nothing_left(), Job() as job:
+        kill(job.shepherd(1))
+        job.must_fail("n1: ", "bpshepherd was killed by signal 9")
+
+
+@test("bpshepherd stopped: the job ends after a lease")
+def _():
+    with nothing_left(), Job() as job:
+        with stopped(job.shepherd(1)):
+            job.must_fail("n1: ", "bpshepherd did not answer for a whole lease")
+
+
+@test("bpspace killed: the job ends")
+def _():
+    with nothing_left(), Job() as job:
+        kill(job.space(0))
+        job.must_fail("n0: ", "bpspace ended by signal 9")
+
+
+@test("bpspace stopped: the job ends after a lease")
+def _():
+    with nothing_left(), Job() as job:
+        with stopped(job.space(0)):
+            job.must_fail("n0: ", "bpspace did not answer for a whole lease")
+
+
+@test("the launcher's stub killed: the job goes on")
+def _():
+    with nothing_left(), Job() as job:
+        kill(job.stub(2))
+        job.must_succeed()
+
+
+@test("the launcher's stub stopped: the job goes on")
+def _():
+    with nothing_left(), Job() as job:
+        with stopped(job.stub(2)):
+            job.must_succeed()
+
+
+@test("bpnode killed: its spaces end at once, its ghosts after their lease; a new one joins")
+def _():
+    with nothing_left(), Job() as job:
+        rank = job.rank(2)
+        cluster.order("kill", "n2")
+        wait_for(lambda: rank not in processes(), LEASE, "the rank's end")
+        job.must_fail("n2: the node is lost")
+        assert node_state(2) in ("down", "lost"), node_state(2)
+
+
+@test("bpnode killed and started at once: the job ends, the node is back")
+def _():
+    with nothing_left(), Job() as job:
+        cluster.order("kill", "n2")
+        cluster.order("start", "n2")
+        job.must_fail("n2: the node is lost")
+
+
+@test("bpnode stopped: it is given up, its ranks end by their own lease; it joins again")
+def _():
+    with nothing_left(), Job() as job:
+        rank = job.rank(2)
+        with stopped(cluster.daemon_pid("n2")):
+            job.must_fail("n2: the node is lost", "no answer for half a lease")
+            assert rank not in processes(), "a rank outlived its ghost"
+
+
+@test("bpnode stopped for less than the lease allows: the job goes on")
+def _():
+    with nothing_left(), Job() as job:
+        with stopped(cluster.daemon_pid("n2")):
+            time.sleep(LEASE / 4)
+        job.must_succeed()
+
+
+@test("a node's cable pulled: it is given up, its ranks end by their own lease; it joins again")
+def _():
+    with nothing_left(), Job() as job:
+        rank = job.rank(2)
+        must(["ip", "link", "set", "bpmix-2", "down"])
+        try:
+            job.must_fail("n2: the node is lost", "no answer for half a lease")
+            wait_for(lambda: rank not in processes(), 1, "the rank's end")
+        finally:
+            must(["ip", "link", "set", "bpmix-2", "up"])
+
+
+# ---- the master ----
+
+@test("bpmaster killed: the job ends on all sides; the new one gets its nodes")
+def _():
+    with nothing_left(), Job() as job:
+        cluster.order("kill", "master")
+        job.must_fail("bpmaster has gone")
+        wait_for(lambda: not [p for p, row in processes().items() if row[4] == "barrier"], LIMIT,
+                 "the end of the ranks")
+
+
+@test("bpmaster killed and started at once: likewise")
+def _():
+    with nothing_left(), Job() as job:
+        cluster.order("kill", "master")
+        cluster.order("start", "master")
+        job.must_fail("bpmaster has gone")
+
+
+@test("bpmaster stopped: the job ends on all sides by its leases")
+def _():
+    with nothing_left(), Job() as job:
+        with stopped(cluster.daemon_pid("master")):
+            job.must_fail("bpmaster does not answer")
+            wait_for(lambda: not [p for p, row in processes().items() if row[4] == "barrier"],
+                     LIMIT, "the end of the ranks")
+
+
+@test("bpmaster stopped: a bprun that starts waits, and can be interrupted or go on")
+def _():
+    with nothing_left():
+        with stopped(cluster.daemon_pid("master")):
+            waiting = [start(["bprun", "-n", "4", "true"]) for _ in range(2)]
+            for process in waiting:
+                wait_for(lambda p=process: in_call(p.pid, RECVMSG), what="bprun's waiting")
+            waiting[0].send_signal(signal.SIGINT)
+            assert finish(waiting[0]).code == -signal.SIGINT
+        cluster.wait_up(4)
+        assert finish(waiting[1]).code == 0
+
+
+@test("bpmaster stopped for less than half a lease: the job goes on")
+def _():
+    with nothing_left(), Job() as job:
+        with stopped(cluster.daemon_pid("master")):
+            time.sleep(LEASE / 2.5)
+        job.must_succeed()
+
+
+if __name__ == "__main__":
+    with bptest.Cluster(4, lease=LEASE) as cluster:
+        assert run(["bprun", "-n", "4", "-N", "4", bptest.MPI + "/hello"]).code == 0  # warm
+        bptest.main()
