@@ -50,21 +50,20 @@ static void tell_caught_stop(uint32_t place)
 }
 
 /* The herder's own signals: the kick, and SIGCONT to a ghost whose process was continued. Where
- * the user's limit of pending signals is used up, a kick arrives without its sender (0). */
+ * the user's limit of pending signals is used up, a kick arrives without its sender (0), and the
+ * kernel may make one of several: then a user's 64, senderless as well, can be taken for a kick,
+ * but no kick for a user's. */
 static bool is_herders(struct bp_herd_slot *slot, const siginfo_t *info)
 {
-    uint32_t kicks = __atomic_load_n(&slot->kicks, __ATOMIC_ACQUIRE);
+    bool due = slot->kicks_taken != __atomic_load_n(&slot->kicks, __ATOMIC_ACQUIRE);
 
     if (info->si_signo == SIGCONT)
         return info->si_code == SI_TKILL && info->si_pid == bp_herd.herder;
     if (info->si_signo != BP_HERD_KICK || info->si_code != SI_USER)
         return false;
-    if (info->si_pid == bp_herd.herder)
-        slot->kicks_taken++;
-    else if (info->si_pid == 0 && slot->kicks_taken != kicks)
-        slot->kicks_taken = kicks;
-    else
+    if (info->si_pid != bp_herd.herder && (info->si_pid != 0 || !due))
         return false;
+    slot->kicks_taken++;
     return true;
 }
 

@@ -34,13 +34,13 @@ enum bp_herd_report {
 
 struct bp_herd_slot {
     uint32_t order;       /* atomic */
-    uint32_t kicks;       /* atomic: how many were sent */
+    uint32_t kicks;       /* atomic: counts kicks, each before it is sent */
     uint32_t kicks_taken; /* the ghost's own count */
     int32_t want_stop;    /* atomic: the stop signal the ghost shall be stopped by; 0 = run */
     int32_t stop_by;      /* atomic: what the herder puts in the brake's place; 0 = no brake */
     int32_t stopped;      /* atomic: the herder saw the stop that the ghost asked for */
     int32_t exit_status;
-    siginfo_t in_hand;    /* si_signo is 0 unless the ghost has taken a signal and not told of it */
+    siginfo_t in_hand; /* si_signo is 0 unless the ghost has taken a signal and not told of it */
     struct {
         int32_t signo, code, sender_pid;
         uint32_t sender_uid;

@@ -35,7 +35,8 @@ void bp_herder_end(struct bp_herder *herder)
 }
 
 /* What can still come without our asking is kept free: BORN, the kill and GONE of each ghost, a
- * record for each waiting forward, and the muster's own; and one batch of each of the two inputs. */
+ * record for each waiting forward, and the muster's own; and one batch of each of the two inputs.
+ */
 bool bp_herder_has_room(const struct bp_herder *herder)
 {
     return bp_queue_room(&herder->queue) >=

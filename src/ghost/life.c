@@ -59,7 +59,7 @@ static bool continue_waits(int pid)
 {
     static siginfo_t waiting[16];
     struct __ptrace_peeksiginfo_args from = {.flags = PTRACE_PEEKSIGINFO_SHARED,
-                                           .nr = sizeof(waiting) / sizeof(waiting[0])};
+                                             .nr = sizeof(waiting) / sizeof(waiting[0])};
     long n;
 
     while ((n = bp_sys_ptrace_peek(pid, &from, waiting)) > 0) {
@@ -138,8 +138,7 @@ static void woken(struct bp_scene *s)
  * tracer does not reap it, it stays a zombie of which its parent knows nothing. */
 static void killed(struct bp_scene *s)
 {
-    struct bp_ghost_record record = {
-        .type = BP_GHOST_SIGNAL, .slot = s->number, .signo = SIGKILL};
+    struct bp_ghost_record record = {.type = BP_GHOST_SIGNAL, .slot = s->number, .signo = SIGKILL};
 
     s->life->told |= 1UL << (SIGKILL - 1);
     state_set(s, BP_LIFE_HELD);

@@ -17,7 +17,7 @@
 #define GHOST_STACK  1024 /* no handler ever runs on it; the deepest use is below 300 bytes */
 #define HERDER_STACK 16384
 
-#define SHARED (CLONE_VM | CLONE_FS | CLONE_FILES)
+#define SHARED       (CLONE_VM | CLONE_FS | CLONE_FILES)
 
 struct bp_herd bp_herd;
 

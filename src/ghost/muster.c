@@ -220,7 +220,6 @@ void bp_muster_step(struct bp_herder *herder)
     if (muster->phase == BP_MUSTER_ENDED && herder->gone == muster->made)
         failed(herder);
     bp_queue_flush(&herder->queue, BP_HERD_LINK);
-    if (muster->phase == BP_MUSTER_FAILED &&
-        (bp_queue_empty(&herder->queue) || herder->lease_over))
+    if (muster->phase == BP_MUSTER_FAILED && (bp_queue_empty(&herder->queue) || herder->lease_over))
         verdict(herder, muster->error);
 }

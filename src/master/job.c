@@ -323,10 +323,11 @@ void job_create(struct job *job)
     job->signals = NULL;
 }
 
-/* Tell the other ranks' bpshepherds that this one has ended before its time. */
+/* Tell all bpshepherds of the job that this rank has ended before its PMIx_Finalize: the others must
+ * not wait for it. */
 static void tell_shepherds(struct job *job, const struct proc *proc)
 {
-    if (!job->request->mpi || proc->status == 0)
+    if (!job->request->mpi || proc->finalized || (proc->status == 0 && !proc->connected))
         return;
     Bpmix__PmixGone gone = BPMIX__PMIX_GONE__INIT;
     uint32_t rank = proc->rank;

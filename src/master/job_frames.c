@@ -60,12 +60,17 @@ static int proc_frame(struct job *job, struct place *place, const struct bp_fram
     if (proc == NULL)
         return err->code;
     if (frame->type == BP_PROC_CREATED) {
+        auto_unpack Bpmix__ProcCreated *created =
+            BP_UNPACK(ProcCreated, proc_created, body, frame->length, err);
+        if (created == NULL)
+            return err->code;
         job_proc_event(job, proc, PROC_CREATED, 0, NULL);
         Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
         event.kind = BPMIX__JOB_EVENT__KIND__CREATED;
         event.rank = proc->rank;
         event.node = place->node->number;
         event.pid = proc->pid;
+        event.cpus = created->cpus;
         job_tell(job, &event);
     } else if (frame->type == BP_PROC_EXIT) {
         auto_unpack Bpmix__ProcExit *exited =
@@ -139,6 +144,7 @@ static int pmix_state(struct job *job, struct place *place, const struct bp_fram
         return bp_error_set(err, -EPERM, "the state of rank %u, which is not on this node",
                             state->rank);
     job->procs[state->rank].connected = 1;
+    job->procs[state->rank].finalized |= state->finalized;
     Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
     event.kind = state->finalized ? BPMIX__JOB_EVENT__KIND__FINALIZED
                                   : BPMIX__JOB_EVENT__KIND__INIT;

@@ -158,7 +158,8 @@ int main(int argc, char **argv)
     setpriority(PRIO_PROCESS, 0, BUSY_NICE); /* where it may */
     raise_limits();
     struct bp_error err = {0};
-    struct master *master = bp_calloc(1, sizeof *master);
+    static struct master the_master; /* everything hangs on it to the end */
+    struct master *master = &the_master;
     master->next_job = (uint64_t)time(NULL) << 16 | 1;
     int r = bp_config_read(options.config, &master->config, &err);
     if (r == 0)

@@ -134,7 +134,7 @@ struct proc { /* a rank */
     int32_t pid;    /* its ghost's; 0 = not yet known */
     uint8_t state;  /* enum proc_state */
     uint8_t ghost_gone;
-    uint8_t connected; /* to PMIx */
+    uint8_t connected, finalized; /* PMIx */
     int32_t status;
     uint8_t *cpus;
     size_t cpu_bytes;

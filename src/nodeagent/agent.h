@@ -138,7 +138,8 @@ void space_check_end(struct space *space);
 
 /* ---- rank.c: a rank's creation, its end ---- */
 void rank_create(struct space *space, const Bpmix__Proc *proc);
-void rank_created(struct rank *rank);
+/* cpus: its mask, as the kernel has it. */
+void rank_created(struct rank *rank, const void *cpus, size_t length);
 void rank_failed(struct rank *rank, int errnum, int step);
 void rank_exited(struct rank *rank, const struct bp_space_record *record);
 /* Report the end if it has ended and its output is drained. */

@@ -112,7 +112,7 @@ int main(int argc, char **argv)
                                      "bpnode - the agent of a bpmix node.", NULL, NULL, NULL};
     argp_program_version = "bpnode (bpmix) " BP_VERSION;
     struct options options = {.key = BP_SYSCONFDIR "/node.key", .port = BP_PORT};
-    struct agent agent = {.retry_ms = 100};
+    static struct agent agent = {.retry_ms = 100}; /* everything hangs on it to the end */
     struct bp_error err = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     bp_log_init("bpnode", options.verbose ? BP_LOG_DEBUG : BP_LOG_INFO);

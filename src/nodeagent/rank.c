@@ -42,6 +42,8 @@ static void env_fill(struct env *env, const struct rank *rank)
     const Bpmix__RankEnv *pmix = shepherd_rank_env(space, rank->rank);
     for (size_t i = 0; pmix != NULL && i < pmix->n_env; i++)
         env_add(env, bp_strdup(pmix->env[i]));
+    if (!ompi_is_set(open->env, open->n_env, "HOME")) /* libpmix dies without it */
+        env_add(env, bp_strdup("HOME=/"));
     if (open->yield && !ompi_is_set(open->env, open->n_env, "OMPI_MCA_mpi_yield_when_idle"))
         env_add(env, bp_strdup("OMPI_MCA_mpi_yield_when_idle=1"));
     char *mtl = open->no_hfi ? ompi_mtl_without_psm(open->env, open->n_env) : NULL;
@@ -107,10 +109,12 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
         close(fds[i]);
 }
 
-void rank_created(struct rank *rank)
+void rank_created(struct rank *rank, const void *cpus, size_t length)
 {
+    Bpmix__ProcCreated created = BPMIX__PROC_CREATED__INIT;
+    created.cpus = (ProtobufCBinaryData){.data = (uint8_t *)cpus, .len = length};
     rank->created = 1;
-    space_tell(rank->space, BP_PROC_CREATED, rank->serial, NULL);
+    space_tell(rank->space, BP_PROC_CREATED, rank->serial, &created);
     stdio_watch(rank);
 }
 

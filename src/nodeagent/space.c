@@ -225,8 +225,9 @@ static void said_exit(struct space *space, const struct bp_space_record *record,
     space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST, text);
 }
 
-static void said(struct space *space, const struct bp_space_record *record)
+static void said(struct space *space, const struct bp_space_packet *packet)
 {
+    const struct bp_space_record *record = &packet->record;
     struct rank *rank;
     HASH_FIND(hh, space->ranks, &record->serial, sizeof record->serial, rank);
     Bpmix__ProcStopped stopped = BPMIX__PROC_STOPPED__INIT;
@@ -242,7 +243,7 @@ static void said(struct space *space, const struct bp_space_record *record)
         return;
     case BP_SPACE_CREATED:
         if (rank != NULL)
-            rank_created(rank);
+            rank_created(rank, packet->payload, record->length);
         return;
     case BP_SPACE_FAILED:
         said_failed(space, record, rank);
@@ -282,7 +283,7 @@ static void on_record(evutil_socket_t fd, short what, void *arg)
             event_del(space->event);
             return;
         }
-        said(space, &packet.record);
+        said(space, &packet);
         bp_space_packet_done(&packet);
     }
 }
@@ -381,7 +382,7 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
             break;
         if (packet.record.type == BP_SPACE_EXIT || packet.record.type == BP_SPACE_CREATED ||
             packet.record.type == BP_SPACE_FAILED)
-            said(space, &packet.record);
+            said(space, &packet);
         bp_space_packet_done(&packet);
     }
     if (space->state < SPACE_CLOSING) {

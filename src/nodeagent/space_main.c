@@ -220,7 +220,7 @@ static void take_lease(struct space *space, const struct bp_space_record *lease)
     struct bp_space_record seen = {.type = BP_SPACE_LEASE_SEEN, .value = lease->value};
     bp_space_up_lease(&space->up, lease->value);
     bp_space_cursor_check(&space->job);
-    bp_space_up_send(&space->up, &seen);
+    bp_space_up_send(&space->up, &seen, NULL);
 }
 
 static int start_family(struct space *space, struct bp_error *err)
@@ -256,7 +256,7 @@ static void take_setup(struct space *space)
     }
     space->ready = 1;
     bp_space_packet_done(&space->incoming);
-    bp_space_up_send(&space->up, &ready);
+    bp_space_up_send(&space->up, &ready, NULL);
 }
 
 static void take_signal(struct space *space, const struct bp_space_record *record)

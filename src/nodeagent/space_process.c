@@ -85,7 +85,7 @@ static void tell(const struct happening *event, const struct bp_space_process *p
     record.type = type;
     record.serial = process->serial;
     record.pid = process->birth.pid;
-    bp_space_up_send(event->all->up, &record);
+    bp_space_up_send(event->all->up, &record, NULL);
 }
 
 static void do_nothing(struct bp_space_process *process, const struct happening *event)
@@ -116,6 +116,20 @@ static void be_unborn(struct bp_space_process *process, const struct happening *
     release(event->all, process);
 }
 
+/* CREATED, with the CPUs that the kernel really lets it use. */
+static void tell_created(const struct happening *event, const struct bp_space_process *process)
+{
+    uint8_t cpus[BP_SPACE_CPUS_BYTES];
+    long bytes = syscall(SYS_sched_getaffinity, process->birth.pid, sizeof cpus, cpus);
+    struct bp_space_record record = {
+        .type = BP_SPACE_CREATED,
+        .serial = process->serial,
+        .pid = process->birth.pid,
+        .length = bytes > 0 ? (uint32_t)bytes : 0,
+    };
+    bp_space_up_send(event->all->up, &record, cpus);
+}
+
 /* The pipe speaks: end of file is the exec, or a death on the way to it, which EXIT will tell. */
 static void read_pipe(struct bp_space_process *process, const struct happening *event)
 {
@@ -130,7 +144,7 @@ static void read_pipe(struct bp_space_process *process, const struct happening *
         return;
     }
     process->state = BP_STATE_RUNNING;
-    tell(event, process, BP_SPACE_CREATED);
+    tell_created(event, process);
     deliver_queued(event->all, process);
 }
 

@@ -35,10 +35,11 @@ static void wait_writable(const struct bp_space_up *up)
         bp_space_up_lease_out();
 }
 
-void bp_space_up_send(const struct bp_space_up *up, const struct bp_space_record *record)
+void bp_space_up_send(const struct bp_space_up *up, const struct bp_space_record *record,
+                      const void *payload)
 {
     int r;
-    while ((r = bp_space_send(up->socket, record, NULL, NULL, 0)) == -EAGAIN)
+    while ((r = bp_space_send(up->socket, record, payload, NULL, 0)) == -EAGAIN)
         wait_writable(up);
     if (r < 0)
         _exit(BP_SPACE_EXIT_CLOSED);
@@ -53,7 +54,7 @@ void bp_space_up_fail(const struct bp_space_up *up, uint64_t serial, int error,
         .status = error < 0 ? -error : error,
         .flags = step,
     };
-    bp_space_up_send(up, &record);
+    bp_space_up_send(up, &record, NULL);
 }
 
 void bp_space_up_lease(const struct bp_space_up *up, uint64_t ms)

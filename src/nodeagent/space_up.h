@@ -16,9 +16,10 @@ struct bp_space_up {
     int lease;  /* timerfd on CLOCK_BOOTTIME */
 };
 
-/* Send *record. Waits for bpnode to read, but not beyond the lease; ends the space if bpnode is
+/* Send *record and record->length bytes of payload. Waits for bpnode to read, but not beyond the lease; ends the space if bpnode is
  * gone. */
-void bp_space_up_send(const struct bp_space_up *up, const struct bp_space_record *record);
+void bp_space_up_send(const struct bp_space_up *up, const struct bp_space_record *record,
+                      const void *payload);
 
 /* Say FAILED. */
 void bp_space_up_fail(const struct bp_space_up *up, uint64_t serial, int error,

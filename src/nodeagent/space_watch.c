@@ -80,7 +80,7 @@ static void look(struct bp_space_watch *watch)
                 .type = BP_SPACE_STDIN_WANTED,
                 .serial = watched->serial,
             };
-            bp_space_up_send(watch->processes->up, &record);
+            bp_space_up_send(watch->processes->up, &record, NULL);
             drop(watch, i);
         } else if (watched->holders == 0 &&
                    bp_space_process_by_serial(watch->processes, watched->serial) == NULL) {

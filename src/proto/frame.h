@@ -55,7 +55,7 @@ enum bp_frame_type {
     BP_LEASE_SEEN,   /* tag = number */
     BP_SPACE_OPEN,   /* SpaceOpen */
     BP_PROC_CREATE,  /* ProcCreate */
-    BP_PROC_CREATED, /* tag = serial */
+    BP_PROC_CREATED, /* tag = serial; ProcCreated */
     BP_PROC_FAILED,  /* tag = serial; ProcFailed */
     BP_PROC_EXIT,    /* tag = serial; ProcExit */
     BP_PROC_STOPPED, /* tag = serial; ProcStopped (signal 0: continued) */

@@ -15,6 +15,7 @@
 #define BP_SPACE_VERSION     1
 #define BP_SPACE_PAYLOAD_MAX 65536
 #define BP_SPACE_FDS_MAX     8
+#define BP_SPACE_CPUS_BYTES  1024 /* longest CPU mask: 8192 CPUs */
 #define BP_SPACE_GROUPS_MAX  1024
 #define BP_SPACE_LIMITS      16 /* RLIMIT_* 0..15 of Linux */
 
@@ -36,7 +37,8 @@ enum bp_space_type {
     BP_SPACE_CLOSE,     /* end everything at once; bpspace exits, with 0 */
     /* bpspace to bpnode */
     BP_SPACE_READY = 64, /* namespaces, mounts and stubs are made */
-    BP_SPACE_CREATED,    /* serial, pid: exec has succeeded, or it was killed on the way there */
+    BP_SPACE_CREATED,    /* serial, pid: exec has succeeded, or it was killed on the way there;
+                          * payload: its CPU mask as the kernel has it, may be empty */
     BP_SPACE_FAILED,     /* serial, status = errno, flags = enum bp_space_step: not created (no EXIT
                           * follows), or serial 0: SETUP failed and bpspace exits */
     BP_SPACE_EXIT,       /* serial, pid, status, cpu_us, maxrss_kib */

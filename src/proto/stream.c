@@ -139,6 +139,8 @@ struct bp_stream *bp_stream_new(struct event_base *base, int fd, SSL_CTX *ctx, i
     bufferevent_setcb(bev, on_read, on_write, on_event, stream);
     bufferevent_setwatermark(bev, EV_WRITE, BP_STREAM_LOW, 0);
     bufferevent_setwatermark(bev, EV_READ, 0, 4 * BP_STREAM_DATA_MAX);
+    bufferevent_set_max_single_read(bev, 4 * BP_STREAM_DATA_MAX);
+    bufferevent_set_max_single_write(bev, 4 * BP_STREAM_DATA_MAX);
     bufferevent_enable(bev, EV_READ | EV_WRITE);
     return stream;
 }

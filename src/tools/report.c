@@ -17,25 +17,20 @@
 
 #define PROGRAM_BYTES_MAX (256 << 20)
 
-void report_bindings(const struct bp_job *job)
+void report_binding(const struct bp_job *job, const struct verdict *verdict, uint32_t number)
 {
-    const Bpmix__JobMap *map = bp_job_map(job);
-    for (size_t i = 0; i < map->n_ranks; i++) {
-        const Bpmix__Rank *rank = map->ranks[i];
-        auto_free char *cpus = bp_cpuset_format(rank->cpus.data, rank->cpus.len);
-        if (rank->cpus.len == 0)
-            fprintf(stderr, "rank %zu on %s: not bound\n", i, bp_job_node_name(job, rank->node));
-        else
-            fprintf(stderr, "rank %zu on %s: CPUs %s\n", i, bp_job_node_name(job, rank->node),
-                    cpus);
-    }
+    const Bpmix__Rank *asked = bp_job_map(job)->ranks[number];
+    const struct verdict_rank *rank = &verdict->ranks[number];
+    auto_free char *cpus = bp_cpuset_format(rank->cpus, rank->cpu_bytes);
+    fprintf(stderr, "rank %u on %s: %sCPUs %s\n", number, bp_job_node_name(job, asked->node),
+            asked->cpus.len == 0 ? "not bound, may use " : "", cpus);
 }
 
 static json_t *rank_row(const struct bp_job *job, const struct verdict *verdict, size_t number)
 {
     const struct verdict_rank *rank = &verdict->ranks[number];
     const Bpmix__Rank *place = bp_job_map(job)->ranks[number];
-    auto_free char *cpus = bp_cpuset_format(place->cpus.data, place->cpus.len);
+    auto_free char *cpus = bp_cpuset_format(rank->cpus, rank->cpu_bytes);
     json_t *row = json_pack("{s:i s:s s:i s:s s:b s:i}", "rank", (int)number, "node",
                             bp_job_node_name(job, place->node), "pid", (int)rank->pid, "cpus",
                             cpus, "started", (int)rank->created, "wait_status",

@@ -6,8 +6,8 @@
 #include "tools/run.h"
 #include "tools/verdict.h"
 
-/* One line a rank on stderr: its node and CPUs. */
-void report_bindings(const struct bp_job *job);
+/* One line on stderr: a rank's node and CPUs, as the kernel there has them. */
+void report_binding(const struct bp_job *job, const struct verdict *verdict, uint32_t number);
 
 /* The status of the job and of every rank as one JSON object, to policy->status. */
 void report_status(const struct bp_job *job, const struct verdict *verdict, int status,

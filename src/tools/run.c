@@ -116,6 +116,8 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         input_rank_there(run->input, event->rank);
     if (verdict_event(&run->verdict, event, node))
         end_job(run, 1);
+    if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings)
+        report_binding(run->job, &run->verdict, event->rank);
 }
 
 static void on_lost(void *arg, const char *why)
@@ -274,8 +276,6 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
     run->input = input_new(run->base, run->job, run->policy->stdin_rank);
     for (size_t i = 0; i < map->n_warnings; i++)
         say(run, map->warnings[i]);
-    if (run->policy->report_bindings)
-        report_bindings(run->job);
     event_add(run->signal_event, NULL);
     if (run->policy->limit_ms > 0)
         event_add(run->limit_timer, &(struct timeval){.tv_sec = run->policy->limit_ms / 1000});

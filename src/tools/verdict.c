@@ -20,6 +20,8 @@ void verdict_init(struct verdict *verdict, size_t ranks, int no_kill)
 
 void verdict_done(struct verdict *verdict)
 {
+    for (size_t i = 0; i < verdict->count; i++)
+        free(verdict->ranks[i].cpus);
     free(verdict->ranks);
     verdict->ranks = NULL;
 }
@@ -127,11 +129,21 @@ static int lost(struct verdict *verdict, const Bpmix__JobEvent *event, const cha
     return 1;
 }
 
+static void keep_cpus(struct verdict_rank *rank, const Bpmix__JobEvent *event)
+{
+    free(rank->cpus);
+    rank->cpus = bp_calloc(1, event->cpus.len);
+    rank->cpu_bytes = event->cpus.len;
+    if (event->cpus.len > 0)
+        memcpy(rank->cpus, event->cpus.data, event->cpus.len);
+}
+
 int verdict_event(struct verdict *verdict, const Bpmix__JobEvent *event, const char *node)
 {
     struct verdict_rank *rank = &verdict->ranks[event->rank];
     switch (event->kind) {
     case BPMIX__JOB_EVENT__KIND__CREATED:
+        keep_cpus(rank, event);
         rank->created = 1;
         rank->node = event->node;
         rank->pid = event->pid;

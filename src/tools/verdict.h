@@ -16,6 +16,8 @@ struct verdict_rank {
     int32_t error, step;
     uint64_t cpu_us;
     uint32_t maxrss_kib;
+    uint8_t *cpus; /* its mask, as the kernel has it; NULL = never created */
+    size_t cpu_bytes;
 };
 
 struct verdict {

@@ -151,7 +151,8 @@ static bool test_name(void)
     CHECK(herd_make(&herd, 2, LEASE_MS));
     herd_send(&herd, &name);
     CHECK(quiet());
-    kill(herd.pids[1], SIGUSR1); /* told after the order is obeyed or before: then a second one is */
+    kill(herd.pids[1],
+         SIGUSR1); /* told after the order is obeyed or before: then a second one is */
     CHECK(next_is(BP_GHOST_SIGNAL, 1, SIGUSR1, &record));
     kill(herd.pids[1], SIGUSR1);
     CHECK(next_is(BP_GHOST_SIGNAL, 1, SIGUSR1, &record));
@@ -387,7 +388,8 @@ static bool birth_round(int signo, uint32_t count)
     CHECK((uint32_t)told == herd.born && (signo == SIGKILL || herd.born == count));
     for (uint32_t slot = 0; slot < count; slot++) {
         if (!herd.pids[slot])
-            CHECK(herd.born_status[slot] == SIGKILL && waitpid(watcher + 4 + (pid_t)slot, &status, 0) > 0);
+            CHECK(herd.born_status[slot] == SIGKILL &&
+                  waitpid(watcher + 4 + (pid_t)slot, &status, 0) > 0);
     }
     CHECK(herd.born == 0 || quiet()); /* with none born the herd is over */
     return herd_finish(&herd);
@@ -936,8 +938,10 @@ static bool test_launcher_dies(void)
             struct cmsghdr header;
             char space[CMSG_SPACE(sizeof(int))];
         } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-        struct msghdr message = {.msg_iov = &(struct iovec){&ok, 1}, .msg_iovlen = 1,
-                                 .msg_control = &control, .msg_controllen = sizeof(control)};
+        struct msghdr message = {.msg_iov = &(struct iovec){&ok, 1},
+                                 .msg_iovlen = 1,
+                                 .msg_control = &control,
+                                 .msg_controllen = sizeof(control)};
 
         memcpy(CMSG_DATA(&control.header), &herd.link, sizeof(int));
         sendmsg(fds[1], &message, 0);
@@ -951,8 +955,10 @@ static bool test_launcher_dies(void)
     CHECK(recv(fds[0], &herd.link, sizeof(int), 0) == sizeof(int));
     char ok = 0;
     char space[CMSG_SPACE(sizeof(int))];
-    struct msghdr message = {.msg_iov = &(struct iovec){&ok, 1}, .msg_iovlen = 1,
-                             .msg_control = space, .msg_controllen = sizeof(space)};
+    struct msghdr message = {.msg_iov = &(struct iovec){&ok, 1},
+                             .msg_iovlen = 1,
+                             .msg_control = space,
+                             .msg_controllen = sizeof(space)};
 
     CHECK(recvmsg(fds[0], &message, 0) == 1 && ok);
     memcpy(&herd.link, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));

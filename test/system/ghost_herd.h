@@ -13,11 +13,11 @@ struct herd {
     int link; /* bpmaster's end */
     uint32_t count;
     pid_t maker, herder;
-    pid_t pids[BP_GHOST_MAX]; /* 0 = not born */
+    pid_t pids[BP_GHOST_MAX];      /* 0 = not born */
     int born_status[BP_GHOST_MAX]; /* of those that were gone without having been born */
     uint32_t born, stillborn;
     int maker_status;
-    int pids_fd; /* the memory file of the setup */
+    int pids_fd;                                    /* the memory file of the setup */
     struct bp_ghost_record early[4 * BP_GHOST_MAX]; /* SIGNAL records before HERDING */
     uint32_t early_count;
     struct bp_ghost_record batch[BP_GHOST_BATCH];

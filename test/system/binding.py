@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""binding.py - where ranks run and on which CPUs: what was asked, what is told, what the kernel says."""
+import os
+
+import bptest
+from bptest import run, start, test
+
+BPRUN = ["bprun", "--mpi=none"]
+SHOW = ["sh", "-c", "echo $BPROC_RANK $BPROC_NODE $(sed -n 's/Cpus_allowed_list:.//p' /proc/self/status)"]
+CPUS = sorted(os.sched_getaffinity(0))
+WARNING = "ranks are not bound"
+
+
+def ranks(*options):
+    """[(node, CPUs)] by rank, and bprun's own words."""
+    result = run(BPRUN + [*options, *SHOW])
+    assert result.code == 0, repr(result)
+    rows = sorted((int(r), int(n), cpus) for r, n, cpus in
+                  (line.split() for line in result.out.splitlines()))
+    assert [row[0] for row in rows] == list(range(len(rows))), rows
+    return [row[1:] for row in rows], result.err
+
+
+def needs_two_cpus():
+    if len(CPUS) < 2:
+        raise bptest.Skip("one CPU only")
+
+
+@test("ranks that fit are bound to a core each; the report is what the kernel has")
+def _():
+    needs_two_cpus()
+    rows, words = ranks("-n", "2", "-w", "0", "--report-bindings")
+    assert WARNING not in words and len({cpus for _, cpus in rows}) == 2, (rows, words)
+    told = sorted(line for line in words.splitlines() if line.startswith("rank "))
+    assert told == ["rank %d on n%d: CPUs %s" % (i, node, cpus) for i, (node, cpus) in enumerate(rows)], words
+
+
+@test("nodes that share one computer share its CPUs")
+def _():
+    needs_two_cpus()
+    rows, _ = ranks("-n", "2", "-N", "2")
+    assert rows[0][0] != rows[1][0] and rows[0][1] != rows[1][1], rows
+
+
+@test("more ranks than CPUs: not bound, one warning; --bind-to none: no warning")
+def _():
+    rows, words = ranks("-n", "64", "-N", "4")
+    everything = rows[0][1]
+    assert words.count(WARNING) == 1 and all(cpus == everything for _, cpus in rows), words
+    assert [node for node, _ in rows] == sorted(node for node, _ in rows), rows
+    rows, words = ranks("-n", "2", "--bind-to", "none")
+    assert words == "" and all(cpus == everything for _, cpus in rows), (rows, words)
+
+
+@test("never outside the CPUs that a node was given")
+def _():
+    needs_two_cpus()
+    only = CPUS[-1]
+    os.sched_setaffinity(CLUSTER.machine_pid("n0"), {only})
+    CLUSTER.order("stop", "n0")
+    CLUSTER.order("start", "n0")
+    CLUSTER.wait_up()
+    rows, _ = ranks("-w", "0", "-n", "1")
+    assert rows == [(0, str(only))], rows
+    rows, words = ranks("-w", "0", "-n", "3")
+    assert rows == [(0, str(only))] * 3 and words.count(WARNING) == 1, (rows, words)
+    os.sched_setaffinity(CLUSTER.machine_pid("n0"), CPUS)
+    CLUSTER.order("stop", "n0")
+    CLUSTER.order("start", "n0")
+    CLUSTER.wait_up()
+
+
+@test("two jobs at once are never on one core; the one too many is not bound, with a warning")
+def _():
+    needs_two_cpus()
+    holders, seen = [], set()
+    for _ in CPUS:
+        job = start(BPRUN + ["-n", "1", "sh", "-c", " ".join(SHOW[2:]) + "; exec sleep 60"])
+        seen.add(job.stdout.readline().split()[2])
+        holders.append(job)
+    assert seen == {str(c) for c in CPUS}, seen
+    rows, words = ranks("-n", "1")
+    assert words.count(WARNING) == 1, (rows, words)
+    for job in holders:
+        job.terminate()
+        bptest.finish(job)
+    rows, words = ranks("-n", "1")
+    assert words == "" and len(rows[0][1]) == 1, (rows, words)
+
+
+@test("-N, --ntasks-per-node, -w, -x, --map-by mean what srun's and mpirun's mean")
+def _():
+    def nodes(*options):
+        return [node for node, _ in ranks("--bind-to", "none", *options)[0]]
+    assert nodes("-N", "4") == [0, 1, 2, 3]
+    assert nodes("-N", "2", "-n", "4") == [0, 0, 1, 1]
+    assert nodes("-N", "2", "--ntasks-per-node", "3") == [0, 0, 0, 1, 1, 1]
+    assert nodes("-N", "2", "-n", "4", "--map-by", "node") == [0, 1, 0, 1]
+    assert nodes("-w", "n3,n1") == [3, 1]
+    assert nodes("-N", "3", "-x", "1") == [0, 2, 3]
+    assert nodes("-np", "2", "-w", "2") == [2, 2]
+
+
+@test("-c CPUs for each rank; what no node has is an error in one line")
+def _():
+    needs_two_cpus()
+    rows, _ = ranks("-n", "1", "-c", "2")
+    assert rows[0][1] == "%d-%d" % (CPUS[0], CPUS[1]), rows
+    for options, words in ((("-c", "999"), "999"), (("-N", "9",), "9"), (("-w", "7",), "7"),
+                           (("-x", "all",), "node"), (("--map-by", "moon",), "moon")):
+        result = run(BPRUN + [*options, "true"])
+        assert result.code != 0 and words in result.err, repr(result)
+        assert len(result.err.splitlines()) == 1, repr(result)
+
+
+if __name__ == "__main__":
+    CLUSTER = bptest.Cluster(4, lease=5)
+    with CLUSTER:
+        bptest.main()
