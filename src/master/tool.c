@@ -12,6 +12,7 @@
 #include "master/master.h"
 
 #define PACKET_BYTES_MAX (64u << 20) /* a tool that does not read is dropped then */
+#define USER_TOOLS_MAX   1024        /* connections of one user; root's are not counted */
 
 static struct bp_log_limit limit = {.burst = 20};
 
@@ -61,12 +62,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
             event_add(tool->write_event, NULL);
             return;
         }
-        if (r < 0)
-            return; /* broken: reading sees it and ends the connection */
+        /* Taken; or the connection is broken: then reading sees it and ends it. */
         LL_DELETE(tool->packets, packet);
         tool->packet_bytes -= packet->frame.length + sizeof *packet;
         packet_free(packet);
     }
+    event_add(tool->read_event, NULL);
 }
 
 void tool_send(struct tool *tool, struct bp_frame frame, const void *message, const int *take_fds,
@@ -204,6 +205,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         tool_refuse(tool, message.frame.tag, err.code, err.text);
     }
     bp_local_done(&message);
+    if (tool->packets != NULL)
+        event_del(tool->read_event); /* no more questions until it has taken the answers */
 }
 
 /* Who opened this connection, as the kernel knows it. */
@@ -226,6 +229,22 @@ static int identify(struct tool *tool)
     return 0;
 }
 
+/* One user alone must not use up bpmaster's descriptors. */
+static int is_crowd(const struct tool *tool)
+{
+    unsigned count = 0;
+    unsigned long dropped;
+    const struct tool *other;
+    if (tool->uid == 0)
+        return 0;
+    DL_FOREACH(tool->master->tools, other)
+        count += other->uid == tool->uid;
+    if (count >= USER_TOOLS_MAX && bp_log_limit_pass(&limit, &dropped))
+        bp_log_warning("tool-refused pid=%d uid=%u why=\"%u connections of this user\" "
+                       "dropped=%lu", tool->pid, tool->uid, count, dropped);
+    return count >= USER_TOOLS_MAX;
+}
+
 static void on_accept(evutil_socket_t listener, short what, void *arg)
 {
     (void)what;
@@ -236,7 +255,7 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
     struct tool *tool = bp_calloc(1, sizeof *tool);
     tool->master = master;
     tool->fd = fd;
-    if (identify(tool) < 0) {
+    if (identify(tool) < 0 || is_crowd(tool)) {
         close(fd);
         free(tool->groups);
         free(tool);

@@ -106,6 +106,7 @@ struct space {
     struct bp_channel *shepherd;
     int shepherd_fd; /* its end, until it is started */
     uint8_t shepherd_ready;
+    uint8_t shepherd_held; /* not read until bpmaster has taken what came before */
     Bpmix__PmixReady *shepherd_env;
     uint64_t ping, pong_ms;
     struct bp_stream *stream;

@@ -13,7 +13,37 @@
 #include "common/mem.h"
 #include "nodeagent/agent.h"
 
-#define SERIAL (UINT64_C(1) << 63) /* not a rank's */
+#define SERIAL       (UINT64_C(1) << 63) /* not a rank's */
+#define BACKLOG_HIGH (16u << 20) /* to bpmaster: above it no bpshepherd is read */
+#define QUEUE_MAX    (128u << 20) /* to a bpshepherd that does not read */
+
+/* bpmaster has taken all: those that were held may go on. */
+static void resume_all(void *arg)
+{
+    struct agent *agent = arg;
+    struct space *space, *next;
+    HASH_ITER(hh, agent->spaces, space, next) {
+        if (!space->shepherd_held || space->shepherd == NULL)
+            continue;
+        space->shepherd_held = 0;
+        space->pong_ms = bp_clock_ms();
+        bp_channel_pause(space->shepherd, 0);
+    }
+}
+
+/* Pass a frame on to bpmaster; a job that sends faster than that waits. */
+static void pass_on(struct space *space, const struct bp_frame *frame, const uint8_t *body)
+{
+    struct bp_channel *channel = space->agent->channel;
+    if (channel == NULL)
+        return;
+    bp_channel_send(channel, frame, body);
+    if (bp_channel_backlog(channel) <= BACKLOG_HIGH)
+        return;
+    space->shepherd_held = 1;
+    bp_channel_pause(space->shepherd, 1);
+    bp_channel_flush(channel, resume_all);
+}
 
 static int ready(struct space *space, const struct bp_frame *frame, const uint8_t *body,
                  struct bp_error *err)
@@ -43,13 +73,11 @@ static int on_frame(void *arg, const struct bp_frame *frame, const uint8_t *body
     }
     struct bp_frame passed = *frame;
     passed.job = space->job;
-    if (passed.type == BP_PMIX_PEER && passed.node == space->agent->node) {
-        bp_channel_send(space->shepherd, &passed, body);
-        return 0;
-    }
-    if (space->agent->channel != NULL)
-        bp_channel_send(space->agent->channel, &passed, body);
-    return 0;
+    if (passed.type == BP_PMIX_PEER && passed.node == space->agent->node)
+        shepherd_frame(space, &passed, body);
+    else
+        pass_on(space, &passed, body);
+    return space->shepherd == NULL ? 1 : 0;
 }
 
 static void on_closed(void *arg, const struct bp_error *why)
@@ -128,13 +156,18 @@ void shepherd_start(struct space *space)
 
 void shepherd_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body)
 {
-    if (space->shepherd != NULL)
+    if (space->shepherd == NULL)
+        return;
+    if (bp_channel_backlog(space->shepherd) > QUEUE_MAX)
+        space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST,
+                    "its bpshepherd does not take what is sent to it");
+    else
         bp_channel_send(space->shepherd, frame, body);
 }
 
 void shepherd_ping(struct space *space)
 {
-    if (space->shepherd == NULL || space->shepherd_fd >= 0)
+    if (space->shepherd == NULL || space->shepherd_fd >= 0 || space->shepherd_held)
         return;
     if (bp_clock_ms() - space->pong_ms > space->agent->lease_ms) {
         space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST,

@@ -173,6 +173,14 @@ size_t bp_channel_backlog(const struct bp_channel *channel)
     return evbuffer_get_length(bufferevent_get_output(channel->bev));
 }
 
+void bp_channel_pause(struct bp_channel *channel, int paused)
+{
+    if (paused)
+        bufferevent_disable(channel->bev, EV_READ);
+    else
+        bufferevent_enable(channel->bev, EV_READ);
+}
+
 void bp_channel_flush(struct bp_channel *channel, void (*done)(void *arg))
 {
     channel->flushed = done;

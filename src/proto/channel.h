@@ -41,6 +41,9 @@ void bp_channel_send(struct bp_channel *channel, const struct bp_frame *frame, c
 /* Bytes queued and not yet taken by the kernel. */
 size_t bp_channel_backlog(const struct bp_channel *channel);
 
+/* Stop or go on reading; what was read already is still handed over. */
+void bp_channel_pause(struct bp_channel *channel, int paused);
+
 /* Call done(arg) once, when everything queued has been taken by the kernel. */
 void bp_channel_flush(struct bp_channel *channel, void (*done)(void *arg));
 

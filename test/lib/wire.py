@@ -156,16 +156,19 @@ class Tool:
 
     def _wait(self, timeout):
         deadline = time.monotonic() + timeout
-        herds = self.herds[:1]
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        if self.herds:
+            poll.register(self.herds[0], select.POLLIN)
         while True:
             left = deadline - time.monotonic()
-            ready = select.select([self.socket] + herds, [], [], max(0, left))[0]
-            if self.socket in ready:
+            ready = [fd for fd, _ in poll.poll(max(0, 1000 * left))]
+            if self.socket.fileno() in ready:
                 return
             if not ready:
                 raise AssertionError("bpmaster said nothing for %g s" % timeout)
             if not self._pong():
-                herds = []
+                poll.unregister(self.herds[0])
 
     def receive(self, timeout=10):
         """(type, body, descriptors, job), or None when bpmaster has hung up. The first herd is

@@ -334,8 +334,8 @@ def _():
             waiting = [start(["bprun", "-n", "4", "true"]) for _ in range(2)]
             for process in waiting:
                 wait_for(lambda p=process: in_call(p.pid, RECVMSG), what="bprun's waiting")
-            waiting[0].send_signal(signal.SIGINT)
-            assert finish(waiting[0]).code == -signal.SIGINT
+            waiting[0].send_signal(signal.SIGTERM)
+            assert finish(waiting[0]).code == -signal.SIGTERM
         cluster.wait_up(4)
         assert finish(waiting[1]).code == 0
 

@@ -75,5 +75,5 @@ def _():
 
 
 if __name__ == "__main__":
-    with bptest.Cluster(4, lease=2) as cluster:
+    with bptest.Cluster(4, lease=10) as cluster:
         bptest.main()

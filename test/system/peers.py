@@ -523,6 +523,80 @@ def _():
     no_jobs()
 
 
+@test("local socket: one user's 3,000 connections, questions without reading the answers")
+def _():
+    before = descriptors()
+
+    def crowd():
+        held = [Tool() for _ in range(3000)]
+        assert descriptors_seen(held) <= 1024
+        with open("/proc/self/status", encoding="utf-8") as f:
+            assert "Uid:\t%d" % USER in f.read()
+        for tool in held:
+            tool.close()
+
+    def descriptors_seen(held):
+        """How many of them bpmaster has not hung up on."""
+        return sum(tool.send(frame(wire.NODE_LIST)) and tool.receive() is not None
+                   for tool in held)
+    as_user(crowd)
+    with Tool() as tool:
+        tool.socket.setblocking(False)
+        asked = 0
+        try:
+            while asked < 100000:
+                tool.socket.send(frame(wire.NODE_LIST))
+                asked += 1
+        except BlockingIOError:
+            pass
+        assert asked < 100000, "bpmaster queues without limit"
+        alive()
+        tool.socket.setblocking(True)
+        for _ in range(asked):
+            assert tool.receive()[0] == wire.NODES
+    wait_for(lambda: descriptors() <= before, what="the connections' end")
+    alive()
+
+
+# A rank that takes the bpshepherd's socket to bpnode (its descriptor 3) and floods it with frames to
+# the bpshepherd of a node.
+FLOOD = r"""
+import ctypes, os, select, socket, struct, sys, time
+libc = ctypes.CDLL(None)
+shepherd = [int(p) for p in os.listdir("/proc") if p.isdigit()
+            and open("/proc/%s/comm" % p).read() == "bpshepherd\n"][0]
+pidfd = os.pidfd_open(shepherd)
+link = libc.syscall(438, pidfd, 3, 0)
+if link < 0:
+    sys.exit("cannot take it")
+body = b"x" * (1 << 20)
+packet = struct.pack("<IBBHIiQQ", 0x584D5042, 1, 0, 66, len(body), int(sys.argv[1]), 0, 0) + body
+print("flooding", flush=True)
+out = socket.socket(fileno=link)
+end = time.monotonic() + 3
+left = packet
+while time.monotonic() < end:
+    if select.select([], [out], [], 0.1)[1]:
+        left = left[out.send(left):] or packet
+print("done", flush=True)
+"""
+
+
+@test("a rank that floods bpnode through its bpshepherd's socket fills no memory but its own")
+def _():
+    def resident(who):
+        with open("/proc/%d/status" % cluster.daemon_pid(who), encoding="utf-8") as f:
+            return [int(line.split()[1]) for line in f if line.startswith("VmHWM")][0]
+    for target in (0, 1):
+        result = run(["bprun", "-n", "2", "-w", "0-1", "-N", "2", "sh", "-c",
+                      "[ $BPROC_RANK = 0 ] || exec sleep 60; exec %s -c '%s' %d" %
+                      (sys.executable, FLOOD, target)], cwd="/")
+        assert result.out.startswith("flooding\n") and result.code != 0, repr(result)
+        sizes = {who: resident(who) for who in ("master", "n0", "n1")}
+        assert all(size < 400000 for size in sizes.values()), sizes
+    alive()
+
+
 # ---- herders ----
 
 def herder_says(text, *packets, ranks=1):

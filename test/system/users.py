@@ -278,5 +278,5 @@ def _():
 
 
 if __name__ == "__main__":
-    with bptest.Cluster(2, lease=2) as cluster:
+    with bptest.Cluster(2, lease=10) as cluster:
         bptest.main()
