@@ -182,6 +182,7 @@ static void open_spaces(struct job *job)
     launcher.session = job->session;
     launcher.orphaned = request->launcher->orphaned;
     /* A user may be nicer than the usual, not less nice. */
+    launcher.ignored = request->launcher->ignored;
     launcher.nice = job->uid != 0 && request->launcher->nice < 0 ? 0 : request->launcher->nice;
     open.launcher = &launcher;
     open.uid = job->uid;
