@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import bptest  # noqa: E402
+import remains  # noqa: E402
 import wire  # noqa: E402
 from bptest import must, processes, run, start, finish, test, wait_for  # noqa: E402
 
@@ -104,98 +105,17 @@ class Job:
         assert result.code == 0 and result.out == "done\n", repr(result)
 
 
-# ---- what is left ----
-
-def node_files(who):
-    root = "/proc/%d/root" % cluster.machine_pid(who)
-    return {os.path.join(folder, n) for top in ("/tmp", "/run", "/dev/shm")
-            for folder, names, leaves in os.walk(root + top)
-            if not folder.startswith((root + bptest.BUILD, root + bptest.SOURCE))
-            for n in names + leaves}
-
-
-def node_mounts(who):
-    with open("/proc/%d/mountinfo" % cluster.machine_pid(who), encoding="utf-8") as f:
-        return len(f.readlines())
-
-
-def things():
-    """All that may not grow: mounts, files, spaces, sockets, descriptors of the daemons."""
-    table = {}
-    for who, (machine, daemon, _) in cluster.machines().items():
-        if who != "master":
-            table[who + " files"] = len(node_files(who))
-            table[who + " mounts"] = node_mounts(who)
-            table[who + " namespaces"] = len({
-                os.readlink("/proc/%d/ns/mnt" % p) for p in processes()
-                if os.path.exists("/proc/%d/ns/mnt" % p) and is_below(p, machine)})
-        table[who + " descriptors"] = len(os.listdir("/proc/%d/fd" % daemon)) if daemon else -1
-    return table
-
-
-def is_below(pid, top):
-    table = processes()
-    while pid in table and pid != top:
-        pid = table[pid][0]
-    return pid == top
-
-
-def jobs():
-    with wire.Tool() as tool:
-        return wire.unpack(tool.ask(wire.frame(wire.JOB_LIST))[1]).get(1, [])
-
-
-def daemons():
-    """PIDs that may be there: machines, daemons, this test."""
-    pids = {os.getpid(), 1}
-    for machine, daemon, _ in cluster.machines().values():
-        pids |= {machine, daemon}
-    return pids
-
-
-def strangers():
-    return ["%d %s %s" % (pid, row[3], row[5] or row[4]) for pid, row in processes().items()
-            if pid not in daemons()]
-
-
 @contextlib.contextmanager
 def nothing_left():
     """Whatever happens inside, afterwards all is as before, and the cluster works."""
-    before, snapshot = things(), bptest.Snapshot()
-    try:
+    with remains.none(cluster, 2 * LEASE + 5):
         yield
-    finally:
-        for who, row in cluster.machines().items():
-            if row[1] is None:
-                cluster.order("start", who)
-    cluster.wait_up(4)
-    wait_for(lambda: not jobs(), 2 * LEASE + 5, what="the end of the job in bpmaster")
-    wait_for(lambda: not strangers(), 2 * LEASE + 5, what="the end of all processes")
-    snapshot.pids |= daemons()
-    snapshot.check()
     result = run(["bprun", "-n", "4", "-N", "4", bptest.MPI + "/hello"])
     assert result.code == 0, repr(result)
 
-    def as_before():
-        now = things()
-        return all(now[key] <= value for key, value in before.items())
-    try:
-        wait_for(as_before, 5)
-    except AssertionError:
-        now = things()
-        raise AssertionError("more than before: %s" % {
-            k: (v, now[k]) for k, v in before.items() if now[k] > v}) from None
-    used = [wire.unpack(n).get(7, [0]) for n in nodes()]
-    assert used == [[0]] * 4, "CPUs in use: %s" % used
-
-
-def nodes():
-    with wire.Tool() as tool:
-        return wire.unpack(tool.ask(wire.frame(wire.NODE_LIST))[1])[1]
-
 
 def node_state(number):
-    return [wire.unpack(n)[3][0].decode() for n in nodes()
+    return [wire.unpack(n)[3][0].decode() for n in remains.nodes()
             if wire.unpack(n).get(1, [0])[0] == number][0]
 
 
