@@ -324,8 +324,8 @@ void job_create(struct job *job)
     job->signals = NULL;
 }
 
-/* Tell all bpshepherds of the job that this rank has ended before its PMIx_Finalize: the others must
- * not wait for it. */
+/* Tell all bpshepherds of the job that this rank has ended before its PMIx_Finalize: the others
+ * must not wait for it. */
 static void tell_shepherds(struct job *job, const struct proc *proc)
 {
     if (!job->request->mpi || proc->finalized || (proc->status == 0 && !proc->connected))

@@ -14,7 +14,8 @@ int bp_control_bind(const char *path, int *ret_fd, struct bp_error *err);
 /* Call it in the process that the other side shall see as the peer, before anybody is told. */
 int bp_control_listen(int fd, struct bp_error *err);
 
-/* Do what is asked on fd until `end`, SIGTERM or an error. Orders: start, stop, kill, status, end. */
+/* Do what is asked on fd until `end`, SIGTERM or an error. Orders: start, stop, kill, status,
+ * end. */
 void bp_control_serve(int fd, const struct bp_machine *machine, struct bp_daemon *daemon);
 
 /* Give each of the sockets the order at once, then wait for all answers. The answer to status is
