@@ -54,6 +54,18 @@ static int spawn_maker(int socket, int setup, char *const argv[], pid_t *ret_pid
     return r;
 }
 
+/* A maker that failed has left its ghosts' PIDs behind the setup: dead children of ours. */
+static void reap_failed(int setup, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t pid = 0;
+        off_t where = (off_t)(sizeof(struct bp_ghost_setup) + i * sizeof pid);
+        if (pread(setup, &pid, sizeof pid, where) == (ssize_t)sizeof pid && pid > 0)
+            while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+    }
+}
+
 int bp_herd_make(int socket, uint32_t count, uint32_t lease_ms, char *const argv[],
                  struct bp_error *err)
 {
@@ -68,6 +80,8 @@ int bp_herd_make(int socket, uint32_t count, uint32_t lease_ms, char *const argv
     while (waitpid(maker, &status, 0) < 0)
         if (errno != EINTR)
             return bp_error_set(err, -errno, "bpghost: %s (is SIGCHLD ignored?)", strerror(errno));
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        reap_failed(setup, count);
     if (WIFSIGNALED(status))
         return bp_error_set(err, -EIO, "bpghost was killed by signal %d", WTERMSIG(status));
     if (WEXITSTATUS(status) != 0)

@@ -21,6 +21,17 @@ static int is_orphaned(void)
     return getsid(parent) != getsid(0) || getpgid(parent) == getpgrp();
 }
 
+static uint64_t ignored_signals(void)
+{
+    uint64_t ignored = 0;
+    for (int signo = 1; signo <= 64; signo++) {
+        struct sigaction now;
+        if (sigaction(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+            ignored |= UINT64_C(1) << (signo - 1);
+    }
+    return ignored;
+}
+
 void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
                          Bpmix__Launcher *launcher, int argc, char **argv)
 {
@@ -41,6 +52,7 @@ void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
     request->umask = mask;
     launcher->pid = getpid();
     launcher->orphaned = is_orphaned();
+    launcher->ignored = ignored_signals();
     launcher->nice = getpriority(PRIO_PROCESS, 0);
     request->limits = bp_calloc(LIMITS, sizeof *request->limits);
     for (unsigned i = 0; i < LIMITS; i++) {

@@ -182,6 +182,7 @@ static void open_spaces(struct job *job)
     launcher.session = job->session;
     launcher.orphaned = request->launcher->orphaned;
     /* A user may be nicer than the usual, not less nice. */
+    launcher.ignored = request->launcher->ignored;
     launcher.nice = job->uid != 0 && request->launcher->nice < 0 ? 0 : request->launcher->nice;
     open.launcher = &launcher;
     open.uid = job->uid;
@@ -323,8 +324,8 @@ void job_create(struct job *job)
     job->signals = NULL;
 }
 
-/* Tell all bpshepherds of the job that this rank has ended before its PMIx_Finalize: the others must
- * not wait for it. */
+/* Tell all bpshepherds of the job that this rank has ended before its PMIx_Finalize: the others
+ * must not wait for it. */
 static void tell_shepherds(struct job *job, const struct proc *proc)
 {
     if (!job->request->mpi || proc->finalized || (proc->status == 0 && !proc->connected))

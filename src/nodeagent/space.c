@@ -125,6 +125,7 @@ static int send_setup(struct space *space)
                      .session_pid = open->launcher->session,
                      .orphaned = open->launcher->orphaned,
                      .nice = open->launcher->nice,
+                     .ignored = open->launcher->ignored,
                      .directory = BP_RUNDIR "/job",
                  }};
     if (open->n_groups > BP_SPACE_GROUPS_MAX)

@@ -32,12 +32,16 @@ static _Noreturn void give_up(int pipe, int error, enum bp_space_step step)
     _exit(127);
 }
 
-static void default_signals(void)
+/* As after an exec by the launcher: what it ignores is ignored, the rest is as usual. */
+static void inherit_signals(uint64_t ignored)
 {
-    struct sigaction usual = {.sa_handler = SIG_DFL};
-    for (int signo = 1; signo < NSIG; signo++)
+    for (int signo = 1; signo < NSIG; signo++) {
+        struct sigaction action = {.sa_handler = SIG_DFL};
+        if ((ignored >> (signo - 1) & 1) != 0)
+            action.sa_handler = SIG_IGN;
         if (signo != SIGKILL && signo != SIGSTOP)
-            sigaction(signo, &usual, NULL);
+            sigaction(signo, &action, NULL);
+    }
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -139,7 +143,7 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
         syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
         give_up(path.mishap, errno, BP_STEP_AFFINITY);
     place_fds(order, &path);
-    default_signals();
+    inherit_signals(job->setup.ignored);
     set_limits(job, path.mishap);
     drop_identity(job, path.mishap);
     if (job->cwd[0] != '\0' && chdir(job->cwd) < 0)

@@ -16,8 +16,8 @@ struct bp_space_up {
     int lease;  /* timerfd on CLOCK_BOOTTIME */
 };
 
-/* Send *record and record->length bytes of payload. Waits for bpnode to read, but not beyond the lease; ends the space if bpnode is
- * gone. */
+/* Send *record and record->length bytes of payload. Waits for bpnode to read, but not beyond the
+ * lease; ends the space if bpnode is gone. */
 void bp_space_up_send(const struct bp_space_up *up, const struct bp_space_record *record,
                       const void *payload);
 

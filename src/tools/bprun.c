@@ -72,6 +72,9 @@ static int parse_place(int key, char *arg, struct argp_state *state, Bpmix__Plac
 {
     switch (key) {
     case 'n':
+        if (strcmp(arg, "p") == 0 && state->next < state->argc) /* mpirun's -np */
+            arg = state->argv[state->next++];
+        /* fall through */
     case OPT_NP:
         place->ranks = word_number(state, "-n", arg, 1, 60000);
         return 0;
@@ -160,14 +163,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* mpirun's -np has one dash; before the program only. */
-static void spell_np(int argc, char **argv)
-{
-    for (int i = 1; i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "-np") == 0)
-            argv[i] = (char *)"--np";
-}
-
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -181,7 +176,6 @@ int main(int argc, char **argv)
     Bpmix__Place own_place;
     Bpmix__Launcher launcher;
     bpmix__place__init(&options.place);
-    spell_np(argc, argv);
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
     bp_job_request_init(&request, &own_place, &launcher, argc - options.command,
                         argv + options.command);

@@ -95,6 +95,7 @@ def _():
 
 @test("a node has its own name, hosts, network, /tmp; the rest is the host's")
 def _():
+    bptest.need_hosts()
     with Clean():
         os.mkdir("/tmp/shared dir")
         must([HOME + "/bpcluster", "--share", "/tmp/shared dir", "up", "2"])
@@ -110,6 +111,19 @@ def _():
                   "import socket; socket.create_connection(('master', 9999), 5)"])
         must([HOME + "/bpcluster", "down"])
         os.rmdir("/tmp/shared dir")
+
+
+@test("a machine without /etc/hosts: up says so, its nodes are up all the same")
+def _():
+    with Clean():
+        must(["mount", "-t", "tmpfs", "tmpfs", "/etc"])
+        try:
+            result = cluster("up", "1")
+            must([HOME + "/bpcluster", "exec", "n0", "test", "!", "-e", "/etc/hosts"])
+        finally:
+            must(["umount", "/etc"])
+        assert result.code == 0 and "no /etc/hosts" in result.err, result
+        must([HOME + "/bpcluster", "down"])
 
 
 @test("a second up is refused and does no harm")
@@ -238,6 +252,7 @@ def _():
 
 @test("201 nodes")
 def _():
+    bptest.need_hosts()
     with Clean():
         result = cluster("up", "201", timeout=60)
         assert result.code == 0, result

@@ -27,6 +27,7 @@ def _():
 
 @test("a user finds the nodes by name, and cannot read a key")
 def _():
+    bptest.need_hosts()
     with bptest.Cluster(2) as cluster:
         result = on_all("getent hosts n0 n1 master | wc -l", "--mpi=none")
         assert (result.code, result.out) == (0, "3\n3\n"), result

@@ -235,6 +235,8 @@ def _():
     job = start(["nohup", *BPRUN, "-N", "4", SIGRANK])
     assert [job.stdout.readline() for _ in range(4)] == ["ready\n"] * 4
     os.kill(job.pid, signal.SIGHUP)  # ignored, as nohup has it
+    ghosts = children(job.pid)
+    os.kill(ghosts[0], signal.SIGHUP)
     os.kill(job.pid, signal.SIGTERM)
     assert finish(job).code == 0
     result = run(["setsid", "--wait", *BPRUN, "-N", "4", "uname", "-n"])
