@@ -302,7 +302,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     int r = start(&run, request, &err);
     if (r < 0) {
         fprintf(stderr, "%s: %s\n", policy->tool, err.text);
-        return 1;
+        return 125;
     }
     event_base_dispatch(run.base);
     output_finish(run.output);

@@ -70,6 +70,11 @@ class Job:
         with open("/proc/%d/status" % self.ghosts()[0], encoding="utf-8") as f:
             return int(re.search(r"TracerPid:\t(\d+)", f.read()).group(1))
 
+    def canary(self):
+        """The herder's eye on bprun's process group."""
+        return one([p for p, row in processes().items()
+                    if row[1] == self.process.pid and row[4] == "bpghost"])
+
     @staticmethod
     def space(node):
         return one(children(cluster.daemon_pid("n%d" % node), "bpspace"))
@@ -171,6 +176,16 @@ def _():
     with nothing_left(), Job() as job:
         with stopped(job.herder()):
             job.must_fail("herder of the ghosts does not answer", "herder of the ghosts is lost")
+
+
+@test("the herder's canary killed, or stopped: the job goes on")
+def _():
+    with nothing_left(), Job() as job:
+        kill(job.canary())
+        job.must_succeed()
+    with nothing_left(), Job() as job:
+        with stopped(job.canary()):
+            job.must_succeed()
 
 
 @test("a ghost killed: its rank ends by the same signal")
@@ -297,6 +312,20 @@ def _():
             wait_for(lambda: rank not in processes(), 1, "the rank's end")
         finally:
             must(["ip", "link", "set", "bpmix-2", "up"])
+
+
+@test("bpnode killed at 8 moments of a job's start, another started at once")
+def _():
+    with nothing_left():
+        for number in range(8):
+            job = start(["bprun", "-n", "4", "-N", "4", bptest.MPI + "/hello"])
+            time.sleep(0.02 * number)  # a moment, not a wait
+            cluster.order("kill", "n1")
+            cluster.order("start", "n1")
+            result = finish(job, LIMIT)
+            assert result.code in (0, 137) or "n1" in result.err or "3 nodes" in result.err, \
+                repr(result)
+            cluster.wait_up(4)
 
 
 # ---- the master ----

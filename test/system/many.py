@@ -3,15 +3,17 @@
 # time limit: 300 s
 """many.py - many very short jobs, one after the other and at the same time: every status is right,
 nothing hangs, nothing is left, the daemons do not grow."""
+import contextlib
 import os
 import re
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import bptest  # noqa: E402
 import remains  # noqa: E402
-from bptest import run, test  # noqa: E402
+from bptest import finish, run, start, test  # noqa: E402
 
 BPRUN = ["bprun", "-n", "8", "-N", "4"]
 GROWTH_KIB = 2048  # of a daemon's memory, after the first jobs
@@ -72,6 +74,32 @@ def _():
         for thread in threads:
             thread.join()
     assert not wrong, wrong[:5]
+
+
+@test("bprun killed at 80 moments of its life")
+def _():
+    with remains.none(cluster):
+        for number in range(80):
+            mpi = number % 2 == 0
+            job = start(BPRUN + ([] if mpi else ["--mpi=none"]) + ["true"])
+            time.sleep(number * (0.003 if mpi else 0.0005))  # a moment, not a wait
+            job.kill()
+            result = finish(job)
+            assert result.code in (-9, 0), repr(result)
+
+
+@test("a herder killed at 40 moments of its life")
+def _():
+    with remains.none(cluster):
+        for number in range(40):
+            job = start(BPRUN + ["--mpi=none", "sleep", "0.02"])
+            time.sleep(number * 0.001)
+            for pid, row in bptest.processes().items():
+                if row[4] == "bpghost" or (row[0] == 1 and row[5][:1] == ["sleep"]):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, 9)
+            result = finish(job)
+            assert result.code == 0 or "bprun: " in result.err, repr(result)
 
 
 if __name__ == "__main__":
