@@ -4,6 +4,7 @@ and a node of one's own. Tests use it to say what no program of ours would."""
 import ctypes
 import hashlib
 import os
+import queue
 import select
 import signal
 import socket
@@ -257,6 +258,7 @@ class Node:
         """key: another than key_text's, with whose name it comes."""
         self.number, own_key, key_id = node_key(key_text)
         key = key or own_key
+        self.lock = threading.Lock()  # whole frames only
         self.tcp = socket.create_connection((address, port))
         self.tcp.sendall(preamble(CONTROL, self.number, key_id))
         answer = preamble_kind(self.tcp.recv(32, socket.MSG_WAITALL))
@@ -276,6 +278,8 @@ class Node:
         os.rmdir(self.folder)
         self.threads = [threading.Thread(target=self._splice, args=pair, daemon=True)
                         for pair in ((self.inner, self.tcp), (self.tcp, self.inner))]
+        self.frames = queue.Queue()
+        self.threads.append(threading.Thread(target=self._read_frames, daemon=True))
         for thread in self.threads:
             thread.start()
 
@@ -307,46 +311,53 @@ class Node:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+        self.openssl.kill()
+        self.openssl.wait()
         for thread in self.threads:
             thread.join()
         self.inner.close()
         self.tcp.close()
-        self.openssl.kill()
-        self.openssl.wait()
         self.openssl.stdin.close()
         self.openssl.stdout.close()
 
     def send(self, packet):
-        try:
-            self.openssl.stdin.write(packet)
-        except BrokenPipeError:
-            pass
+        with self.lock:
+            try:
+                while packet:
+                    packet = packet[self.openssl.stdin.write(packet):]
+            except BrokenPipeError:
+                pass
 
-    def _read(self, count, deadline):
+    def _read(self, count):
+        """None at the end."""
         data = b""
         while len(data) < count:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.openssl.stdout], [], [], left)[0]:
-                raise AssertionError("bpmaster said nothing in time")
             piece = self.openssl.stdout.read(count - len(data))
             if not piece:
                 return None
             data += piece
         return data
 
-    def receive(self, timeout=10):
-        """(type, body, job, tag), or None when bpmaster has hung up. Leases are answered here."""
-        deadline = time.monotonic() + timeout
+    def _read_frames(self):
+        """Leases are answered at once, whatever the test waits for; all else waits for it."""
         while True:
-            head = self._read(HEAD.size, deadline)
+            head = self._read(HEAD.size)
             if head is None:
-                return None
+                self.frames.put(None)
+                return
             _, _, _, kind, length, _, job, tag = HEAD.unpack(head)
-            body = self._read(length, deadline)
+            body = self._read(length)
             if kind == LEASE:
                 self.send(frame(LEASE_SEEN, node=self.number, tag=tag))
-                continue
-            return kind, body, job, tag
+            else:
+                self.frames.put((kind, body, job, tag))
+
+    def receive(self, timeout=10):
+        """(type, body, job, tag), or None when bpmaster has hung up."""
+        try:
+            return self.frames.get(timeout=timeout)
+        except queue.Empty:
+            raise AssertionError("bpmaster said nothing in time") from None
 
     def until(self, kind, timeout=10):
         """The next frame of this kind; None when bpmaster has hung up."""

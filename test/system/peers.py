@@ -408,9 +408,11 @@ def _():
             node.send(b"".join(packets(number)))
             while node.receive() is not None:
                 pass
+            wait_for(lambda: text in cluster.log("master")[seen:], what=text)
+        with wire.Node(address, key_text(3)) as node:
+            assert node.join()  # so its spaces have ended; else their lease would be waited for
             result = finish(job)
             assert result.code != 0 and "n3" in result.err, repr(result)
-            wait_for(lambda: text in cluster.log("master")[seen:], what=text)
         no_jobs()
     with Stopped("n3"):
         lie(lambda job: [frame(wire.PROC_EXIT, pack((1, 0)), job=job, tag=1)], "not on this node")
@@ -759,7 +761,7 @@ def main():
     global cluster, address
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 8192), most))
-    with bptest.Cluster(4, lease=1) as cluster:
+    with bptest.Cluster(4, lease=2) as cluster:
         with open(cluster.rundir + "/hosts", encoding="utf-8") as f:
             address = [line.split()[0] for line in f if line.split()[1] == "master"][0]
         bptest.main()
