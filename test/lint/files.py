@@ -4,6 +4,7 @@
 white space, no path of somebody's machine, scripts through shellcheck."""
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -19,10 +20,11 @@ GENERATED = {"/build", "/_install", "/build-aux", "/m4", "/autom4te.cache", "/.g
 
 def tracked():
     """Paths of the sources, relative to the top: git's, or (in a tarball) all that is there."""
-    listing = subprocess.run(["git", "-C", TOP, "-c", "safe.directory=*", "ls-files", "-z",
-                              "--cached", "--others", "--exclude-standard"],
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    if listing.returncode == 0:
+    git = shutil.which("git")
+    listing = git and subprocess.run([git, "-C", TOP, "-c", "safe.directory=*", "ls-files", "-z",
+                                      "--cached", "--others", "--exclude-standard"], check=False,
+                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if listing and listing.returncode == 0:
         names = listing.stdout.decode().split("\0")
     else:
         names = [os.path.relpath(os.path.join(d, n), TOP) for d, _, leaves in os.walk(TOP)
