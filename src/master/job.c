@@ -100,8 +100,7 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
     job->uid = tool->uid;
     job->gid = tool->gid;
     job->group_count = tool->group_count;
-    job->groups = bp_calloc(tool->group_count, sizeof *job->groups);
-    memcpy(job->groups, tool->groups, tool->group_count * sizeof *job->groups);
+    job->groups = bp_memdup(tool->groups, tool->group_count * sizeof *job->groups);
     job->launcher = tool->pid;
     job->group = getpgid(tool->pid);
     job->session = getsid(tool->pid);

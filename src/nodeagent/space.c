@@ -130,7 +130,8 @@ static int send_setup(struct space *space)
                  }};
     if (open->n_groups > BP_SPACE_GROUPS_MAX)
         return -E2BIG;
-    memcpy(payload.groups, open->groups, open->n_groups * sizeof *open->groups);
+    for (size_t i = 0; i < open->n_groups; i++)
+        payload.groups[i] = open->groups[i];
     fill_limits(open, &payload.setup);
     auto_close int strings = strings_file(open);
     if (strings < 0)
