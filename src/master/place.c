@@ -110,7 +110,8 @@ static void fill_ranks(struct job *job, const struct bp_map *map)
         const struct bp_map_rank *row = &map->ranks[i];
         struct proc *proc = &job->procs[i];
         *proc = (struct proc){.rank = i, .place = row->node, .local = row->local,
-                              .cpu_bytes = row->cpus_bytes, .cpus = bp_memdup(row->cpus, row->cpus_bytes)};
+                              .cpu_bytes = row->cpus_bytes,
+                              .cpus = bp_memdup(row->cpus, row->cpus_bytes)};
     }
 }
 
