@@ -15,7 +15,8 @@ SPDX = "SPDX-License-Identifier: BSD-3-Clause"
 # A quoted machine path would be this line itself, hence the split.
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:" + "|".join(("work", "home", "root", "tmp/wt",
                           "Users")) + r")/[\w.]")
-GENERATED = {"/build", "/_install", "/build-aux", "/m4", "/autom4te.cache", "/.git"}
+GENERATED = ("/build", "/build-asan", "/_install", "/build-aux", "/m4", "/autom4te.cache", "/.git",
+             "/configure", "/configure~", "/aclocal.m4", "/Makefile.in")
 
 
 def tracked():
@@ -29,7 +30,7 @@ def tracked():
     else:
         names = [os.path.relpath(os.path.join(d, n), TOP) for d, _, leaves in os.walk(TOP)
                  for n in leaves
-                 if not any(d == TOP + g or d.startswith(TOP + g + "/") for g in GENERATED)]
+                 if not any((d + "/" + n + "/").startswith(TOP + g + "/") for g in GENERATED)]
     return sorted(n for n in set(names) if n and os.path.isfile(os.path.join(TOP, n))
                   and not os.path.islink(os.path.join(TOP, n)))
 
