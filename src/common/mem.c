@@ -34,6 +34,14 @@ void *bp_realloc(void *p, size_t count, size_t size)
     return p;
 }
 
+void *bp_memdup(const void *bytes, size_t length)
+{
+    void *copy = bp_calloc(1, length);
+    if (length > 0)
+        memcpy(copy, bytes, length);
+    return copy;
+}
+
 char *bp_strdup(const char *s)
 {
     char *copy = strdup(s);

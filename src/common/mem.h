@@ -41,6 +41,8 @@ static inline void bp_cleanup_close(const int *fd)
 void *bp_calloc(size_t count, size_t size);
 void *bp_realloc(void *p, size_t count, size_t size);
 char *bp_strdup(const char *s);
+/* A copy of length bytes; `bytes` may be NULL when there are none. */
+void *bp_memdup(const void *bytes, size_t length);
 char *bp_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -19,7 +19,7 @@ static int refusal(const struct bp_local_message *message, struct bp_error *err)
         BP_UNPACK(Refusal, refusal, message->body, message->frame.length, err);
     if (refused == NULL)
         return err->code;
-    return bp_error_set(err, -refused->code, "%s", refused->text);
+    return bp_error_set(err, refused->code > 0 ? -refused->code : -EPROTO, "%s", refused->text);
 }
 
 int bp_client_ask(int fd, unsigned type, const void *message, unsigned answer,

@@ -296,6 +296,15 @@ static void herd_failed(struct herd *herd, const char *why)
     job_close(job);
 }
 
+/* A herder ends when its last ghost has: that may be long before the end of another herd. */
+static int is_done(const struct herd *herd)
+{
+    for (unsigned i = 0; i < herd->count; i++)
+        if (herd->job->procs[herd->first + i].state != PROC_GONE)
+            return 0;
+    return 1;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
@@ -305,7 +314,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     if (got < 0 && errno == EAGAIN)
         return;
     struct job *job = herd->job;
-    if (got <= 0 && job->live > 0 && !job->closing)
+    if (got <= 0 && !is_done(herd) && !job->closing)
         herd_failed(herd, "it was killed");
     else if (got <= 0)
         herd_close(herd);

@@ -13,6 +13,7 @@
 
 #define RANKS_MAX 60000
 #define TEXT_MAX  1000 /* bytes of what a launcher or a list is told */
+#define QUEUE_MAX 4096 /* real-time signals that wait for a job's processes */
 #define STREAM_MS 5000 /* a dialled data connection arrives sooner, or its node is in trouble */
 
 struct job *job_find(struct master *master, uint64_t id)
@@ -54,7 +55,7 @@ static void job_free(struct job *job)
     for (unsigned i = 0; i < job->proc_count; i++)
         free(job->procs[i].cpus);
     struct waiting_signal *signal, *next;
-    LL_FOREACH_SAFE(job->signals, signal, next)
+    DL_FOREACH_SAFE(job->signals, signal, next)
         free(signal);
     free(job->procs);
     free(job->places);
@@ -100,8 +101,7 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
     job->uid = tool->uid;
     job->gid = tool->gid;
     job->group_count = tool->group_count;
-    job->groups = bp_calloc(tool->group_count, sizeof *job->groups);
-    memcpy(job->groups, tool->groups, tool->group_count * sizeof *job->groups);
+    job->groups = bp_memdup(tool->groups, tool->group_count * sizeof *job->groups);
     job->launcher = tool->pid;
     job->group = getpgid(tool->pid);
     job->session = getsid(tool->pid);
@@ -272,20 +272,33 @@ static void signal_now(struct job *job, struct proc *proc, const Bpmix__ProcSign
         send_signal(job, &job->places[i], 0, signal);
 }
 
+/* Keep a signal until the processes are created. As in the kernel one of the classic signals that
+ * is pending already is not queued again, and there are not many of the others. */
+static void keep_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
+{
+    uint64_t *mask = proc != NULL ? &proc->waiting : &job->waiting;
+    uint64_t bit = UINT64_C(1) << (signal->signal - 1);
+    int classic = signal->signal < 32;
+    if (classic ? (*mask & bit) != 0 : job->queued == QUEUE_MAX)
+        return;
+    *mask |= bit;
+    job->queued += !classic;
+    struct waiting_signal *waiting = bp_calloc(1, sizeof *waiting);
+    waiting->serial = proc != NULL ? proc->rank + 1 : 0;
+    waiting->signal = *signal;
+    DL_APPEND(job->signals, waiting);
+}
+
 void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
 {
     if (proc != NULL && signal->signal == SIGKILL) {
         job_proc_event(job, proc, PROC_KILL, SIGKILL, NULL);
         return;
     }
-    if (job->created) {
+    if (job->created)
         signal_now(job, proc, signal);
-        return;
-    }
-    struct waiting_signal *waiting = bp_calloc(1, sizeof *waiting);
-    waiting->serial = proc != NULL ? proc->rank + 1 : 0;
-    waiting->signal = *signal;
-    LL_APPEND(job->signals, waiting);
+    else
+        keep_signal(job, proc, signal);
 }
 
 void job_create(struct job *job)
@@ -316,7 +329,7 @@ void job_create(struct job *job)
     }
     job->created = 1;
     struct waiting_signal *waiting, *next;
-    LL_FOREACH_SAFE(job->signals, waiting, next) {
+    DL_FOREACH_SAFE(job->signals, waiting, next) {
         signal_now(job, waiting->serial != 0 ? &job->procs[waiting->serial - 1] : NULL,
                    &waiting->signal);
         free(waiting);

@@ -20,6 +20,7 @@
 
 #define PENDING_MAX 128
 #define PENDING_MS  1000
+#define BACKLOG     BP_NODES_MAX /* all nodes may dial at once */
 
 struct pending {
     struct master *master;
@@ -154,6 +155,8 @@ static void on_preamble(evutil_socket_t fd, short what, void *arg)
         return;
     }
     got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    /* What follows may come in smaller pieces. */
+    setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &(int){1}, sizeof(int));
     /* Before the descriptor is given away: an epoll set keeps a connection that is closed here and
      * open elsewhere, and can then no longer be told to forget it. */
     event_del(pending->event);
@@ -231,7 +234,7 @@ int listen_open(struct master *master, struct bp_error *err)
         return r;
     auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0 ||
-        bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 512) < 0)
+        bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, BACKLOG) < 0)
         return bp_error_set(err, -errno, "port %d: %s", master->config.port, strerror(errno));
     master->tcp_event = event_new(master->base, bp_take_fd(fd), EV_READ | EV_PERSIST, on_accept,
                                   master);

@@ -136,6 +136,7 @@ struct proc { /* a rank */
     uint8_t ghost_gone;
     uint8_t connected, finalized; /* PMIx */
     int32_t status;
+    uint64_t waiting; /* signals that wait for its creation, a bit each */
     uint8_t *cpus;
     size_t cpu_bytes;
 };
@@ -173,7 +174,7 @@ struct herd {
 struct waiting_signal {
     uint64_t serial; /* 0 = all */
     Bpmix__ProcSignal signal;
-    struct waiting_signal *next;
+    struct waiting_signal *prev, *next;
 };
 
 struct job {
@@ -195,6 +196,8 @@ struct job {
     struct herd *herds;
     unsigned herd_count, herds_open, herds_ready;
     struct waiting_signal *signals; /* to be sent when the processes are created */
+    uint64_t waiting;               /* those of them that are for all, a bit each */
+    unsigned queued;                /* real-time signals among them: each one counts */
     uint8_t created, closing, ended;
     uint8_t yield;  /* more ranks than CPUs somewhere */
     uint8_t no_hfi; /* no node has a device of libpsm */

@@ -152,8 +152,7 @@ static int publish(struct job *job, struct node *node, uint64_t tag,
         p->job = job->id;
         p->key = bp_strdup(item->key);
         p->length = item->value.len;
-        p->value = bp_calloc(1, p->length);
-        memcpy(p->value, item->value.data, p->length);
+        p->value = bp_memdup(item->value.data, p->length);
         p->nspace = bp_strdup(request->nspace);
         p->rank = request->rank;
         p->range = request->range;

@@ -82,8 +82,6 @@ struct rank {
     UT_hash_handle hh;
 };
 
-#define BP_EARLY_MAX 64
-
 enum space_state { SPACE_SETUP, SPACE_READY, SPACE_CLOSING, SPACE_DEAD };
 
 struct space {
@@ -101,8 +99,8 @@ struct space {
     uint64_t seen_ms; /* last answer to a lease */
     struct rank *ranks; /* by serial */
     Bpmix__ProcCreate *waiting; /* to be created when all is ready */
-    struct bp_space_record early[BP_EARLY_MAX]; /* signals to those that wait */
-    unsigned early_count;
+    struct bp_space_record *early; /* signals to those that wait */
+    size_t early_count, early_size;
     struct bp_channel *shepherd;
     int shepherd_fd; /* its end, until it is started */
     uint8_t shepherd_ready;

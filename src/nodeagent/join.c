@@ -299,6 +299,7 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
         return;
     }
     recv(fd, bytes, sizeof bytes, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &(int){1}, sizeof(int)); /* TLS may come in pieces */
     event_free(link->event);
     link->event = NULL;
     if (bp_preamble_decode(bytes, &answer) < 0)

@@ -74,9 +74,7 @@ static int setup(struct agent *agent, const struct options *options, struct bp_e
     agent->tls = bp_tls_client_new(identity, &agent->key, err);
     if (agent->tls == NULL)
         return err->code;
-    /* The mount point of every job's own directory; each space mounts over it for itself. Every
-     * user has to get there, whatever our caller's mask. */
-    umask(022);
+    /* The mount point of every job's own directory; each space mounts over it for itself. */
     if ((mkdir(BP_RUNDIR, 0755) < 0 && errno != EEXIST) ||
         (mkdir(BP_RUNDIR "/job", 0755) < 0 && errno != EEXIST))
         return bp_error_set(err, -errno, BP_RUNDIR "/job: %s", strerror(errno));

@@ -88,8 +88,7 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
                           .local = local_rank(space, proc->rank), .pid = proc->pid, .input = -1,
                           .input_peek = -1,
                           .output = {-1, -1}, .cpu_bytes = proc->cpus.len};
-    rank->cpus = bp_calloc(1, proc->cpus.len);
-    memcpy(rank->cpus, proc->cpus.data, proc->cpus.len);
+    rank->cpus = bp_memdup(proc->cpus.data, proc->cpus.len);
     HASH_ADD(hh, space->ranks, serial, sizeof rank->serial, rank);
     int fds[3];
     int r = stdio_open(rank, fds);

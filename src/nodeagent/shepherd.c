@@ -144,7 +144,10 @@ void shepherd_prepare(struct space *space)
     space->shepherd_fd = pair[1];
     space->shepherd = bp_channel_new(space->agent->base, pair[0], NULL, 0, BP_PEER_SHEPHERD,
                                      BP_PEER_NODE, &events, space);
-    send_job(space);
+    if (space->shepherd != NULL)
+        send_job(space);
+    else
+        space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST, "no memory for its channel");
 }
 
 void shepherd_start(struct space *space)

@@ -130,7 +130,8 @@ static int send_setup(struct space *space)
                  }};
     if (open->n_groups > BP_SPACE_GROUPS_MAX)
         return -E2BIG;
-    memcpy(payload.groups, open->groups, open->n_groups * sizeof *open->groups);
+    for (size_t i = 0; i < open->n_groups; i++)
+        payload.groups[i] = open->groups[i];
     fill_limits(open, &payload.setup);
     auto_close int strings = strings_file(open);
     if (strings < 0)
@@ -159,6 +160,28 @@ static int find_ranks(struct space *space)
 static void on_record(evutil_socket_t fd, short what, void *arg);
 static void on_death(evutil_socket_t fd, short what, void *arg);
 
+/* Start bpspace and watch it. */
+static int start_space(struct space *space, struct bp_error *err)
+{
+    struct event_base *base = space->agent->base;
+    int r = bp_space_start(BP_LIBEXECDIR "/bpspace", &space->fd, &space->pid, err);
+    if (r < 0)
+        return r;
+    space->pidfd = (int)syscall(SYS_pidfd_open, space->pid, 0);
+    if (space->pidfd < 0) {
+        r = bp_error_set(err, -errno, "cannot watch the space: %s", strerror(errno));
+        kill(space->pid, SIGKILL);
+        waitpid(space->pid, NULL, 0);
+        return r;
+    }
+    space->event = event_new(base, space->fd, EV_READ | EV_PERSIST, on_record, space);
+    event_add(space->event, NULL);
+    space->pid_event = event_new(base, space->pidfd, EV_READ, on_death, space);
+    event_add(space->pid_event, NULL);
+    r = send_setup(space);
+    return r == 0 ? 0 : bp_error_set(err, r, "cannot set up the space: %s", strerror(-r));
+}
+
 void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
 {
     struct space *space = bp_calloc(1, sizeof *space);
@@ -173,24 +196,15 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
     if (r < 0)
         bp_error_set(&err, r, "this node is not in the job's map");
     if (r == 0)
-        r = bp_space_start(BP_LIBEXECDIR "/bpspace", &space->fd, &space->pid, &err);
-    if (r == 0) {
-        space->pidfd = (int)syscall(SYS_pidfd_open, space->pid, 0);
-        space->event = event_new(agent->base, space->fd, EV_READ | EV_PERSIST, on_record, space);
-        event_add(space->event, NULL);
-        space->pid_event = event_new(agent->base, space->pidfd, EV_READ, on_death, space);
-        event_add(space->pid_event, NULL);
-        r = send_setup(space);
-        if (r < 0)
-            bp_error_set(&err, r, "cannot set up the space: %s", strerror(-r));
+        r = start_space(space, &err);
+    if (r < 0) {
+        bp_log_warning("space-failed job=%llx why=\"%s\"", (unsigned long long)job, err.text);
+        space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST, err.text); /* may free it */
+        return;
     }
     if (take_open->mpi)
         shepherd_prepare(space);
     data_open(space);
-    if (r < 0) {
-        bp_log_warning("space-failed job=%llx why=\"%s\"", (unsigned long long)job, err.text);
-        space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST, err.text);
-    }
 }
 
 /* ---- what bpspace says ---- */
@@ -299,9 +313,10 @@ void space_go(struct space *space)
     Bpmix__ProcCreate *create = bp_take_ptr(space->waiting);
     for (size_t i = 0; i < create->n_procs && space->state == SPACE_READY; i++)
         rank_create(space, create->procs[i]);
-    for (unsigned i = 0; i < space->early_count; i++)
+    for (size_t i = 0; i < space->early_count; i++)
         space_send_record(space, &space->early[i], NULL, NULL, 0);
-    space->early_count = 0;
+    space->early_count = space->early_size = 0;
+    free(bp_take_ptr(space->early));
     bp_unpack_free(create);
 }
 
@@ -320,6 +335,20 @@ static int is_waiting(const struct space *space, uint64_t serial)
     return 0;
 }
 
+/* Not created yet: bpspace keeps signals of processes it knows, so let it know them. There is room
+ * for every signal to every process, and a SIGKILL always finds some. */
+static void keep_early(struct space *space, const struct bp_space_record *record)
+{
+    size_t most = 64 * (space->waiting->n_procs + 1);
+    if (space->early_count >= (record->signo == SIGKILL ? 2 * most : most))
+        return;
+    if (space->early_count == space->early_size) {
+        space->early_size = space->early_size * 2 + 16;
+        space->early = bp_realloc(space->early, space->early_size, sizeof *space->early);
+    }
+    space->early[space->early_count++] = *record;
+}
+
 void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal *signal)
 {
     struct bp_space_record record = {.type = BP_SPACE_SIGNAL,
@@ -331,14 +360,10 @@ void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal 
                                      .value = signal->value};
     if (signal->signal < 1 || signal->signal > 64)
         return;
-    if (is_waiting(space, serial)) {
-        /* Not created yet: bpspace keeps signals of processes it knows, so let it know them. */
-        if (space->early_count == BP_EARLY_MAX)
-            return;
-        space->early[space->early_count++] = record;
-        return;
-    }
-    space_send_record(space, &record, NULL, NULL, 0);
+    if (is_waiting(space, serial))
+        keep_early(space, &record);
+    else
+        space_send_record(space, &record, NULL, NULL, 0);
 }
 
 void space_lease(struct space *space)
@@ -419,6 +444,7 @@ static void space_free(struct space *space)
         close(space->fd);
     if (space->pidfd >= 0)
         close(space->pidfd);
+    free(space->early);
     bp_unpack_free(space->waiting);
     bp_unpack_free(space->shepherd_env);
     bp_unpack_free(space->open);

@@ -132,10 +132,8 @@ static int lost(struct verdict *verdict, const Bpmix__JobEvent *event, const cha
 static void keep_cpus(struct verdict_rank *rank, const Bpmix__JobEvent *event)
 {
     free(rank->cpus);
-    rank->cpus = bp_calloc(1, event->cpus.len);
+    rank->cpus = bp_memdup(event->cpus.data, event->cpus.len);
     rank->cpu_bytes = event->cpus.len;
-    if (event->cpus.len > 0)
-        memcpy(rank->cpus, event->cpus.data, event->cpus.len);
 }
 
 int verdict_event(struct verdict *verdict, const Bpmix__JobEvent *event, const char *node)

@@ -74,8 +74,9 @@ class Site:
         status = subprocess.run(["bpcluster", "status"], stdout=subprocess.PIPE, text=True,
                                 check=True).stdout
         rows = [line.split() for line in status.splitlines()]  # the machines, then bpstat's
-        first = {row[0]: int(row[1]) for row in rows if row and row[1].isdigit()}
-        self.pids = [first[name] for name in self.names]
+        machines = {row[0]: row for row in rows if row and row[1].isdigit()}
+        self.pids = [int(machines[name][1]) for name in self.names]
+        self.daemons = [int(machines[name][2]) for name in self.names]
         self.rsh = self._write_rsh()
         network = self.address["n0"].rsplit(".", 1)[0] + ".0/24"
         os.environ.update(ENVIRONMENT, OMPI_MCA_plm_rsh_agent=self.rsh,

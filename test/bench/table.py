@@ -35,14 +35,19 @@ def header(commit, began, load_before):
         load()))
 
 
-def write(path, text):
-    """Replace the figures in path and keep what stands around them; a new page holds only them."""
+def read(path):
+    """The page, which has room for figures; a new one holds only them."""
     page = "# Performance\n\n%s\n%s\n" % (BEGIN, END)
     if os.path.exists(path):
         with open(path) as f:
             page = f.read()
     if BEGIN not in page or END not in page:
-        raise SystemExit("%s: no line '%s' in it" % (path, BEGIN))
-    before, rest = page.split(BEGIN, 1)
+        raise SystemExit("%s: no line '%s' and '%s' in it" % (path, BEGIN, END))
+    return page
+
+
+def write(path, text):
+    """Replace the figures in path and keep what stands around them."""
+    before, rest = read(path).split(BEGIN, 1)
     with open(path, "w") as f:
         f.write(before + BEGIN + "\n\n" + text + "\n" + END + rest.split(END, 1)[1])

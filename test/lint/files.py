@@ -4,6 +4,7 @@
 white space, no path of somebody's machine, scripts through shellcheck."""
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -14,20 +15,22 @@ SPDX = "SPDX-License-Identifier: BSD-3-Clause"
 # A quoted machine path would be this line itself, hence the split.
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:" + "|".join(("work", "home", "root", "tmp/wt",
                           "Users")) + r")/[\w.]")
-GENERATED = {"/build", "/_install", "/build-aux", "/m4", "/autom4te.cache", "/.git"}
+GENERATED = ("/build", "/build-asan", "/_install", "/build-aux", "/m4", "/autom4te.cache", "/.git",
+             "/configure", "/configure~", "/aclocal.m4", "/Makefile.in")
 
 
 def tracked():
     """Paths of the sources, relative to the top: git's, or (in a tarball) all that is there."""
-    listing = subprocess.run(["git", "-C", TOP, "-c", "safe.directory=*", "ls-files", "-z",
-                              "--cached", "--others", "--exclude-standard"],
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    if listing.returncode == 0:
+    git = shutil.which("git")
+    listing = git and subprocess.run([git, "-C", TOP, "-c", "safe.directory=*", "ls-files", "-z",
+                                      "--cached", "--others", "--exclude-standard"], check=False,
+                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if listing and listing.returncode == 0:
         names = listing.stdout.decode().split("\0")
     else:
         names = [os.path.relpath(os.path.join(d, n), TOP) for d, _, leaves in os.walk(TOP)
                  for n in leaves
-                 if not any(d == TOP + g or d.startswith(TOP + g + "/") for g in GENERATED)]
+                 if not any((d + "/" + n + "/").startswith(TOP + g + "/") for g in GENERATED)]
     return sorted(n for n in set(names) if n and os.path.isfile(os.path.join(TOP, n))
                   and not os.path.islink(os.path.join(TOP, n)))
 

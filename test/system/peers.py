@@ -92,10 +92,10 @@ def answered(data):
         return preamble_kind(answer)
 
 
-def bpnode_on(node, key, mode="600", host="master", port="2223"):
+def bpnode_on(node, key, mode="600", host=None, port="2223"):
     """bpnode with another key file on a node whose own bpnode is stopped."""
     return ["sh", "-c", "umask 077; cat >/run/key; chmod %s /run/key; exec %s -d -k /run/key %s %s"
-            % (mode, BPNODE, host, port)], key
+            % (mode, BPNODE, host or address, port)], key
 
 
 def jobs():

@@ -130,9 +130,10 @@ def _():
     job = start(BPRUN + ["-N", "4", "sh", "-c", "while :; do :; done"])
     ghosts = running_ranks(job)
     os.kill(ghosts[1], signal.SIGSTOP)
+    wait_for(lambda: state_on_node(ghosts[1]) in "Tt", what="rank stopped")
     wait_for(lambda: state(ghosts[1]) in "Tt", what="ghost stopped")
     remote = [state_on_node(pid) for pid in ghosts]
-    assert remote[1] in "Tt" and all(s not in "Tt" for i, s in enumerate(remote) if i != 1), remote
+    assert [s in "Tt" for s in remote] == [False, True, False, False], remote
     os.kill(ghosts[1], signal.SIGCONT)
     wait_for(lambda: state(ghosts[1]) == "S", what="ghost continued")
     wait_for(lambda: state_on_node(ghosts[1]) not in "Tt", what="rank continued")
