@@ -14,6 +14,8 @@
 #define RANKS_MAX 60000
 #define TEXT_MAX  1000 /* bytes of what a launcher or a list is told */
 #define STREAM_MS 5000 /* a dialled data connection arrives sooner, or its node is in trouble */
+/* Signals that may wait for the processes: a user can send any number before there are any. */
+#define SIGNALS_MAX(ranks) (4 * (ranks) + 64)
 
 struct job *job_find(struct master *master, uint64_t id)
 {
@@ -281,10 +283,15 @@ void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *sig
         signal_now(job, proc, signal);
         return;
     }
+    if (job->signal_count == SIGNALS_MAX(job->proc_count))
+        return;
     struct waiting_signal *waiting = bp_calloc(1, sizeof *waiting);
     waiting->serial = proc != NULL ? proc->rank + 1 : 0;
     waiting->signal = *signal;
-    LL_APPEND(job->signals, waiting);
+    if (job->signal_count++ == 0)
+        job->signals_end = &job->signals;
+    *job->signals_end = waiting;
+    job->signals_end = &waiting->next;
 }
 
 void job_create(struct job *job)

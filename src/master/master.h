@@ -195,6 +195,8 @@ struct job {
     struct herd *herds;
     unsigned herd_count, herds_open, herds_ready;
     struct waiting_signal *signals; /* to be sent when the processes are created */
+    struct waiting_signal **signals_end;
+    unsigned signal_count;
     uint8_t created, closing, ended;
     uint8_t yield;  /* more ranks than CPUs somewhere */
     uint8_t no_hfi; /* no node has a device of libpsm */

@@ -97,7 +97,8 @@ static void fill_places(struct job *job, const struct bp_map *map, struct node *
         place->ranks = row->ranks;
         place->taken_bytes = row->taken_bytes;
         place->taken = bp_calloc(1, row->taken_bytes);
-        memcpy(place->taken, row->taken, row->taken_bytes);
+        if (row->taken_bytes > 0)
+            memcpy(place->taken, row->taken, row->taken_bytes);
         machine_use(place->machine, place->taken, place->taken_bytes, 1);
         job->no_hfi &= !place->node->hfi;
     }
@@ -112,7 +113,8 @@ static void fill_ranks(struct job *job, const struct bp_map *map)
         struct proc *proc = &job->procs[i];
         *proc = (struct proc){.rank = i, .place = row->node, .local = row->local,
                               .cpu_bytes = row->cpus_bytes, .cpus = bp_calloc(1, row->cpus_bytes)};
-        memcpy(proc->cpus, row->cpus, row->cpus_bytes);
+        if (row->cpus_bytes > 0)
+            memcpy(proc->cpus, row->cpus, row->cpus_bytes);
     }
 }
 
