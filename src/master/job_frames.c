@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
+#include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
 #include "proto/space_record.h"
+
+static struct bp_log_limit limit = {.burst = 10};
 
 static int has_rank(const struct job *job, const struct place *place, uint32_t rank)
 {
@@ -77,6 +81,9 @@ static int proc_frame(struct job *job, struct place *place, const struct bp_fram
             BP_UNPACK(ProcExit, proc_exit, body, frame->length, err);
         if (exited == NULL)
             return err->code;
+        if (!WIFEXITED(exited->status) && !WIFSIGNALED(exited->status))
+            return bp_error_set(err, -EPROTO, "wait status %#x is not one of an end",
+                                (unsigned)exited->status);
         proc_exited(job, proc, exited);
     } else if (frame->type == BP_PROC_FAILED) {
         auto_unpack Bpmix__ProcFailed *failed =
@@ -169,6 +176,39 @@ static int space_ended(struct job *job, struct place *place, const struct bp_fra
     return 0;
 }
 
+static int pmix_frame(struct job *job, struct place *place, const struct bp_frame *frame,
+                      const uint8_t *body, struct bp_error *err)
+{
+    switch (frame->type) {
+    case BP_PMIX_PEER:
+        return pass_peer(job, place, frame, body);
+    case BP_PMIX_ABORT:
+        return pmix_abort(job, place, frame, body, err);
+    case BP_PMIX_STATE:
+        return pmix_state(job, place, frame, body, err);
+    default:
+        return publish_frame(job, place->node, frame, body, err);
+    }
+}
+
+/* bpnode passes on what a bpshepherd says without reading it, and a rank can make its bpshepherd
+ * say anything: nonsense costs that job its life, and nobody else anything. */
+static void shepherd_lies(struct job *job, const struct place *place, const struct bp_error *why)
+{
+    unsigned long dropped;
+    if (bp_log_limit_pass(&limit, &dropped))
+        bp_log_warning("shepherd-refused job=%llx node=%d why=\"%s\" dropped=%lu",
+                       (unsigned long long)job->id, place->node->number, why->text, dropped);
+    if (job->closing)
+        return;
+    Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
+    event.kind = BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST;
+    event.node = place->node->number;
+    event.text = (char *)why->text;
+    job_tell(job, &event);
+    job_close(job);
+}
+
 int job_node_frame(struct job *job, struct place *place, const struct bp_frame *frame,
                    const uint8_t *body, struct bp_error *err)
 {
@@ -183,15 +223,14 @@ int job_node_frame(struct job *job, struct place *place, const struct bp_frame *
     case BP_SPACE_ENDED:
         return space_ended(job, place, frame, body, err);
     case BP_PMIX_PEER:
-        return pass_peer(job, place, frame, body);
     case BP_PMIX_ABORT:
-        return pmix_abort(job, place, frame, body, err);
     case BP_PMIX_STATE:
-        return pmix_state(job, place, frame, body, err);
     case BP_PMIX_PUBLISH:
     case BP_PMIX_LOOKUP:
     case BP_PMIX_UNPUBLISH:
-        return publish_frame(job, place->node, frame, body, err);
+        if (pmix_frame(job, place, frame, body, err) < 0)
+            shepherd_lies(job, place, err);
+        return 0;
     default:
         return bp_error_set(err, -EPROTO, "unexpected frame type %u", frame->type);
     }

@@ -135,6 +135,8 @@ static int join_slots(struct node *node, const Bpmix__Join *join, struct bp_erro
 {
     if (join->n_slots == 0 || join->n_slots > BP_SLOTS_MAX)
         return bp_error_set(err, -EINVAL, "JOIN with %zu CPUs", join->n_slots);
+    if (join->boot_id[0] == '\0' || strlen(join->boot_id) >= sizeof node->machine->boot_id)
+        return bp_error_set(err, -EINVAL, "JOIN without a boot id");
     auto_free struct bp_slot *slots = bp_calloc(join->n_slots, sizeof *slots);
     unsigned pus = 0;
     for (size_t i = 0; i < join->n_slots; i++) {

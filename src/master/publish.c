@@ -19,9 +19,16 @@ enum {
     PMIX_RANGE_NAMESPACE_ = 3,
 };
 
-#define JOB_ITEMS_MAX  4096
+/* What a job may have here. A reply that its node would not take, because it is too big, would
+ * cost the node its connection, so it is never sent. */
+#define JOB_ITEMS_MAX   4096
+#define JOB_BYTES_MAX   (16u << 20)
 #define JOB_LOOKUPS_MAX 1024
-#define KEY_MAX        511
+#define JOB_WAITING_MAX (2u << 20) /* bytes of lookups that wait */
+#define JOB_KEYS_MAX    1024 /* that wait, and in any one request */
+#define KEY_MAX         511
+#define NSPACE_MAX      255
+#define ITEM_BYTES      64 /* of an item in a reply, beside its strings and its value */
 
 struct publication {
     uid_t uid;
@@ -32,6 +39,7 @@ struct publication {
     char *nspace;
     uint32_t rank;
     uint32_t range, persistence;
+    size_t bytes; /* at most, in a reply */
     struct publication *prev, *next;
 };
 
@@ -103,6 +111,13 @@ static int try_lookup(struct job *job, struct node *node, uint64_t tag,
     }
     if (count < request->n_keys && !must_answer)
         return 0;
+    size_t bytes = ITEM_BYTES;
+    for (size_t i = 0; i < count; i++)
+        bytes += found[i]->bytes;
+    if (bytes > bp_route_get(BP_PMIX_REPLY)->max_body) {
+        reply(job, node, tag, PMIX_ERR_OUT_OF_RESOURCE_, NULL, 0);
+        return 1;
+    }
     reply(job, node, tag, count > 0 ? 0 : missing_status, found, count);
     for (size_t i = 0; i < count; i++) {
         int seen = 0;
@@ -124,26 +139,38 @@ static void retry_lookups(struct master *master)
             lookup_free(master, lookup);
 }
 
-static unsigned count_items(const struct job *job)
+static size_t item_bytes(const Bpmix__PmixPublish *request, const Bpmix__PmixItem *item)
 {
-    unsigned count = 0;
+    return strlen(item->key) + item->value.len + strlen(request->nspace) + ITEM_BYTES;
+}
+
+/* Does what the job has published already leave room for this? */
+static int has_room(const struct job *job, const Bpmix__PmixPublish *request)
+{
+    size_t count = request->n_items, bytes = 0, most = bp_route_get(BP_PMIX_REPLY)->max_body;
     struct publication *p;
-    DL_FOREACH(job->master->publications, p)
+    DL_FOREACH(job->master->publications, p) {
         count += p->job == job->id;
-    return count;
+        bytes += p->job == job->id ? p->bytes : 0;
+    }
+    for (size_t i = 0; i < request->n_items; i++) {
+        const Bpmix__PmixItem *item = request->items[i];
+        size_t size = item_bytes(request, item);
+        if (strlen(item->key) > KEY_MAX || size > most - ITEM_BYTES)
+            return 0;
+        bytes += size;
+    }
+    return count <= JOB_ITEMS_MAX && bytes <= JOB_BYTES_MAX &&
+           strlen(request->nspace) <= NSPACE_MAX;
 }
 
 static int publish(struct job *job, struct node *node, uint64_t tag,
                    const Bpmix__PmixPublish *request)
 {
     struct master *master = job->master;
-    int status = 0;
-    if (count_items(job) + request->n_items > JOB_ITEMS_MAX)
-        status = PMIX_ERR_OUT_OF_RESOURCE_;
+    int status = has_room(job, request) ? 0 : PMIX_ERR_OUT_OF_RESOURCE_;
     for (size_t i = 0; i < request->n_items && status == 0; i++)
-        if (strlen(request->items[i]->key) > KEY_MAX)
-            status = PMIX_ERR_OUT_OF_RESOURCE_;
-        else if (find(job, request->items[i]->key) != NULL)
+        if (find(job, request->items[i]->key) != NULL)
             status = PMIX_ERR_DUPLICATE_KEY_;
     for (size_t i = 0; i < request->n_items && status == 0; i++) {
         const Bpmix__PmixItem *item = request->items[i];
@@ -153,6 +180,7 @@ static int publish(struct job *job, struct node *node, uint64_t tag,
         p->key = bp_strdup(item->key);
         p->length = item->value.len;
         p->value = bp_memdup(item->value.data, p->length);
+        p->bytes = item_bytes(request, item);
         p->nspace = bp_strdup(request->nspace);
         p->rank = request->rank;
         p->range = request->range;
@@ -169,6 +197,10 @@ static int unpublish(struct job *job, struct node *node, uint64_t tag,
                      const Bpmix__PmixLookup *request)
 {
     struct publication *p, *next;
+    if (request->n_keys > JOB_KEYS_MAX) {
+        reply(job, node, tag, PMIX_ERR_OUT_OF_RESOURCE_, NULL, 0);
+        return 0;
+    }
     DL_FOREACH_SAFE(job->master->publications, p, next) {
         if (p->job != job->id || p->rank != request->rank)
             continue;
@@ -182,14 +214,31 @@ static int unpublish(struct job *job, struct node *node, uint64_t tag,
     return 0;
 }
 
+/* Do the lookups of the job that wait leave room for one more? */
+static int may_wait(const struct job *job, const Bpmix__PmixLookup *request)
+{
+    unsigned count = 1;
+    size_t keys = request->n_keys, bytes = protobuf_c_message_get_packed_size(&request->base);
+    struct lookup *other;
+    DL_FOREACH(job->master->lookups, other) {
+        if (other->job != job)
+            continue;
+        count++;
+        keys += other->request->n_keys;
+        bytes += protobuf_c_message_get_packed_size(&other->request->base);
+    }
+    return count <= JOB_LOOKUPS_MAX && keys <= JOB_KEYS_MAX && bytes <= JOB_WAITING_MAX;
+}
+
 static int lookup(struct job *job, struct node *node, uint64_t tag,
                   Bpmix__PmixLookup *take_request)
 {
-    unsigned parked = 0;
-    struct lookup *other;
-    DL_FOREACH(job->master->lookups, other)
-        parked += other->job == job;
-    int wait = take_request->wait && parked < JOB_LOOKUPS_MAX;
+    if (take_request->n_keys > JOB_KEYS_MAX) {
+        reply(job, node, tag, PMIX_ERR_OUT_OF_RESOURCE_, NULL, 0);
+        bp_unpack_free(take_request);
+        return 0;
+    }
+    int wait = take_request->wait && may_wait(job, take_request);
     if (try_lookup(job, node, tag, take_request, !wait, PMIX_ERR_NOT_FOUND_)) {
         bp_unpack_free(take_request);
         return 0;

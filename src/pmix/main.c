@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* main.c - bpshepherd: the PMIx server of one job on one node. Descriptor 3 is the socket to
- * bpnode; the first frame is the job, and the end of file is our end. Descriptor 4 may be the node's
- * topology. */
+ * bpnode; the first frame is the job, and the end of file is our end. Descriptor 4 may be the
+ * node's topology. */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>

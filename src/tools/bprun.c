@@ -120,7 +120,7 @@ static int parse_rest(int key, char *arg, struct argp_state *state, struct optio
         options->cwd = arg;
         return 0;
     case 't':
-        options->policy.limit_ms = word_time(state, "-t", arg) * 1000;
+        options->policy.limit_s = word_time(state, "-t", arg);
         return 0;
     case OPT_NO_KILL:
         options->policy.no_kill = 1;

@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/nodeset.h"
 #include "lib/client.h"
+#include "tools/text.h"
 #include "tools/words.h"
 
 enum { OPT_JSON = 256, OPT_HOSTFILE, OPT_WAIT };
@@ -133,11 +134,12 @@ static json_t *nodes_json(const Bpmix__NodeList *list)
     json_t *array = json_array();
     for (size_t i = 0; i < list->n_nodes; i++) {
         const Bpmix__Node *n = list->nodes[i];
+        auto_free char *release = text_plain(n->release);
         json_array_append_new(
             array, json_pack("{s:i s:s s:s s:i s:i s:i s:i s:s s:s}", "node", n->number, "name",
                              n->name, "state", n->state, "cores", (int)n->cores, "cpus",
                              (int)n->threads, "used", (int)n->used, "jobs", (int)n->jobs,
-                             "address", n->address, "kernel", n->release));
+                             "address", n->address, "kernel", release));
     }
     return json_pack("{s:o}", "nodes", array);
 }
@@ -147,11 +149,12 @@ static json_t *jobs_json(const Bpmix__JobList *list)
     json_t *array = json_array();
     for (size_t i = 0; i < list->n_jobs; i++) {
         const Bpmix__JobRow *j = list->jobs[i];
+        auto_free char *command = text_plain(j->command);
         json_array_append_new(
             array, json_pack("{s:I s:i s:s s:i s:s s:i s:I s:s}", "job", (json_int_t)j->job,
                              "uid", (int)j->uid, "state", j->state, "ranks", (int)j->ranks,
                              "nodes", j->nodes, "launcher", (int)j->launcher_pid, "age_ms",
-                             (json_int_t)j->age_ms, "command", j->command));
+                             (json_int_t)j->age_ms, "command", command));
     }
     return json_pack("{s:o}", "jobs", array);
 }
@@ -162,9 +165,10 @@ static void print_jobs(const Bpmix__JobList *list)
            "LAUNCHER", "SECONDS", "COMMAND");
     for (size_t i = 0; i < list->n_jobs; i++) {
         const Bpmix__JobRow *j = list->jobs[i];
+        auto_free char *command = text_plain(j->command);
         printf("%-16llu %6u %-9s %6u %-12s %8d %8llu  %s\n", (unsigned long long)j->job, j->uid,
                j->state, j->ranks, j->nodes, j->launcher_pid,
-               (unsigned long long)(j->age_ms / 1000), j->command);
+               (unsigned long long)(j->age_ms / 1000), command);
     }
 }
 

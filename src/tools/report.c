@@ -14,6 +14,7 @@
 #include "common/cpuset.h"
 #include "common/mem.h"
 #include "tools/report.h"
+#include "tools/text.h"
 
 #define PROGRAM_BYTES_MAX (256 << 20)
 
@@ -31,8 +32,9 @@ static json_t *rank_row(const struct bp_job *job, const struct verdict *verdict,
     const struct verdict_rank *rank = &verdict->ranks[number];
     const Bpmix__Rank *place = bp_job_map(job)->ranks[number];
     auto_free char *cpus = bp_cpuset_format(rank->cpus, rank->cpu_bytes);
+    auto_free char *node = text_plain(bp_job_node_name(job, place->node));
     json_t *row = json_pack("{s:i s:s s:i s:s s:b s:i}", "rank", (int)number, "node",
-                            bp_job_node_name(job, place->node), "pid", (int)rank->pid, "cpus",
+                            node, "pid", (int)rank->pid, "cpus",
                             cpus, "started", (int)rank->created, "wait_status",
                             (int)rank->status);
     if (!rank->ended)
@@ -54,9 +56,10 @@ void report_status(const struct bp_job *job, const struct verdict *verdict, int 
     json_t *ranks = json_array();
     for (size_t i = 0; i < verdict->count; i++)
         json_array_append_new(ranks, rank_row(job, verdict, i));
+    auto_free char *cause = text_plain(verdict->text);
     json_t *all = json_pack("{s:I s:i s:s s:s s:I s:o}", "job",
                             (json_int_t)bp_job_map(job)->job, "status", status, "cause",
-                            verdict->text, "start", "exec", "ms", (json_int_t)ms, "ranks", ranks);
+                            cause, "start", "exec", "ms", (json_int_t)ms, "ranks", ranks);
     FILE *file = policy->status[0] == '\0' ? stderr : fopen(policy->status, "we");
     if (file == NULL) {
         fprintf(stderr, "%s: %s: %s\n", policy->tool, policy->status, strerror(errno));

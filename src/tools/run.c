@@ -80,7 +80,7 @@ static void on_limit(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct run *run = arg;
     char text[96];
-    snprintf(text, sizeof text, "the time limit of %u s is over", run->policy->limit_ms / 1000);
+    snprintf(text, sizeof text, "the time limit of %u s is over", run->policy->limit_s);
     verdict_end(&run->verdict, 124, text);
     end_job(run, 1);
 }
@@ -277,8 +277,8 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
     for (size_t i = 0; i < map->n_warnings; i++)
         say(run, map->warnings[i]);
     event_add(run->signal_event, NULL);
-    if (run->policy->limit_ms > 0)
-        event_add(run->limit_timer, &(struct timeval){.tv_sec = run->policy->limit_ms / 1000});
+    if (run->policy->limit_s > 0)
+        event_add(run->limit_timer, &(struct timeval){.tv_sec = run->policy->limit_s});
     return 0;
 }
 

@@ -11,7 +11,7 @@ struct run_policy {
     int no_kill;        /* a rank's failure does not end the others */
     int quiet_exits;    /* say nothing about plain exit statuses */
     unsigned kill_wait_ms;
-    unsigned limit_ms;  /* 0 = none */
+    unsigned limit_s;   /* 0 = none */
     enum label label;
     int stdin_rank;
     int report_bindings;

@@ -5,6 +5,8 @@
 
 #include "tools/words.h"
 
+#define SECONDS_MAX (100ul * 365 * 86400) /* below 2^32 */
+
 uint32_t word_number(struct argp_state *state, const char *option, const char *word, uint32_t low,
                      uint32_t high)
 {
@@ -18,7 +20,8 @@ uint32_t word_number(struct argp_state *state, const char *option, const char *w
 
 uint32_t word_time(struct argp_state *state, const char *option, const char *word)
 {
-    unsigned long parts[3];
+    static const unsigned long units[3][3] = {{60}, {60, 1}, {3600, 60, 1}};
+    unsigned long parts[3], seconds = 0;
     unsigned count = 0;
     const char *p = word;
     for (;;) {
@@ -31,12 +34,10 @@ uint32_t word_time(struct argp_state *state, const char *option, const char *wor
             break;
         p++;
     }
-    if (count == 0 || *p != '\0' || parts[0] > 1000000)
-        argp_error(state, "%s takes minutes, minutes:seconds or hours:minutes:seconds, not \"%s\"",
-                   option, word);
-    if (count == 1)
-        return (uint32_t)(parts[0] * 60);
-    if (count == 2)
-        return (uint32_t)(parts[0] * 60 + parts[1]);
-    return (uint32_t)(parts[0] * 3600 + parts[1] * 60 + parts[2]);
+    for (unsigned i = 0; i < count; i++)
+        seconds += parts[i] > SECONDS_MAX ? SECONDS_MAX + 1 : parts[i] * units[count - 1][i];
+    if (count == 0 || p[-1] == ':' || *p != '\0' || seconds > SECONDS_MAX)
+        argp_error(state, "%s takes minutes, minutes:seconds or hours:minutes:seconds, less than "
+                   "100 years, not \"%s\"", option, word);
+    return (uint32_t)seconds;
 }

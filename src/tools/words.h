@@ -10,7 +10,8 @@
 uint32_t word_number(struct argp_state *state, const char *option, const char *word, uint32_t low,
                      uint32_t high);
 
-/* srun's time: minutes, minutes:seconds or hours:minutes:seconds, in seconds. */
+/* srun's time: minutes, minutes:seconds or hours:minutes:seconds, in seconds, at most 100 years;
+ * else as above. */
 uint32_t word_time(struct argp_state *state, const char *option, const char *word);
 
 #endif

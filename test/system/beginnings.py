@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Beginnings of jobs that went wrong: a cluster made under a narrow umask, bpshepherds that fail."""
+"""beginnings.py - beginnings of jobs that went wrong: a cluster made under a narrow umask, bpshepherds that fail."""
 import os
 
 import bptest

@@ -1,0 +1,357 @@
+// sources: src/master/job.c src/master/job_frames.c src/master/listen.c src/master/machine.c
+// src/master/node.c src/master/place.c src/master/proc.c src/master/publish.c src/master/tool.c
+// src/placement/choice.c src/placement/cores.c src/placement/deal.c src/placement/machine.c
+// src/placement/map.c src/placement/place.c src/placement/slots.c src/proto/frame.c
+// src/proto/key.c src/proto/local.c src/proto/pack.c src/proto/preamble.c src/proto/bpmix.pb-c.c
+// src/common/cpuset.c src/common/error.c src/common/log.c src/common/mem.c src/common/nodeset.c
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fuzz_master.c - bpmaster under nodes, tools and herders that say anything, in any order: every
+ * frame it sends is one its peer takes, and in the end nothing is left of any job. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Ghosts are what they say: children of this process, traced by it. */
+static FILE *fuzz_fopen(const char *path, const char *mode)
+{
+    static char text[128];
+    (void)path;
+    snprintf(text, sizeof text, "Name:\tx\nPPid:\t%d\nTracerPid:\t%d\nUid:\t%u\t%u\t%u\t%u\n",
+             getpid(), getpid(), getuid(), getuid(), getuid(), getuid());
+    return fmemopen(text, strlen(text), mode[0] == 'r' ? "r" : "w");
+}
+#define fopen fuzz_fopen
+#include "master/herd.c"
+#undef fopen
+
+#define NODES    3
+#define CHANNELS 24
+#define TOOLS    3
+#define HERDS    16
+#define JOBS     8
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* ---- connections of nodes, without a network ---- */
+
+struct bp_channel {
+    struct bp_channel_events events;
+    void *arg;
+    int busy, freed; /* in a callback; to be freed after it */
+};
+
+static struct bp_channel *channels[CHANNELS];
+static unsigned channel_count;
+static struct master *master;
+static int tools[TOOLS];
+static int herds[HERDS];
+static unsigned herd_count;
+static uint64_t jobs[JOBS];
+static unsigned job_count;
+
+struct bp_channel *bp_channel_new(struct event_base *base, int fd, SSL_CTX *ctx, int opened_here,
+                                  enum bp_peer from, enum bp_peer to,
+                                  const struct bp_channel_events *events, void *arg)
+{
+    (void)base, (void)ctx, (void)opened_here, (void)from, (void)to;
+    close(fd);
+    if (channel_count == CHANNELS)
+        return NULL;
+    struct bp_channel *channel = bp_calloc(1, sizeof *channel);
+    *channel = (struct bp_channel){.events = *events, .arg = arg};
+    return channels[channel_count++] = channel;
+}
+
+void bp_channel_free(struct bp_channel *channel)
+{
+    if (channel == NULL)
+        return;
+    for (unsigned i = 0; i < channel_count; i++)
+        if (channels[i] == channel)
+            channels[i] = channels[--channel_count];
+    channel->freed = 1;
+    if (!channel->busy)
+        free(channel);
+}
+
+void bp_channel_rebind(struct bp_channel *channel, const struct bp_channel_events *events,
+                       void *arg)
+{
+    channel->events = *events;
+    channel->arg = arg;
+}
+
+void bp_channel_send(struct bp_channel *channel, const struct bp_frame *frame, const void *body)
+{
+    uint8_t bytes[BP_FRAME_BYTES];
+    struct bp_frame taken;
+    bp_frame_encode(frame, bytes);
+    if (channel->freed || (frame->length > 0 && body == NULL) ||
+        bp_frame_decode(bytes, BP_PEER_MASTER, BP_PEER_NODE, &taken, NULL) < 0)
+        abort(); /* the node would end the connection */
+}
+
+static void node_says(struct bp_channel *channel, unsigned type, uint64_t job, uint64_t tag,
+                      const uint8_t *body, size_t length)
+{
+    struct bp_frame frame = {.type = (uint16_t)type, .length = (uint32_t)length, .job = job,
+                             .tag = tag, .node = (int32_t)(tag % NODES)};
+    uint8_t bytes[BP_FRAME_BYTES];
+    struct bp_error err = {0};
+    bp_frame_encode(&frame, bytes);
+    if (bp_frame_decode(bytes, BP_PEER_NODE, BP_PEER_MASTER, &frame, NULL) < 0)
+        return;
+    channel->busy = 1;
+    int r = channel->events.frame(channel->arg, &frame, body, &err);
+    channel->busy = 0;
+    if (channel->freed)
+        free(channel);
+    else if (r < 0)
+        channel->events.closed(channel->arg, &err);
+}
+
+static void join(unsigned number, unsigned slot_count, char *boot_id)
+{
+    int fd = dup(STDIN_FILENO);
+    Bpmix__Join message = BPMIX__JOIN__INIT;
+    Bpmix__Slot rows[8], *slots[8];
+    size_t length;
+    node_accept(master, (int)(number % NODES), fd, "10.0.0.1");
+    if (channel_count == 0)
+        return;
+    for (unsigned i = 0; i < slot_count % 8; i++) {
+        slots[i] = &rows[i];
+        bpmix__slot__init(&rows[i]);
+        rows[i].pu = rows[i].core = i;
+    }
+    message.slots = slots;
+    message.n_slots = slot_count % 8;
+    message.boot_id = boot_id;
+    auto_free uint8_t *body = bp_pack(&message, &length);
+    node_says(channels[channel_count - 1], BP_JOIN, 0, 0, body, length);
+}
+
+/* ---- tools and herders ---- */
+
+/* Read all that bpmaster said to this tool; herders' sockets and numbers of jobs are kept. */
+static void tool_listens(int *tool)
+{
+    struct bp_local_message message;
+    struct bp_error err = {0};
+    int r;
+    while ((r = bp_local_receive(*tool, BP_PEER_MASTER, BP_PEER_TOOL, &message, &err)) == 1) {
+        if (message.frame.type == BP_JOB_MAP) {
+            jobs[job_count++ % JOBS] = message.frame.job;
+            for (unsigned i = 0; i < message.fd_count && herd_count < HERDS; i++)
+                herds[herd_count++] = bp_take_fd(message.fds[i]);
+        }
+        bp_local_done(&message);
+    }
+    if (r == 0) {
+        close(*tool);
+        *tool = -1;
+    } else if (r != -EAGAIN) {
+        abort(); /* the tool would give up */
+    }
+}
+
+static void turn(void)
+{
+    event_base_loop(master->base, EVLOOP_NONBLOCK);
+    for (int i = 0; i < TOOLS; i++)
+        if (tools[i] >= 0)
+            tool_listens(&tools[i]);
+}
+
+static void tool_says(unsigned number, unsigned type, uint64_t job, const uint8_t *body,
+                      size_t length)
+{
+    int *tool = &tools[number % TOOLS];
+    if (*tool < 0) {
+        *tool = bp_local_connect("./master.sock", NULL);
+        evutil_make_socket_nonblocking(*tool);
+    }
+    bp_local_send(*tool, &(struct bp_frame){.type = (uint16_t)type, .job = job,
+                                            .length = (uint32_t)length}, body, NULL, 0);
+}
+
+static void open_job(unsigned number, unsigned ranks, unsigned options, char *list)
+{
+    Bpmix__JobRequest request = BPMIX__JOB_REQUEST__INIT;
+    Bpmix__Place place = BPMIX__PLACE__INIT;
+    Bpmix__Launcher launcher = BPMIX__LAUNCHER__INIT;
+    char *argv[] = {(char *)"prog"};
+    size_t length;
+    place.ranks = ranks;
+    place.node_list = list;
+    place.nodes_min = options >> 1 & 3;
+    place.one_each = (options & 8) != 0;
+    launcher.pid = getpid();
+    request.argv = argv;
+    request.n_argv = 1;
+    request.cwd = (char *)"/";
+    request.place = &place;
+    request.launcher = &launcher;
+    request.mpi = options & 1;
+    auto_free uint8_t *body = bp_pack(&request, &length);
+    tool_says(number, BP_JOB_OPEN, 0, body, length);
+}
+
+static void herder_says(unsigned number, const struct bp_ghost_record *records, size_t count)
+{
+    if (herd_count > 0)
+        send(herds[number % herd_count], records, count * sizeof *records,
+             MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* All is as it should be with so many ghosts. */
+static void herder_born(unsigned number, unsigned count)
+{
+    struct bp_ghost_record records[BP_GHOST_BATCH] = {0};
+    count %= BP_GHOST_BATCH;
+    for (unsigned i = 0; i < count; i++)
+        records[i] = (struct bp_ghost_record){
+            .type = BP_GHOST_BORN, .slot = i, .pid = getpid() + 1 + (int)i};
+    records[count] = (struct bp_ghost_record){.type = BP_GHOST_HERDING, .pid = getpid()};
+    herder_says(number, records, count + 1);
+}
+
+static void tick(void)
+{
+    struct job *job, *next;
+    node_tick(master, 0);
+    HASH_ITER(hh, master->jobs, job, next) {
+        herd_tick(job, 0);
+        job_check_end(job);
+    }
+    publish_tick(master);
+}
+
+/* ---- from the beginning to the end ---- */
+
+static void begin(void)
+{
+    struct bp_error err = {0};
+    bp_log_init("fuzz", BP_LOG_ERROR);
+    master = bp_calloc(1, sizeof *master);
+    master->base = event_base_new();
+    master->next_job = 1;
+    master->config = (struct bp_config){
+        .lease_ms = 30000, .rundir = ".", .root_jobs = 1, .fanout = 2};
+    for (int i = 0; i < NODES; i++)
+        node_add(master, i);
+    if (tool_listen(master, &err) < 0)
+        abort();
+    for (int i = 0; i < TOOLS; i++)
+        tools[i] = -1;
+    channel_count = herd_count = job_count = 0;
+    for (unsigned i = 0; i < NODES; i++)
+        join(i, 4, (char *)(i < 2 ? "one" : "two"));
+}
+
+static void end(void)
+{
+    for (int i = 0; i < TOOLS; i++)
+        if (tools[i] >= 0)
+            close(bp_take_fd(tools[i]));
+    while (herd_count > 0)
+        close(herds[--herd_count]);
+    turn();
+    while (channel_count > 0)
+        channels[0]->events.closed(channels[0]->arg, &(struct bp_error){.code = 0});
+    for (int i = 0; i < NODES; i++)
+        job_node_gone(master, master->nodes[i], "it is over");
+    turn();
+    tick();
+    if (master->jobs != NULL || master->tools != NULL || master->tickets != NULL ||
+        master->publications != NULL || master->lookups != NULL)
+        abort();
+    for (int i = 0; i < NODES; i++) {
+        struct node *node = master->nodes[i];
+        if (node->jobs != 0 || (node->machine != NULL && machine_used(node->machine) != 0))
+            abort();
+        machine_put(master, node->machine);
+        free(node->slots);
+        free(node);
+    }
+    close(event_get_fd(master->local_event));
+    event_free(master->local_event);
+    event_base_free(master->base);
+    free(master);
+}
+
+static const uint8_t *next_byte, *end_byte;
+
+static unsigned byte(void)
+{
+    return next_byte < end_byte ? *next_byte++ : 0;
+}
+
+/* What follows in the input, at most 255 bytes of it, as a body of its own. */
+static uint8_t *take_body(size_t *ret_length)
+{
+    size_t length = byte(), left = (size_t)(end_byte - next_byte);
+    if (length > left)
+        length = left;
+    uint8_t *body = bp_calloc(1, length);
+    memcpy(body, next_byte, length);
+    next_byte += length;
+    *ret_length = length;
+    return body;
+}
+
+static uint64_t a_job(void)
+{
+    return jobs[byte() % JOBS];
+}
+
+static void step(void)
+{
+    size_t length;
+    unsigned what = byte() % 9, who = byte();
+    if (what == 0 && channel_count > 0) {
+        unsigned type = byte();
+        uint64_t job = a_job(), tag = byte();
+        auto_free uint8_t *body = take_body(&length);
+        node_says(channels[who % channel_count], type, job, tag, body, length);
+    } else if (what == 1) {
+        join(who, byte(), (char *)((who & 64) != 0 ? "one" : "two"));
+    } else if (what == 2) {
+        unsigned type = byte();
+        uint64_t job = a_job();
+        auto_free uint8_t *body = take_body(&length);
+        tool_says(who, type, job, body, length);
+    } else if (what == 3) {
+        unsigned ranks = byte(), options = byte();
+        open_job(who, ranks, options, (char *)((options & 16) != 0 ? "all" : ""));
+    } else if (what == 4) {
+        herder_born(who, byte());
+    } else if (what == 5) {
+        struct bp_ghost_record record = {.type = byte(), .slot = byte(), .pid = (int8_t)byte(),
+                                         .signo = (int8_t)byte(), .status = (int32_t)byte() << 4};
+        herder_says(who, &record, 1);
+    } else if (what == 6 && channel_count > 0) {
+        struct bp_channel *channel = channels[who % channel_count];
+        channel->events.closed(channel->arg, &(struct bp_error){.code = 0});
+    } else if (what == 7) {
+        tick();
+    } else if (what == 8 && tools[who % TOOLS] >= 0) {
+        close(bp_take_fd(tools[who % TOOLS]));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    memset(jobs, 0, sizeof jobs);
+    next_byte = data;
+    end_byte = data + size;
+    begin();
+    while (next_byte < end_byte) {
+        step();
+        turn();
+    }
+    end();
+    return 0;
+}
