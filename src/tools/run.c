@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -219,11 +220,22 @@ static int take_signals(struct run *run)
 
 /* ---- from the beginning to the end ---- */
 
+/* A descriptor for every node. The ranks get the limits of the request, which is made already. */
+static void raise_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *err)
 {
     static const struct bp_job_events events = {.event = on_event, .output = on_output,
                                                 .credit = on_credit, .left = on_left,
                                                 .progress = on_progress, .lost = on_lost};
+    raise_files();
     run->base = event_base_new();
     if (run->base == NULL || take_signals(run) < 0)
         return bp_error_set(err, -EMFILE, "no event loop: %s", strerror(errno));
