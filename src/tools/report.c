@@ -14,6 +14,7 @@
 #include "common/cpuset.h"
 #include "common/mem.h"
 #include "tools/report.h"
+#include "tools/words.h"
 
 #define PROGRAM_BYTES_MAX (256 << 20)
 
@@ -59,9 +60,9 @@ void report_status(const struct bp_job *job, const struct verdict *verdict, int 
     json_t *ranks = json_array();
     for (size_t i = 0; i < verdict->count; i++)
         json_array_append_new(ranks, rank_row(job, verdict, i));
-    json_t *all = json_pack("{s:I s:i s:s s:s s:I s:o}", "job",
+    json_t *all = json_pack("{s:I s:i s:o s:s s:I s:o}", "job",
                             (json_int_t)bp_job_map(job)->job, "status", status, "cause",
-                            verdict->text, "start", "exec", "ms", (json_int_t)ms, "ranks", ranks);
+                            word_json(verdict->text), "start", "exec", "ms", (json_int_t)ms, "ranks", ranks);
     FILE *file = policy->status[0] == '\0' ? stderr : fopen(policy->status, "we");
     if (file == NULL) {
         fprintf(stderr, "%s: %s: %s\n", policy->tool, policy->status, strerror(errno));

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "common/mem.h"
 #include "tools/words.h"
 
 uint32_t word_number(struct argp_state *state, const char *option, const char *word, uint32_t low,
@@ -39,4 +40,16 @@ uint32_t word_time(struct argp_state *state, const char *option, const char *wor
     if (count == 2)
         return (uint32_t)(parts[0] * 60 + parts[1]);
     return (uint32_t)(parts[0] * 3600 + parts[1] * 60 + parts[2]);
+}
+
+json_t *word_json(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value != NULL)
+        return value;
+    auto_free char *plain = bp_strdup(text);
+    for (char *p = plain; *p != '\0'; p++)
+        if ((unsigned char)*p > 127)
+            *p = '?';
+    return json_string(plain);
 }

@@ -6,11 +6,16 @@
 #include <argp.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 /* A number from low to high, or the program ends with argp's usage error that names the option. */
 uint32_t word_number(struct argp_state *state, const char *option, const char *word, uint32_t low,
                      uint32_t high);
 
 /* srun's time: minutes, minutes:seconds or hours:minutes:seconds, in seconds. */
 uint32_t word_time(struct argp_state *state, const char *option, const char *word);
+
+/* Any bytes as a JSON string; where they are no UTF-8 a '?' stands for each byte above 127. */
+json_t *word_json(const char *text);
 
 #endif
