@@ -5,6 +5,7 @@ libcommon_la_SOURCES = \
 	src/common/error.c src/common/error.h \
 	src/common/log.c src/common/log.h \
 	src/common/mem.c src/common/mem.h \
-	src/common/nodeset.c src/common/nodeset.h
+	src/common/nodeset.c src/common/nodeset.h \
+	src/common/std.c src/common/std.h
 libcommon_la_CPPFLAGS = $(BP_CPPFLAGS)
 libcommon_la_CFLAGS = $(BP_CFLAGS)

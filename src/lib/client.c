@@ -7,10 +7,15 @@
 #include "common/mem.h"
 #include "lib/client.h"
 
-int bp_client_connect(struct bp_error *err)
+const char *bp_client_path(void)
 {
     const char *path = getenv("BPMIX_MASTER");
-    return bp_local_connect(path != NULL && *path != '\0' ? path : BP_RUNDIR "/master.sock", err);
+    return path != NULL && *path != '\0' ? path : BP_RUNDIR "/master.sock";
+}
+
+int bp_client_connect(struct bp_error *err)
+{
+    return bp_local_connect(bp_client_path(), err);
 }
 
 static int refusal(const struct bp_local_message *message, struct bp_error *err)
@@ -22,13 +27,14 @@ static int refusal(const struct bp_local_message *message, struct bp_error *err)
     return bp_error_set(err, refused->code > 0 ? -refused->code : -EPROTO, "%s", refused->text);
 }
 
-int bp_client_ask(int fd, unsigned type, const void *message, unsigned answer,
-                  struct bp_local_message *ret_message, struct bp_error *err)
+static int ask(int fd, struct bp_frame frame, const void *message, unsigned answer,
+               struct bp_local_message *ret_message, struct bp_error *err)
 {
     size_t length = 0;
     auto_free uint8_t *body = message != NULL ? bp_pack(message, &length) : NULL;
-    struct bp_frame frame = {.type = (uint16_t)type, .length = (uint32_t)length, .tag = 1};
-    const struct bp_route *route = bp_route_get(type);
+    const struct bp_route *route = bp_route_get(frame.type);
+    frame.length = (uint32_t)length;
+    frame.tag = 1;
     if (length > route->max_body)
         return bp_error_set(err, -E2BIG, "the request is too big: %zu bytes, %u are the most "
                             "(arguments and environment together)", length, route->max_body);
@@ -50,4 +56,17 @@ int bp_client_ask(int fd, unsigned type, const void *message, unsigned answer,
             : bp_error_set(err, -EPROTO, "bpmaster answered with frame type %u", got.frame.type);
     bp_local_done(&got);
     return r;
+}
+
+int bp_client_ask(int fd, unsigned type, const void *message, unsigned answer,
+                  struct bp_local_message *ret_message, struct bp_error *err)
+{
+    return ask(fd, (struct bp_frame){.type = (uint16_t)type}, message, answer, ret_message, err);
+}
+
+int bp_client_ask_nodes(int fd, uint32_t up, struct bp_local_message *ret_message,
+                        struct bp_error *err)
+{
+    return ask(fd, (struct bp_frame){.type = BP_NODE_LIST, .node = (int32_t)up}, NULL, BP_NODES,
+               ret_message, err);
 }

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/std.h"
 #include "master/master.h"
 
 #define BUSY_NICE (-10) /* the master goes on when its machine is crowded */
@@ -151,6 +152,7 @@ int main(int argc, char **argv)
                                      "process table.", NULL, NULL, NULL};
     argp_program_version = "bpmaster (bpmix) " BP_VERSION;
     struct options options = {.config = BP_SYSCONFDIR "/bpmix.conf", .node_key = -1};
+    bp_std_open();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     bp_log_init("bpmaster", options.verbose ? BP_LOG_DEBUG : BP_LOG_INFO);
     signal(SIGPIPE, SIG_IGN);

@@ -84,6 +84,7 @@ void node_send(struct node *node, const struct bp_frame *frame, const void *mess
 /* Send leases, look for nodes that have gone silent; every quarter of a lease. late: bpmaster
  * itself was held up, and answers may be waiting to be read. */
 void node_tick(struct master *master, int late);
+unsigned node_count_up(const struct master *master);
 void node_list(struct master *master, Bpmix__NodeList *ret_list);
 void node_list_done(Bpmix__NodeList *list);
 
@@ -261,12 +262,16 @@ struct tool {
     gid_t *groups;
     unsigned group_count;
     struct job *job;
+    unsigned wait_up; /* a NODE_LIST waits until so many nodes are up; 0 = none does */
+    uint64_t wait_tag;
     struct tool *prev, *next;
 };
 int tool_listen(struct master *master, struct bp_error *err);
 /* Takes the descriptors. message may be NULL. */
 void tool_send(struct tool *tool, struct bp_frame frame, const void *message, const int *take_fds,
                unsigned fd_count);
+/* A node has come up: answer those that wait for it. */
+void tool_node_up(struct master *master);
 void tool_refuse(struct tool *tool, uint64_t tag, int code, const char *text);
 
 /* ---- listen.c: the TCP port ---- */

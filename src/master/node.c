@@ -185,6 +185,7 @@ static int joined(struct joining *joining, const Bpmix__Join *join, struct bp_er
     node_send(node, &(struct bp_frame){.type = BP_JOINED, .node = node->number}, &answer);
     bp_log_info("node-up node=%d hostname=%s address=%s cpus=%u kernel=%s", node->number,
                 node->hostname, node->address, node->slot_count, node->release);
+    tool_node_up(master);
     return 0;
 }
 
@@ -256,6 +257,14 @@ void node_tick(struct master *master, int late)
     for (int i = 0; i < BP_NODES_MAX; i++)
         if (master->nodes[i] != NULL)
             tick_node(master->nodes[i], now, late);
+}
+
+unsigned node_count_up(const struct master *master)
+{
+    unsigned up = 0;
+    for (int i = 0; i < BP_NODES_MAX; i++)
+        up += master->nodes[i] != NULL && master->nodes[i]->state == NODE_UP;
+    return up;
 }
 
 static unsigned count_cores(const struct node *node)

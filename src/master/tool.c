@@ -110,6 +110,31 @@ static void answer_nodes(struct tool *tool, uint64_t tag)
     node_list_done(&list);
 }
 
+static int list_nodes(struct tool *tool, const struct bp_frame *frame, struct bp_error *err)
+{
+    if (frame->node < 0 || tool->wait_up > 0)
+        return bp_error_set(err, -EINVAL, "one NODE_LIST at a time, for 0 nodes or more");
+    if (node_count_up(tool->master) >= (unsigned)frame->node) {
+        answer_nodes(tool, frame->tag);
+        return 0;
+    }
+    tool->wait_up = (unsigned)frame->node;
+    tool->wait_tag = frame->tag;
+    return 0;
+}
+
+void tool_node_up(struct master *master)
+{
+    unsigned up = node_count_up(master);
+    struct tool *tool;
+    DL_FOREACH(master->tools, tool) {
+        if (tool->wait_up == 0 || tool->wait_up > up)
+            continue;
+        tool->wait_up = 0;
+        answer_nodes(tool, tool->wait_tag);
+    }
+}
+
 static void answer_jobs(struct tool *tool, uint64_t tag)
 {
     Bpmix__JobList list;
@@ -172,8 +197,7 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
 {
     switch (message->frame.type) {
     case BP_NODE_LIST:
-        answer_nodes(tool, message->frame.tag);
-        return 0;
+        return list_nodes(tool, &message->frame, err);
     case BP_JOB_LIST:
         answer_jobs(tool, message->frame.tag);
         return 0;
@@ -270,15 +294,20 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
 int tool_listen(struct master *master, struct bp_error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/master.sock", master->config.rundir);
+    auto_free char *path = bp_format("%s/master.sock", master->config.rundir);
+    if (strlen(path) + strlen(".new") >= sizeof address.sun_path)
+        return bp_error_set(err, -ENAMETOOLONG, "%s: too long for a socket's path", path);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s.new", path);
     if (mkdir(master->config.rundir, 0755) < 0 && errno != EEXIST)
         return bp_error_set(err, -errno, "%s: %s", master->config.rundir, strerror(errno));
     auto_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return bp_error_set(err, -errno, "socket: %s", strerror(errno));
+    /* Under its name only when it listens: somebody may wait for that name. */
     unlink(address.sun_path);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-        chmod(address.sun_path, 0666) < 0 || listen(fd, 512) < 0)
+        chmod(address.sun_path, 0666) < 0 || listen(fd, 512) < 0 ||
+        rename(address.sun_path, path) < 0)
         return bp_error_set(err, -errno, "%s: %s", address.sun_path, strerror(errno));
     master->local_event = event_new(master->base, bp_take_fd(fd), EV_READ | EV_PERSIST, on_accept,
                                     master);

@@ -11,6 +11,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/std.h"
 #include "nodeagent/agent.h"
 
 #define BUSY_NICE (-10) /* ranks get their launcher's; the agent goes on when its node is crowded */
@@ -112,6 +113,7 @@ int main(int argc, char **argv)
     struct options options = {.key = BP_SYSCONFDIR "/node.key", .port = BP_PORT};
     static struct agent agent = {.retry_ms = 100}; /* everything hangs on it to the end */
     struct bp_error err = {0};
+    bp_std_open();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     bp_log_init("bpnode", options.verbose ? BP_LOG_DEBUG : BP_LOG_INFO);
     signal(SIGPIPE, SIG_IGN);

@@ -36,7 +36,7 @@ enum bp_peer {
 
 enum bp_frame_type {
     /* tool and bpmaster */
-    BP_NODE_LIST = 1, /* empty; answer NODES */
+    BP_NODE_LIST = 1, /* empty; answer NODES, when `node` nodes are up (0: now) */
     BP_NODES,         /* NodeList */
     BP_JOB_OPEN,      /* JobRequest; answer JOB_MAP or REFUSED */
     BP_JOB_MAP,       /* JobMap; descriptors: a herder's socket for every BP_GHOST_MAX ranks */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/std.h"
 #include "tools/run.h"
 #include "tools/words.h"
 
@@ -176,6 +177,7 @@ int main(int argc, char **argv)
     Bpmix__Place own_place;
     Bpmix__Launcher launcher;
     bpmix__place__init(&options.place);
+    bp_std_open();
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
     bp_job_request_init(&request, &own_place, &launcher, argc - options.command,
                         argv + options.command);

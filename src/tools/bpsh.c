@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/std.h"
 #include "tools/run.h"
 #include "tools/words.h"
 
@@ -63,6 +64,7 @@ int main(int argc, char **argv)
     Bpmix__JobRequest request;
     Bpmix__Place place;
     Bpmix__Launcher launcher;
+    bp_std_open();
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
     bp_job_request_init(&request, &place, &launcher, argc - options.command,
                         argv + options.command);

@@ -3,15 +3,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
-#include "common/clock.h"
 #include "common/mem.h"
 #include "common/nodeset.h"
+#include "common/std.h"
 #include "lib/client.h"
 #include "tools/text.h"
+#include "tools/wait_up.h"
 #include "tools/words.h"
 
 enum { OPT_JSON = 256, OPT_HOSTFILE, OPT_WAIT };
@@ -172,31 +172,6 @@ static void print_jobs(const Bpmix__JobList *list)
     }
 }
 
-static uint32_t count_up(const Bpmix__NodeList *list)
-{
-    uint32_t up = 0;
-    for (size_t i = 0; i < list->n_nodes; i++)
-        up += strcmp(list->nodes[i]->state, "up") == 0;
-    return up;
-}
-
-/* bpmaster may not have made its socket yet, and nodes join when they can. */
-static int wait_up(uint32_t nodes, struct bp_error *err)
-{
-    uint64_t end = bp_clock_ms() + WAIT_MS;
-    uint32_t up = 0;
-    do {
-        auto_close int fd = bp_client_connect(err);
-        auto_unpack Bpmix__NodeList *list = fd >= 0 ? ask_nodes(fd, err) : NULL;
-        up = list != NULL ? count_up(list) : 0;
-        if (up >= nodes)
-            return 0;
-        usleep(10000);
-    } while (bp_clock_ms() < end);
-    return bp_error_set(err, -ETIMEDOUT, "%u of %u nodes are up after %d s", up, nodes,
-                        WAIT_MS / 1000);
-}
-
 static int show_jobs(int fd, const struct options *options, struct bp_error *err)
 {
     auto_unpack Bpmix__JobList *list = ask_jobs(fd, err);
@@ -234,10 +209,11 @@ int main(int argc, char **argv)
     argp_program_version = "bpstat (bpmix) " BP_VERSION;
     struct options options = {0};
     struct bp_error err = {0};
+    bp_std_open();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     int r;
     if (options.wait_up > 0) {
-        r = wait_up(options.wait_up, &err);
+        r = wait_up(options.wait_up, WAIT_MS, &err);
     } else {
         auto_close int fd = r = bp_client_connect(&err);
         if (fd >= 0)

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -250,6 +251,16 @@ static void take_signals(void *arg)
 
 /* ---- from the beginning to the end ---- */
 
+/* A descriptor for every node. The ranks get the limits of the request, which is made already. */
+static void raise_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *err)
 {
     static const struct bp_job_events events = {.accepted = take_signals,
@@ -258,6 +269,7 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
                                                 .progress = on_progress, .lost = on_lost};
     sigset_t none;
     sigemptyset(&none);
+    raise_files();
     run->base = event_base_new();
     run->signals = signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK);
     if (run->base == NULL || run->signals < 0)

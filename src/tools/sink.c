@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -125,9 +126,15 @@ int sink_is_terminal(const struct sink *sink)
 
 void sink_flush(struct sink *sink)
 {
+    /* Nothing is left but to write: signals that end a program may end us while we wait. */
+    static const int ending[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP};
+    sigset_t mask;
+    sigprocmask(SIG_BLOCK, NULL, &mask);
+    for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++)
+        sigdelset(&mask, ending[i]);
     while (!sink->is_broken && evbuffer_get_length(sink->buffer) > 0) {
         struct pollfd writable = {.fd = sink->fd, .events = POLLOUT};
-        if (poll(&writable, 1, -1) < 0 && errno != EINTR)
+        if (ppoll(&writable, 1, NULL, &mask) < 0 && errno != EINTR)
             return;
         work(sink);
     }

@@ -8,6 +8,7 @@ import os
 import signal
 
 import bptest
+import wire
 from bptest import finish, run, start, test, wait_for
 
 
@@ -42,6 +43,63 @@ def _():
         result = finish(job, 60)
         status = json.loads([row for row in result.err.splitlines() if row.startswith("{")][-1])
         assert [r.get("signal") for r in status["ranks"]] == [15] * 200, repr(result)
+
+
+@test("a launcher whose standard descriptors are closed: nothing of it gets the ranks' bytes")
+def _():
+    with bptest.Cluster(2):
+        for closed in ("<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"):
+            result = run(["sh", "-c", "bprun --mpi=none -n 2 -N 2 sh -c 'cat; echo out; echo err >&2'"
+                          " " + closed])
+            assert result.code == 0, (closed, repr(result))
+            assert result.out == ("" if ">&- " in closed + " " and " >&-" in " " + closed
+                                  else "out\nout\n"), (closed, repr(result))
+
+
+@test("a launcher with few descriptors for many nodes raises its own limit, not the ranks'")
+def _():
+    with bptest.Cluster(6):
+        result = run(["sh", "-c", "ulimit -Sn 12; bpsh allup sh -c 'ulimit -Sn'"])
+        assert (result.code, result.out) == (0, "12\n" * 6), repr(result)
+
+
+@test("--status=json and bpstat --json of names that are no UTF-8")
+def _():
+    with bptest.Cluster(1):
+        name = b"/nowhere/\xff\x1b"
+        result = run([b"bprun", b"--mpi=none", b"--status=json", name])
+        row = [r for r in result.err.splitlines() if r.startswith("{")]
+        assert result.code == 127 and json.loads(row[-1])["status"] == 127, repr(result)
+        os.symlink("/bin/sleep", b"/tmp/\xff")
+        job = start([b"bprun", b"--mpi=none", b"/tmp/\xff", b"1000"])
+        try:
+            wait_for(lambda: json.loads(bptest.must(["bpstat", "-j", "--json"]))["jobs"])
+        finally:
+            job.terminate()
+            finish(job)
+            os.unlink(b"/tmp/\xff")
+
+
+@test("bpstat --wait-up waits for bpmaster's socket, then for the nodes, without looking again")
+def _():
+    with bptest.Cluster(2) as cluster:
+        cluster.order("stop", "n1")
+        wait_for(lambda: "n1       up" not in bptest.must(["bpstat"]), what="n1 is down")
+        waiting = start(["bpstat", "--wait-up", "2"])
+        with wire.Tool() as tool:
+            assert tool.ask(wire.frame(wire.NODE_LIST, node=1))[0] == wire.NODES
+            tool.send(wire.frame(wire.NODE_LIST, node=2))
+            assert "one NODE_LIST" in tool.refusal(wire.frame(wire.NODE_LIST, node=2))
+            assert waiting.poll() is None
+            cluster.order("start", "n1")
+            assert tool.receive()[0] == wire.NODES
+        assert finish(waiting).code == 0
+        with wire.Tool() as tool:
+            assert "one NODE_LIST" in tool.refusal(wire.frame(wire.NODE_LIST, node=-1))
+        cluster.order("stop", "master")
+        waiting = start(["bpstat", "--wait-up", "2"])
+        cluster.order("start", "master")
+        assert finish(waiting).code == 0
 
 
 bptest.main()

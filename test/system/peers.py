@@ -285,6 +285,20 @@ def _():
     alive()
 
 
+@test("a few bytes that are no TLS are seen at once")
+def _():
+    number, _, name = wire.node_key(key_text(3))
+
+    def attack():
+        with dial(preamble(wire.CONTROL, number, name)) as s:
+            assert preamble_kind(s.recv(32, socket.MSG_WAITALL))[1] == wire.GO
+            s.sendall(b"no TLS")
+            assert ended(s)
+    with Stopped("n3"):
+        logged(attack, 'why="TLS:')
+    alive()
+
+
 def flood(data):
     """1,000 connections that say data and then nothing."""
     held = []
