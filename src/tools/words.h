@@ -6,7 +6,6 @@
 #include <argp.h>
 #include <stdint.h>
 
-
 /* A number from low to high, or the program ends with argp's usage error that names the option. */
 uint32_t word_number(struct argp_state *state, const char *option, const char *word, uint32_t low,
                      uint32_t high);
@@ -14,6 +13,5 @@ uint32_t word_number(struct argp_state *state, const char *option, const char *w
 /* srun's time: minutes, minutes:seconds or hours:minutes:seconds, in seconds, at most 100 years;
  * else as above. */
 uint32_t word_time(struct argp_state *state, const char *option, const char *word);
-
 
 #endif
