@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "master/limits.h"
 #include "master/master.h"
 
 #define RANKS_MAX 60000
@@ -78,12 +79,20 @@ static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
     if (request->place->ranks > RANKS_MAX)
         return bp_error_set(err, -E2BIG, "%u ranks, but %u is the most", request->place->ranks,
                             RANKS_MAX);
-    if (request->launcher->pid != tool->pid)
+    if (request->launcher->pid != tool->pid || tool->pid <= 0) /* 0: of another PID namespace */
         return bp_error_set(err, -EPERM, "process %d opened this connection, not %d", tool->pid,
                             request->launcher->pid);
     if (request->cwd[0] != '/')
         return bp_error_set(err, -EINVAL, "the working directory is no absolute path");
     return 0;
+}
+
+/* Root could raise its limits anyway. */
+static int check_limits(const struct tool *tool, Bpmix__JobRequest *request, struct bp_error *err)
+{
+    int r = tool->uid != 0 ? limits_clamp(tool->pid, request) : 0;
+    return r == 0 ? 0 : bp_error_set(err, r, "the limits of process %d: %s", tool->pid,
+                                     strerror(-r));
 }
 
 static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
@@ -225,6 +234,8 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
     char **warnings = NULL;
     size_t warning_count = 0;
     int r = check_request(tool, take_request, &err);
+    if (r == 0)
+        r = check_limits(tool, take_request, &err);
     if (r < 0) {
         tool_refuse(tool, frame->tag, r, err.text);
         bp_unpack_free(take_request);

@@ -3,6 +3,7 @@ bpmaster_SOURCES = \
 	src/master/config.c src/master/config.h \
 	src/master/herd.c \
 	src/master/job.c src/master/job_frames.c \
+	src/master/limits.c src/master/limits.h \
 	src/master/listen.c \
 	src/master/machine.c \
 	src/master/main.c src/master/master.h \
