@@ -62,7 +62,8 @@ void report_status(const struct bp_job *job, const struct verdict *verdict, int 
         json_array_append_new(ranks, rank_row(job, verdict, i));
     json_t *all = json_pack("{s:I s:i s:o s:s s:I s:o}", "job",
                             (json_int_t)bp_job_map(job)->job, "status", status, "cause",
-                            word_json(verdict->text), "start", "exec", "ms", (json_int_t)ms, "ranks", ranks);
+                            word_json(verdict->text), "start", "exec", "ms", (json_int_t)ms,
+                            "ranks", ranks);
     FILE *file = policy->status[0] == '\0' ? stderr : fopen(policy->status, "we");
     if (file == NULL) {
         fprintf(stderr, "%s: %s: %s\n", policy->tool, policy->status, strerror(errno));
