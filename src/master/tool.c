@@ -13,6 +13,8 @@
 
 #define PACKET_BYTES_MAX (64u << 20) /* a tool that does not read is dropped then */
 
+#define USER_TOOLS_MAX 4096 /* connections of one user, but for root */
+
 static struct bp_log_limit limit = {.burst = 20};
 
 struct packet {
@@ -250,17 +252,35 @@ static int identify(struct tool *tool)
     return 0;
 }
 
+/* No user takes all descriptors from the others. */
+static int is_too_many(const struct tool *tool)
+{
+    const struct tool *other;
+    unsigned count = 0;
+    unsigned long dropped;
+    DL_FOREACH(tool->master->tools, other)
+        count += other->uid == tool->uid;
+    if (count < USER_TOOLS_MAX || tool->uid == 0)
+        return 0;
+    if (bp_log_limit_pass(&limit, &dropped))
+        bp_log_warning("tool-refused pid=%d uid=%u why=\"this user has %u connections\" "
+                       "dropped=%lu", tool->pid, tool->uid, count, dropped);
+    return 1;
+}
+
 static void on_accept(evutil_socket_t listener, short what, void *arg)
 {
     (void)what;
     struct master *master = arg;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        event_del(master->local_event); /* listen_tick goes on; until then it would only wake us */
     if (fd < 0)
         return;
     struct tool *tool = bp_calloc(1, sizeof *tool);
     tool->master = master;
     tool->fd = fd;
-    if (identify(tool) < 0) {
+    if (identify(tool) < 0 || is_too_many(tool)) {
         close(fd);
         free(tool->groups);
         free(tool);
