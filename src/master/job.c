@@ -351,7 +351,7 @@ void job_create(struct job *job)
 /* Tell the other ranks' bpshepherds that this one has ended before its time. */
 static void tell_shepherds(struct job *job, const struct proc *proc)
 {
-    if (!job->request->mpi || proc->status == 0)
+    if (!job->request->mpi || proc->status == 0 || job->closing) /* they are told to end */
         return;
     Bpmix__PmixGone gone = BPMIX__PMIX_GONE__INIT;
     uint32_t rank = proc->rank;
