@@ -131,6 +131,7 @@ def _():
     ghosts = running_ranks(job)
     os.kill(ghosts[1], signal.SIGSTOP)
     wait_for(lambda: state(ghosts[1]) in "Tt", what="ghost stopped")
+    wait_for(lambda: state_on_node(ghosts[1]) in "Tt", what="rank stopped")
     remote = [state_on_node(pid) for pid in ghosts]
     assert remote[1] in "Tt" and all(s not in "Tt" for i, s in enumerate(remote) if i != 1), remote
     os.kill(ghosts[1], signal.SIGCONT)
@@ -284,8 +285,11 @@ def _():
                 for pid in children(job.pid):
                     maker = maker or pid
                     if pid not in hit and pid != maker:
-                        os.kill(pid, signo)
                         hit.add(pid)
+                        try:
+                            os.kill(pid, signo)
+                        except ProcessLookupError:
+                            pass  # the signal to another has ended the job
             result = finish(job)
             assert result.code == code, "%s %r" % (signo, result)
 
