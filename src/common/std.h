@@ -3,9 +3,8 @@
 #ifndef BP_COMMON_STD_H
 #define BP_COMMON_STD_H
 
-/* First of all in main(): a standard descriptor that the caller closed becomes /dev/null, opened
- * the wrong way round for stdin, so that no other file of this program gets its number. 0 or
- * -errno. */
+/* First of all in main(): a standard descriptor that the caller closed becomes /dev/null, for
+ * writing only, so that no other file of this program gets its number. 0 or -errno. */
 int bp_std_open(void);
 
 #endif

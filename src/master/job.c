@@ -352,7 +352,8 @@ void job_create(struct job *job)
  * must not wait for it. */
 static void tell_shepherds(struct job *job, const struct proc *proc)
 {
-    if (!job->request->mpi || proc->finalized || (proc->status == 0 && !proc->connected))
+    if (!job->request->mpi || job->closing || proc->finalized ||
+        (proc->status == 0 && !proc->connected))
         return;
     Bpmix__PmixGone gone = BPMIX__PMIX_GONE__INIT;
     uint32_t rank = proc->rank;

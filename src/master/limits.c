@@ -17,8 +17,8 @@ static uint64_t number_of(const char *word)
     return strcmp(word, "unlimited") == 0 ? UINT64_MAX : strtoull(word, NULL, 10);
 }
 
-/* Its rows are the limits by number, after a line of titles; names are 25 columns (proc_pid_limits(5)
- * and fs/proc/base.c, since Linux 2.6.24). Unlike prlimit(2) it needs no privilege. */
+/* /proc/PID/limits (proc(5)): after a line of titles the limits by number, names in 25 columns.
+ * Unlike prlimit(2) it needs no privilege. */
 static int read_limits(pid_t pid, struct limit limits[LIMITS])
 {
     char path[32], line[128], soft[24], hard[24];

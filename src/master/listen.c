@@ -184,6 +184,8 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
     struct sockaddr_in peer;
     socklen_t size = sizeof peer;
     int fd = accept4(listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        event_del(master->tcp_event); /* listen_tick goes on; until then it would only wake us */
     if (fd < 0)
         return;
     setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &(int){BP_PREAMBLE_BYTES}, sizeof(int));
@@ -205,6 +207,8 @@ void listen_tick(struct master *master)
     uint64_t now = bp_clock_ms();
     while (master->pending != NULL && now - master->pending->start_ms > PENDING_MS)
         refuse(master->pending, "did not say who it is within a second");
+    event_add(master->tcp_event, NULL);
+    event_add(master->local_event, NULL);
 }
 
 /* The address to listen on: a number, or the name of an interface. */

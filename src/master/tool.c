@@ -274,6 +274,8 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
     (void)what;
     struct master *master = arg;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        event_del(master->local_event); /* listen_tick goes on; until then it would only wake us */
     if (fd < 0)
         return;
     struct tool *tool = bp_calloc(1, sizeof *tool);

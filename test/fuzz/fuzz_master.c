@@ -1,4 +1,4 @@
-// sources: src/master/job.c src/master/job_frames.c src/master/listen.c src/master/machine.c
+// sources: src/master/job.c src/master/job_frames.c src/master/limits.c src/master/listen.c src/master/machine.c
 // src/master/node.c src/master/place.c src/master/proc.c src/master/publish.c src/master/tool.c
 // src/placement/choice.c src/placement/cores.c src/placement/deal.c src/placement/machine.c
 // src/placement/map.c src/placement/place.c src/placement/slots.c src/proto/frame.c

@@ -65,19 +65,19 @@ def _():
 
 @test("--status=json and bpstat --json of names that are no UTF-8")
 def _():
-    with bptest.Cluster(1):
+    with bptest.Cluster(1, lease=10) as cluster:
         name = b"/nowhere/\xff\x1b"
         result = run([b"bprun", b"--mpi=none", b"--status=json", name])
         row = [r for r in result.err.splitlines() if r.startswith("{")]
         assert result.code == 127 and json.loads(row[-1])["status"] == 127, repr(result)
-        os.symlink("/bin/sleep", b"/tmp/\xff")
-        job = start([b"bprun", b"--mpi=none", b"/tmp/\xff", b"1000"])
+        node = cluster.daemon_pid("n0")
+        os.kill(node, signal.SIGSTOP)
         try:
+            job = start([b"bprun", b"--mpi=none", name])
             wait_for(lambda: json.loads(bptest.must(["bpstat", "-j", "--json"]))["jobs"])
         finally:
-            job.terminate()
-            finish(job)
-            os.unlink(b"/tmp/\xff")
+            os.kill(node, signal.SIGCONT)
+        assert finish(job).code == 127
 
 
 @test("bpstat --wait-up waits for bpmaster's socket, then for the nodes, without looking again")

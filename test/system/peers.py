@@ -509,6 +509,34 @@ def _():
     wait_for(lambda: descriptors() <= before, what="no descriptor is left in bpmaster")
 
 
+@test("local socket: one user's connections are not without end")
+def _():
+    def inside():
+        held = [Tool() for _ in range(4097)]
+        assert ended(held[-1].socket)
+        assert held[0].ask(frame(wire.NODE_LIST))[0] == wire.NODES
+        for tool in held:
+            tool.close()
+    as_user(inside)
+    assert "this user has 4096 connections" in cluster.log("master")
+    alive()
+
+
+@test("signals without end to a job that never gets its ghosts cost bpmaster nothing")
+def _():
+    def resident():
+        with open("/proc/%d/statm" % cluster.daemon_pid("master"), encoding="ascii") as f:
+            return int(f.read().split()[1]) * resource.getpagesize()
+    with Tool() as tool:
+        tool.open(["true"])
+        before = resident()
+        for _ in range(50000):
+            tool.send(frame(wire.JOB_KILL, pack((1, signal.SIGTERM)), job=tool.job))
+        assert tool.refusal(frame(wire.JOB_KILL, pack((1, 99)), job=tool.job))  # all are read
+        assert resident() - before < 1 << 20, (before, resident())
+    no_jobs()
+
+
 @test("JOB_OPEN that may not be: refused with the reason, and the connection goes on")
 def _():
     def place(*fields):
@@ -717,6 +745,25 @@ def _():
             else:
                 tool.drop_herds()
             assert any(e.get(1) == [5] for e in tool.until(wire.JOB_END))
+    no_jobs()
+
+
+@test("a launcher that asks for more than its own limits, or for none, gets its own")
+def _():
+    def launch(more):
+        def inside():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (80, 90))
+            wire.libc.prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: a herder of this user may trace us
+            with wire.Ghosts(1) as ghosts, Tool() as tool:
+                body = request(["sh", "-c", "exit $(ulimit -Hn)"]) + pack(*more)
+                kind, answer, tool.herds, _ = tool.ask(frame(wire.JOB_OPEN, body))
+                assert kind == wire.JOB_MAP, (kind, answer)
+                tool.herd(record(BORN, 0, ghosts.pids[0]), record(wire.HERDING, pid=ghosts.herder))
+                events = tool.until(wire.JOB_END)
+                assert [e[3] for e in events if e.get(1) == [1]] == [[90 << 8]], events
+        return inside
+    as_user(launch([]))
+    as_user(launch([(7, [(1, resource.RLIMIT_NOFILE), (2, 200), (3, 255)]), (7, [(1, 99)])]))
     no_jobs()
 
 

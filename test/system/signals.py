@@ -132,6 +132,7 @@ def _():
     os.kill(ghosts[1], signal.SIGSTOP)
     wait_for(lambda: state_on_node(ghosts[1]) in "Tt", what="rank stopped")
     wait_for(lambda: state(ghosts[1]) in "Tt", what="ghost stopped")
+    wait_for(lambda: state_on_node(ghosts[1]) in "Tt", what="rank stopped")
     remote = [state_on_node(pid) for pid in ghosts]
     assert [s in "Tt" for s in remote] == [False, True, False, False], remote
     os.kill(ghosts[1], signal.SIGCONT)
@@ -287,8 +288,11 @@ def _():
                 for pid in children(job.pid):
                     maker = maker or pid
                     if pid not in hit and pid != maker:
-                        os.kill(pid, signo)
                         hit.add(pid)
+                        try:
+                            os.kill(pid, signo)
+                        except ProcessLookupError:
+                            pass  # the signal to another has ended the job
             result = finish(job)
             assert result.code == code, "%s %r" % (signo, result)
 
