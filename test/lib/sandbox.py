@@ -138,6 +138,8 @@ def main():
 
     def in_child():
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        for signo in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(signo, signal.SIG_DFL)  # ignored under nohup or in a script's background
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True,
                              preexec_fn=in_child)
     status = reap(time.monotonic() + limit, child.pid)
