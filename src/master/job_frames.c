@@ -10,6 +10,8 @@
 #include "master/master.h"
 #include "proto/space_record.h"
 
+#define PEER_BACKLOG_MAX (128u << 20) /* bytes that wait for a node */
+
 static struct bp_log_limit limit = {.burst = 10};
 
 static int has_rank(const struct job *job, const struct place *place, uint32_t rank)
@@ -104,6 +106,18 @@ static int proc_frame(struct job *job, struct place *place, const struct bp_fram
     return 0;
 }
 
+/* A node that takes nothing more of what other nodes' bpshepherds send there ends the job: bpmaster
+ * does not keep without end what a user's processes can produce. */
+static void peer_is_slow(struct job *job, const struct place *to)
+{
+    Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
+    event.kind = BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST;
+    event.node = to->node->number;
+    event.text = (char *)"the node does not take what the job's bpshepherds send to it";
+    job_tell(job, &event);
+    job_close(job);
+}
+
 /* A frame between two bpshepherds of the job: only the address is looked at. */
 static int pass_peer(struct job *job, struct place *place, const struct bp_frame *frame,
                      const uint8_t *body)
@@ -114,7 +128,10 @@ static int pass_peer(struct job *job, struct place *place, const struct bp_frame
             continue;
         struct bp_frame passed = *frame;
         passed.node = place->node->number;
-        bp_channel_send(to->node->channel, &passed, body);
+        if (bp_channel_backlog(to->node->channel) > PEER_BACKLOG_MAX)
+            peer_is_slow(job, to);
+        else
+            bp_channel_send(to->node->channel, &passed, body);
         break;
     }
     return 0;

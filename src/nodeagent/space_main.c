@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -407,6 +408,8 @@ int main(void)
     bp_log_init("bpspace", BP_LOG_INFO);
     if (getpid() != 1)
         bp_space_up_trouble("it runs only as PID 1 of a namespace, started by bpnode", EPERM);
+    /* bpnode's death ends us even while we are stopped; if it is dead already, its socket tells. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (fcntl(LINK, F_SETFD, FD_CLOEXEC) < 0 || fcntl(LINK, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
         bp_space_up_trouble("descriptor 3 must be bpnode's socket", errno);
     open_standard();

@@ -277,6 +277,17 @@ def _():
         assert node_state(2) in ("down", "lost"), node_state(2)
 
 
+@test("bpspace stopped and its bpnode killed: the kernel ends the space all the same")
+def _():
+    with nothing_left(), Job() as job:
+        rank, space = job.rank(2), job.space(2)
+        with stopped(space):
+            cluster.order("kill", "n2")
+            wait_for(lambda: rank not in processes() and space not in processes(), LEASE,
+                     "the end of the space")
+            job.must_fail("n2: the node is lost")
+
+
 @test("bpnode killed and started at once: the job ends, the node is back")
 def _():
     with nothing_left(), Job() as job:

@@ -47,9 +47,19 @@ int publish_frame(struct job *job, struct node *node, const struct bp_frame *fra
     return bp_error_set(err, -EBADMSG, "malformed");
 }
 
+static int sent;
+static size_t backlog;
+
 void bp_channel_send(struct bp_channel *channel, const struct bp_frame *frame, const void *body)
 {
     (void)channel, (void)frame, (void)body;
+    sent++;
+}
+
+size_t bp_channel_backlog(const struct bp_channel *channel)
+{
+    (void)channel;
+    return backlog;
 }
 
 static struct node nodes[2] = {{.number = 0}, {.number = 1}};
@@ -117,11 +127,33 @@ static void shepherds(void)
     CU_ASSERT_EQUAL(closed, 1);
 }
 
+/* What bpshepherds say to each other is passed on, but not kept without end. */
+static void peers(void)
+{
+    struct job job = a_job();
+    struct bp_error err = {0};
+    struct bp_frame frame = {.type = BP_PMIX_PEER, .node = 1};
+    static int channel; /* only its address counts */
+    nodes[1].channel = (struct bp_channel *)(void *)&channel;
+    sent = 0;
+    backlog = 1 << 20;
+    CU_ASSERT_EQUAL(job_node_frame(&job, &places[0], &frame, NULL, &err), 0);
+    CU_ASSERT(sent == 1 && closed == 0);
+    frame.node = 7; /* not of this job */
+    CU_ASSERT_EQUAL(job_node_frame(&job, &places[0], &frame, NULL, &err), 0);
+    frame.node = 1;
+    backlog = SIZE_MAX;
+    CU_ASSERT_EQUAL(job_node_frame(&job, &places[0], &frame, NULL, &err), 0);
+    CU_ASSERT(sent == 1 && closed == 1 && told == BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST);
+    nodes[1].channel = NULL;
+}
+
 int main(void)
 {
     static const struct bp_test tests[] = {
         {"ends of processes", ends},
         {"a bpshepherd that lies", shepherds},
+        {"frames between bpshepherds", peers},
         {NULL, NULL},
     };
     bp_log_init("test", BP_LOG_ERROR);
