@@ -32,6 +32,7 @@ SOURCE = os.environ.get("BPMIX_SOURCE") or os.path.dirname(os.path.dirname(os.pa
 BUILD = os.environ.get("BPMIX_BUILD") or os.path.join(SOURCE, "build")
 PREFIX = os.environ.get("BPMIX_PREFIX") or os.path.join(SOURCE, "_install")
 ALL = bool(os.environ.get("BPMIX_TEST_ALL"))  # ./check --all: also what takes long
+SANITIZED = bool(os.environ.get("BPMIX_SANITIZERS"))  # memory cannot be judged then
 MPI = os.path.join(BUILD, "test", "mpi")      # the built MPI programs
 
 _tests = []

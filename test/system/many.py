@@ -55,7 +55,7 @@ def _():
             result = run(BPRUN + (["true"] if number % 4 == 0 else ["--mpi=none", "true"]))
             assert result.code == 0 and result.out == "", repr(result)
         grown = {who: size - before[who] for who, size in memory().items()}
-        assert all(size < GROWTH_KIB for size in grown.values()), grown
+        assert bptest.SANITIZED or all(size < GROWTH_KIB for size in grown.values()), grown
 
 
 @test("4 times 25 jobs at once")

@@ -533,7 +533,7 @@ def _():
         for _ in range(50000):
             tool.send(frame(wire.JOB_KILL, pack((1, signal.SIGTERM)), job=tool.job))
         assert tool.refusal(frame(wire.JOB_KILL, pack((1, 99)), job=tool.job))  # all are read
-        assert resident() - before < 1 << 20, (before, resident())
+        assert bptest.SANITIZED or resident() - before < 1 << 20, (before, resident())
     no_jobs()
 
 
@@ -660,7 +660,7 @@ def _():
                       (sys.executable, FLOOD, target)], cwd="/")
         assert result.out.startswith("flooding\n") and result.code != 0, repr(result)
         sizes = {who: resident(who) for who in ("master", "n0", "n1")}
-        assert all(size < 400000 for size in sizes.values()), sizes
+        assert bptest.SANITIZED or all(size < 400000 for size in sizes.values()), sizes
     alive()
 
 
