@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* image.h - capture a process as an image, write an image, look at one. What other rooms use. */
+#ifndef BP_IMAGE_IMAGE_H
+#define BP_IMAGE_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/error.h"
+#include "image/format.h"
+
+/* A captured process: its prologue in memory, and the frozen process its pages are read from. */
+struct bp_image;
+
+enum bp_image_carry {   /* whose content travels in the image, and is not asked of the receiver */
+    BP_CARRY_DEFAULT,   /* files that are not root's, outside of the system's folders, or have no
+                         * build id */
+    BP_CARRY_ALL,       /* every file's */
+    BP_CARRY_NONE,      /* none but those that are gone */
+};
+
+struct bp_image_options {
+    enum bp_image_carry carry;
+    bool is_move;     /* the process goes on elsewhere, it is not copied: pending signals and timers
+                       * travel too, and what a copy would just not have (other threads, POSIX
+                       * timers) is refused */
+    bool no_pagemap_scan; /* read /proc/PID/pagemap as kernels before 6.7 need it (for tests) */
+};
+
+enum bp_image_role { BP_IMAGE_CAPTURED, BP_IMAGE_RESTORED };
+
+/* Capture the calling process (of its threads, the caller). Returns twice, as fork does: here with
+ * BP_IMAGE_CAPTURED and *ret_image, and in each process restored from it with BP_IMAGE_RESTORED and
+ * *ret_mailbox as the restorer filled it. What was open is not in the image: the restored process
+ * has the descriptors that its maker left open. 0; or -errno and a sentence that names what cannot
+ * travel, and the process is as it was: -EOPNOTSUPP. Safe in any program: raises and catches no
+ * signal, starts no thread; a child of the moment is reaped, SIGCHLD does not come. */
+int bp_image_capture_self(const struct bp_image_options *options, struct bp_image **ret_image,
+                          enum bp_image_role *ret_role, struct bp_image_mailbox *ret_mailbox,
+                          struct bp_error *err);
+
+/* The frozen process ends with its last holder. NULL is fine. */
+void bp_image_free(struct bp_image *image);
+
+/* The prologue, and the bytes of the whole. Valid as long as the image. */
+const void *bp_image_prologue(const struct bp_image *image, size_t *ret_bytes);
+uint64_t bp_image_bytes(const struct bp_image *image);
+const struct bp_image_head *bp_image_head(const struct bp_image *image);
+
+/* Read bytes of the whole at any place, as pread does: for a sender that pulls pieces as its stream
+ * drains. 0 <= offset; returns bytes read (fewer than size only at the end), 0 at the end, -errno. */
+ssize_t bp_image_read(struct bp_image *image, void *buffer, size_t size, uint64_t offset,
+                      struct bp_error *err);
+
+/* Write the whole to a descriptor (file, pipe, socket; blocking). */
+int bp_image_write(struct bp_image *image, int fd, struct bp_error *err);
+
+/* Hand an image to another program: pass gives a sealed memory file of the prologue (the caller's
+ * to close; close-on-exec), the frozen process and the descriptor that keeps it (still the image's
+ * own: let the other program inherit it, then free the image here). take makes the image there; it
+ * takes hold_fd over. */
+int bp_image_pass(const struct bp_image *image, int *ret_prologue_fd, pid_t *ret_source,
+                  int *ret_hold_fd, struct bp_error *err);
+int bp_image_take(int prologue_fd, pid_t source, int hold_fd, struct bp_image **ret_image,
+                  struct bp_error *err);
+
+/* Check head and tables of an image in a file or memory file, as the restorer will. *ret_head may
+ * be NULL. -EBADMSG and what is wrong. */
+int bp_image_check(int fd, struct bp_image_head *ret_head, struct bp_error *err);
+
+/* Check a head alone, the first BP_IMAGE_PAGE bytes that arrive: then its sizes can be believed.
+ * *ret_bytes is the length of the whole image. */
+int bp_image_head_check(const struct bp_image_head *head, uint64_t *ret_bytes,
+                        struct bp_error *err);
+
+/* The CPU here: its words. And the name of the first feature that an image's words have and these
+ * have not; NULL when there is none. */
+void bp_image_cpu(uint32_t words[BP_IMAGE_CPU_WORDS]);
+const char *bp_image_cpu_missing(const uint32_t wanted[BP_IMAGE_CPU_WORDS],
+                                 const uint32_t have[BP_IMAGE_CPU_WORDS]);
+
+#endif
