@@ -164,7 +164,8 @@ static void on_death(evutil_socket_t fd, short what, void *arg);
 static int start_space(struct space *space, struct bp_error *err)
 {
     struct event_base *base = space->agent->base;
-    int r = bp_space_start(BP_LIBEXECDIR "/bpspace", &space->fd, &space->pid, err);
+    int r = bp_space_start(BP_LIBEXECDIR "/bpspace", space->agent->node, &space->fd,
+                           &space->pid, err);
     if (r < 0)
         return r;
     space->pidfd = (int)syscall(SYS_pidfd_open, space->pid, 0);
