@@ -9,10 +9,7 @@
 #include <utlist.h>
 
 #include "common/mem.h"
-#include "lib/client.h"
-#include "lib/herd.h"
 #include "lib/job.h"
-#include "proto/ghost_record.h"
 #include "proto/key.h"
 #include "proto/tls.h"
 
@@ -283,59 +280,19 @@ void bp_job_forward(struct bp_job *job, unsigned signal, int code, int sender_pi
 
 /* ---- opening ---- */
 
-static int take_map(struct bp_job *job, struct bp_local_message *message, struct bp_error *err)
+struct bp_job *bp_job_attach(struct event_base *base, struct bp_launch *launch,
+                             const struct bp_job_events *events, void *arg, struct bp_error *err)
 {
-    job->map = BP_UNPACK(JobMap, job_map, message->body, message->frame.length, err);
-    if (job->map == NULL)
-        return err->code;
-    size_t herds = (job->map->n_ranks + BP_GHOST_MAX - 1) / BP_GHOST_MAX;
-    if (job->map->n_ranks == 0 || job->map->key.len != BP_KEY_BYTES ||
-        herds != message->fd_count)
-        return bp_error_set(err, -EPROTO, "bpmaster sent a map that makes no sense");
-    job->id = job->map->job;
+    struct bp_job *job = bp_calloc(1, sizeof *job);
+    *job = (struct bp_job){.base = base, .events = *events, .arg = arg,
+                           .fd = bp_take_fd(launch->fd), .map = launch->map,
+                           .id = launch->map->job};
+    launch->map = NULL;
     job->whole = bp_calloc(job->map->n_nodes, sizeof *job->whole);
     job->lost = bp_calloc(job->map->n_nodes, sizeof *job->lost);
     memcpy(job->key.bytes, job->map->key.data, BP_KEY_BYTES);
-    return 0;
-}
-
-static int make_herds(struct bp_job *job, const struct bp_local_message *message,
-                      char *const argv[], struct bp_error *err)
-{
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < message->fd_count; i++) {
-        size_t left = job->map->n_ranks - (size_t)i * BP_GHOST_MAX;
-        r = bp_herd_make(message->fds[i], left < BP_GHOST_MAX ? (uint32_t)left : BP_GHOST_MAX,
-                         job->map->lease_ms, argv, err);
-    }
-    return r;
-}
-
-struct bp_job *bp_job_open(struct event_base *base, Bpmix__JobRequest *request,
-                           const struct bp_job_events *events, void *arg, struct bp_error *err)
-{
-    struct bp_job *job = bp_calloc(1, sizeof *job);
-    struct bp_local_message message;
-    *job = (struct bp_job){.base = base, .events = *events, .arg = arg};
-    job->fd = bp_client_connect(err);
-    int r = job->fd < 0 ? job->fd
-                        : bp_client_ask(job->fd, BP_JOB_OPEN, request, BP_JOB_MAP, &message, err);
-    if (r == 0) {
-        /* ps shows the job's own words for its ghosts */
-        auto_free char **argv = bp_calloc(request->n_argv + 1, sizeof *argv);
-        memcpy(argv, request->argv, request->n_argv * sizeof *argv);
-        r = take_map(job, &message, err);
-        if (r == 0)
-            events->accepted(arg);
-        if (r == 0)
-            r = make_herds(job, &message, argv, err);
-        if (r == 0) { /* OpenSSL takes 2 ms to start: now, while the nodes create the processes */
-            job->tls = bp_tls_server_new(find_key, job, err);
-            r = job->tls != NULL ? 0 : err->code;
-        }
-        bp_local_done(&message);
-    }
-    if (r < 0) {
+    job->tls = bp_tls_server_new(find_key, job, err);
+    if (job->tls == NULL) {
         bp_job_free(job);
         return NULL;
     }

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* job.h - a job as its launcher sees it: opened, its ghosts made, news and data arriving. */
+/* job.h - an opened job as its launcher sees it: news and data arriving. */
 #ifndef BP_LIB_JOB_H
 #define BP_LIB_JOB_H
 
 #include <event2/event.h>
 
 #include "common/error.h"
+#include "lib/launch.h"
 #include "proto/pack.h"
 #include "proto/stream.h"
 
 struct bp_job;
 
 struct bp_job_events {
-    /* bpmaster has accepted the job; next its ghosts are made. Until now a signal may end the
-     * caller as it does any program. */
-    void (*accepted)(void *arg);
     /* News about ranks, in the order in which bpmaster saw them. */
     void (*event)(void *arg, const Bpmix__JobEvent *event);
     /* Bytes of a rank's stdout (channel 1) or stderr (2); length 0: that pipe is at its end. */
@@ -30,16 +28,10 @@ struct bp_job_events {
     void (*lost)(void *arg, const char *why);
 };
 
-/* Fill in the calling process's part of a request: environment, working directory, umask, limits,
- * launcher. free with bp_job_request_done. */
-void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
-                         Bpmix__Launcher *launcher, int argc, char **argv);
-void bp_job_request_done(Bpmix__JobRequest *request);
-
-/* Open the job and make its ghosts; blocks until they are there. Afterwards everything comes from
- * the loop. NULL with a sentence in *err. */
-struct bp_job *bp_job_open(struct event_base *base, Bpmix__JobRequest *request,
-                           const struct bp_job_events *events, void *arg, struct bp_error *err);
+/* Go on from an opened job: everything comes from the loop now. Takes what the launch holds, also
+ * when it fails: NULL with a sentence in *err. */
+struct bp_job *bp_job_attach(struct event_base *base, struct bp_launch *launch,
+                             const struct bp_job_events *events, void *arg, struct bp_error *err);
 void bp_job_free(struct bp_job *job);
 
 const Bpmix__JobMap *bp_job_map(const struct bp_job *job);

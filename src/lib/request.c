@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
-#include "lib/job.h"
+#include "lib/launch.h"
 
 extern char **environ;
 

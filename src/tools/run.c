@@ -230,9 +230,8 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 
 /* Everything that can be forwarded comes through a descriptor. Reading or writing the terminal in
  * the background must stop us as any program, and our own faults must end us. */
-static void take_signals(void *arg)
+static void take_signals(struct run *run)
 {
-    struct run *run = arg;
     static const int not_ours[] = {SIGTTIN, SIGTTOU, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
                                    SIGTRAP, SIGSYS, SIGPIPE};
     sigset_t mask;
@@ -261,12 +260,30 @@ static void raise_files(void)
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* Until bpmaster has accepted the job, a signal may end us as it does any program. */
+static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp_error *err)
+{
+    static const struct bp_job_events events = {
+        .event = on_event, .output = on_output, .credit = on_credit, .left = on_left,
+        .progress = on_progress, .lost = on_lost};
+    struct bp_launch launch;
+    struct bp_local_message herds;
+    int r = bp_launch_open(request, &launch, &herds, err);
+    if (r < 0)
+        return r;
+    take_signals(run);
+    r = bp_launch_ghosts(&launch, request, &herds, err);
+    if (r < 0) {
+        bp_launch_done(&launch);
+        return r;
+    }
+    /* OpenSSL takes 2 ms to start: now, while the nodes create the processes */
+    run->job = bp_job_attach(run->base, &launch, &events, run, err);
+    return run->job != NULL ? 0 : err->code;
+}
+
 static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *err)
 {
-    static const struct bp_job_events events = {.accepted = take_signals,
-                                                .event = on_event, .output = on_output,
-                                                .credit = on_credit, .left = on_left,
-                                                .progress = on_progress, .lost = on_lost};
     sigset_t none;
     sigemptyset(&none);
     raise_files();
@@ -278,9 +295,9 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
     run->kill_timer = evtimer_new(run->base, on_kill_timer, run);
     run->limit_timer = evtimer_new(run->base, on_limit, run);
     run->silence_timer = evtimer_new(run->base, on_silence, run);
-    run->job = bp_job_open(run->base, request, &events, run, err);
-    if (run->job == NULL)
-        return err->code;
+    int r = open_job(run, request, err);
+    if (r < 0)
+        return r;
     const Bpmix__JobMap *map = bp_job_map(run->job);
     run->ghosts = map->n_ranks;
     verdict_init(&run->verdict, map->n_ranks, run->policy->no_kill);

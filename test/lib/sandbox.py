@@ -43,6 +43,37 @@ def make_mounts(keep):
         os.close(fd)
 
 
+def closed_above(folder):
+    """The folders above that others may not enter (/root, say), from the top."""
+    above = []
+    while folder != "/":
+        folder = os.path.dirname(folder)
+        above.insert(0, folder)
+    return [f for f in above if os.stat(f).st_mode & 0o1 == 0]
+
+
+def open_way(keep):
+    """Tests that run as other users must reach the tree: in place of a closed folder above it stands
+    an open one with the same things in it, each mounted from the old one with its own mode."""
+    for folder in keep:
+        for closed in closed_above(folder):
+            old = os.open(closed, os.O_PATH)
+            inside = "/proc/self/fd/%d/" % old
+            mount("tmpfs", closed, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+            for name in os.listdir(inside):
+                source, target = inside + name, os.path.join(closed, name)
+                if os.path.islink(source):
+                    os.symlink(os.readlink(source), target)
+                elif os.path.isdir(source):
+                    os.mkdir(target)
+                    mount(source, target, None, MS_BIND | MS_REC)
+                elif os.path.isfile(source):
+                    os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
+                    mount(source, target, None, MS_BIND)
+            os.close(old)
+    os.chdir(os.getcwd())  # into the new ones
+
+
 def bring_loopback_up():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
@@ -129,6 +160,7 @@ def main():
     keep, command = sys.argv[4:4 + count], sys.argv[4 + count:]
     os.set_inheritable(report_fd, False)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    open_way(keep)
     make_mounts(keep)
     bring_loopback_up()
     os.mkdir(CACHE)

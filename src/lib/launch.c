@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* launch.c - opening a job. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "lib/client.h"
+#include "lib/herd.h"
+#include "lib/launch.h"
+#include "proto/ghost_record.h"
+#include "proto/key.h"
+
+static int take_map(const struct bp_local_message *message, Bpmix__JobMap **ret_map,
+                    struct bp_error *err)
+{
+    Bpmix__JobMap *map = BP_UNPACK(JobMap, job_map, message->body, message->frame.length, err);
+    if (map == NULL)
+        return err->code;
+    size_t herds = (map->n_ranks + BP_GHOST_MAX - 1) / BP_GHOST_MAX;
+    if (map->n_ranks == 0 || map->key.len != BP_KEY_BYTES || herds != message->fd_count) {
+        bp_unpack_free(map);
+        return bp_error_set(err, -EPROTO, "bpmaster sent a map that makes no sense");
+    }
+    *ret_map = map;
+    return 0;
+}
+
+int bp_launch_open(const Bpmix__JobRequest *request, struct bp_launch *ret_launch,
+                   struct bp_local_message *ret_herds, struct bp_error *err)
+{
+    struct bp_local_message message;
+    Bpmix__JobMap *map = NULL;
+    auto_close int fd = bp_client_connect(err);
+    int r = fd < 0 ? fd : bp_client_ask(fd, BP_JOB_OPEN, request, BP_JOB_MAP, &message, err);
+    if (r < 0)
+        return r;
+    r = take_map(&message, &map, err);
+    if (r < 0) {
+        bp_local_done(&message);
+        return r;
+    }
+    *ret_launch = (struct bp_launch){.fd = bp_take_fd(fd), .map = map};
+    *ret_herds = message;
+    return 0;
+}
+
+int bp_launch_ghosts(const struct bp_launch *launch, const Bpmix__JobRequest *request,
+                     struct bp_local_message *take_herds, struct bp_error *err)
+{
+    auto_free char **argv = bp_calloc(request->n_argv + 1, sizeof *argv);
+    int r = 0;
+    memcpy(argv, request->argv, request->n_argv * sizeof *argv);
+    for (unsigned i = 0; r == 0 && i < take_herds->fd_count; i++) {
+        size_t left = launch->map->n_ranks - (size_t)i * BP_GHOST_MAX;
+        r = bp_herd_make(take_herds->fds[i], left < BP_GHOST_MAX ? (uint32_t)left : BP_GHOST_MAX,
+                         launch->map->lease_ms, argv, err);
+    }
+    bp_local_done(take_herds);
+    return r;
+}
+
+void bp_launch_done(struct bp_launch *launch)
+{
+    if (launch->fd >= 0)
+        close(launch->fd);
+    launch->fd = -1;
+    bp_unpack_free(launch->map);
+    launch->map = NULL;
+}
