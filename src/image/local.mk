@@ -19,3 +19,21 @@ libimage_la_SOURCES = \
 libimage_la_CPPFLAGS = $(BP_CPPFLAGS)
 # The place that a restored process comes back to is no function of C: no shadow of its return.
 libimage_la_CFLAGS = $(BP_CFLAGS) -fno-stack-protector
+
+# The restorer: its code is copied to another place and runs there, so no libc, no relocation.
+pkglibexec_PROGRAMS += bprestore
+bprestore_SOURCES = \
+	src/image/decode.c \
+	src/image/elf.c \
+	src/image/restore.h \
+	src/image/restore_args.c \
+	src/image/restore_hole.c \
+	src/image/restore_main.c \
+	src/image/restore_map.c \
+	src/image/restore_state.c \
+	src/image/restore_vdso.c
+bprestore_CPPFLAGS = $(BP_CPPFLAGS)
+bprestore_CFLAGS = $(BP_BARE_CFLAGS) -ffreestanding -fPIE -fvisibility=hidden \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-jump-tables \
+	-fno-tree-loop-distribute-patterns -fcf-protection=none
+bprestore_LDFLAGS = -all-static -no-pie -nostdlib
