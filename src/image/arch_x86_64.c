@@ -107,7 +107,6 @@ void bp_arch_state_init(struct bp_arch_state *state, void *xsave)
 {
     xstates_read(state);
     state->xsave = xsave;
-    state->scrap_bytes = 0;
 }
 
 uint64_t bp_arch_xsave_bytes(void)
@@ -126,8 +125,6 @@ uint64_t bp_arch_resumed(struct bp_arch_state *saved)
     struct bp_arch_state here;
     uint64_t mask;
 
-    if (saved->scrap_bytes != 0)
-        BP_SYS(SYS_munmap, saved->scrap, saved->scrap_bytes, 0, 0, 0, 0);
     xstates_read(&here);
     mask = saved->xcr0 & here.xcr0;
     for (unsigned i = 2; i < BP_ARCH_XSTATES; i++)

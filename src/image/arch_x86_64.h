@@ -34,7 +34,6 @@ struct bp_arch_state {
     struct {
         uint32_t bytes, offset;
     } xstates[BP_ARCH_XSTATES]; /* where this CPU puts each state in xsave */
-    uint64_t scrap, scrap_bytes; /* what the restorer leaves to be unmapped */
 };
 
 uint64_t bp_arch_xsave_bytes(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* restore_main.c - bprestore: the calling process becomes an image. See format.h for its arguments
  * and restore.h for its two parts. */
+#include <elf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
@@ -11,8 +12,7 @@
 #define STACK_BYTES 65536
 #define USER_END    0x7ffffffff000ULL
 
-extern const char __executable_start[], _end[];
-extern const char bp_restore_start[];
+extern const Elf64_Ehdr __ehdr_start; /* the linker's: where the program begins */
 
 /* exec's stack pointer is the address of the block. */
 __asm__(".text\n"
@@ -133,10 +133,27 @@ static __attribute__((noreturn)) void second_part(struct bp_restore *restore)
     bp_restore_enter(restore);
 }
 
+/* Copy the program as it is mapped, or only tell how many bytes it takes. */
+static uint64_t code_copy(char *to)
+{
+    const Elf64_Phdr *segments = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+    uint64_t start = (uint64_t)&__ehdr_start, bytes = 0;
+
+    for (int i = 0; i < __ehdr_start.e_phnum; i++) {
+        uint64_t at = segments[i].p_vaddr - start;
+        if (segments[i].p_type != PT_LOAD)
+            continue;
+        if (to != NULL)
+            bp_bytes_copy(to + at, (void *)segments[i].p_vaddr, segments[i].p_filesz);
+        bytes = at + segments[i].p_memsz;
+    }
+    return bp_page_up(bytes);
+}
+
 /* Move to the hole: code, this struct, the stack, the tables, the block of arguments. */
 static __attribute__((noreturn)) void first_part(struct bp_restore *restore)
 {
-    uint64_t code = bp_page_up((uint64_t)(_end - __executable_start));
+    uint64_t code = code_copy(NULL);
     uint64_t self = bp_page_up(sizeof(*restore));
     uint64_t block = bp_page_up(restore->args.end - restore->args.start + BP_IMAGE_PAGE);
     uint64_t parking = bp_restore_vdso_bytes(restore), at;
@@ -146,8 +163,7 @@ static __attribute__((noreturn)) void first_part(struct bp_restore *restore)
     restore->hole_bytes = code + self + STACK_BYTES + bp_page_up(restore->prologue_bytes) + block +
                           parking + BP_IMAGE_PAGE;
     restore->hole = bp_restore_hole(restore, restore->hole_bytes);
-    bp_bytes_copy((void *)restore->hole, __executable_start,
-                  (uint64_t)(_end - __executable_start));
+    code_copy((char *)restore->hole);
     rc = BP_SYS(SYS_mprotect, restore->hole, code, PROT_READ | PROT_EXEC, 0, 0, 0);
     if (bp_is_error(rc))
         bp_restore_fail(restore, rc, "no code may run in the hole", NULL);
@@ -169,7 +185,7 @@ static __attribute__((noreturn)) void first_part(struct bp_restore *restore)
                      "    hlt"
                      :
                      : "r"(restore->hole + code + self + STACK_BYTES),
-                       "r"(restore->hole + ((uint64_t)second_part - (uint64_t)__executable_start)),
+                       "r"(restore->hole + ((uint64_t)second_part - (uint64_t)&__ehdr_start)),
                        "D"(moved)
                      : "memory");
     __builtin_unreachable();

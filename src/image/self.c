@@ -179,6 +179,7 @@ int bp_image_capture_self(const struct bp_image_options *options, struct bp_imag
     if (rc == BP_ARCH_RESUMED) {
         *ret_role = BP_IMAGE_RESTORED;
         *ret_mailbox = freeze->mailbox;
+        BP_SYS(SYS_munmap, freeze->mailbox.scrap, freeze->mailbox.scrap_bytes, 0, 0, 0, 0);
         bp_freeze_free(freeze);
         mask_set(mask);
         return 0;
