@@ -26,6 +26,24 @@ __asm__(".text\n"
 
 __attribute__((noreturn, used)) void bp_restore_main(uint64_t *block);
 
+/* Compilers call these for structures. */
+void *memcpy(void *to, const void *from, size_t bytes);
+void *memset(void *to, int value, size_t bytes);
+
+__attribute__((used)) void *memcpy(void *to, const void *from, size_t bytes)
+{
+    bp_bytes_copy(to, from, bytes);
+    return to;
+}
+
+__attribute__((used)) void *memset(void *to, int value, size_t bytes)
+{
+    void *at = to;
+
+    __asm__ volatile("rep stosb" : "+D"(at), "+c"(bytes) : "a"(value) : "memory");
+    return to;
+}
+
 static uint64_t text_length(const char *text)
 {
     uint64_t length = 0;
