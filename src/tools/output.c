@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* output.c - the ranks' stdout and stderr to the launcher's, line by line.
  *
- * With one rank and no label bytes go through as they come, unless whole lines are wanted. Else each
- * rank's channel has a buffer for the line it is in; only whole lines go on, so that no line is torn
- * by another rank. A line without its end goes on when it is longer than the style's line_bytes, at
- * the end, and, on a terminal, when its rank has been silent for a moment: somebody may be waiting
- * for a prompt. */
+ * With one rank and no label bytes go through as they come, unless whole lines are wanted. Else
+ * each rank's channel has a buffer for the line it is in; only whole lines go on, so that no line
+ * is torn by another rank. A line without its end goes on when it is longer than the style's
+ * line_bytes, at the end, and, on a terminal, when its rank has been silent for a moment: somebody
+ * may be waiting for a prompt. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
