@@ -14,10 +14,15 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "nodeagent/agent.h"
+#include "nodeagent/ompi.h"
 #include "nodeagent/space_link.h"
 #include "nodeagent/space_start.h"
 
 #define RECORDS_AT_ONCE 64
+
+/* While Open MPI 4 waits in MPI_Init it sleeps 0.1 ms at a time. 64 ranks on two CPUs spend two
+ * thirds of their time on that; with this slack the kernel wakes them together. */
+#define CROWDED_SLACK_US 1000
 
 struct space *space_find(struct agent *agent, uint64_t job)
 {
@@ -61,20 +66,39 @@ static char *put_strings(char *to, size_t count, char **strings)
     return to;
 }
 
+/* The files in place of descriptors, as bpspace reads them. */
+static void make_files(const Bpmix__SpaceOpen *open, char **ret_strings)
+{
+    for (size_t i = 0; i < open->n_files; i++) {
+        const Bpmix__OpenFile *file = open->files[i];
+        ret_strings[i] = bp_format("%u %u %u %lld %s", file->fd, file->flags, file->mode,
+                                   (long long)file->offset, file->path);
+    }
+}
+
 /* The job's strings as bpspace wants them, in a memory file. */
 static int strings_file(const Bpmix__SpaceOpen *open)
 {
-    struct bp_space_strings head = {.argc = (uint32_t)open->n_argv, .envc = (uint32_t)open->n_env};
-    head.bytes = (uint32_t)(strings_size(open->n_argv, open->argv) +
-                            strings_size(open->n_env, open->env) + strlen(open->cwd) + 1);
-    if (head.bytes > BP_SPACE_STRINGS_MAX)
+    struct bp_space_strings head = {.argc = (uint32_t)open->n_argv, .envc = (uint32_t)open->n_env,
+                                    .files = (uint32_t)open->n_files};
+    char *files[BP_SPACE_FILES_MAX];
+    if (open->n_files > BP_SPACE_FILES_MAX)
         return -E2BIG;
+    make_files(open, files);
+    head.bytes = (uint32_t)(strings_size(open->n_argv, open->argv) +
+                            strings_size(open->n_env, open->env) + strlen(open->cwd) + 1 +
+                            strings_size(open->n_files, files));
     size_t size = sizeof head + head.bytes;
     auto_free char *bytes = bp_calloc(1, size);
     memcpy(bytes, &head, sizeof head);
     char *next = put_strings(bytes + sizeof head, open->n_argv, open->argv);
     next = put_strings(next, open->n_env, open->env);
-    strcpy(next, open->cwd);
+    next = put_strings(next, 1, (char *[]){open->cwd});
+    put_strings(next, open->n_files, files);
+    for (size_t i = 0; i < open->n_files; i++)
+        free(files[i]);
+    if (head.bytes > BP_SPACE_STRINGS_MAX)
+        return -E2BIG;
     auto_close int fd = memfd_create("bpmix-strings", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
@@ -107,6 +131,13 @@ static void fill_limits(const Bpmix__SpaceOpen *open, struct bp_space_setup *set
     }
 }
 
+int space_is_crowded(const struct space *space)
+{
+    const Bpmix__SpaceOpen *open = space->open;
+    return open->mpi && open->yield &&
+           !ompi_is_set(open->env, open->n_env, "OMPI_MCA_mpi_yield_when_idle");
+}
+
 static int send_setup(struct space *space)
 {
     const Bpmix__SpaceOpen *open = space->open;
@@ -126,6 +157,7 @@ static int send_setup(struct space *space)
                      .orphaned = open->launcher->orphaned,
                      .nice = open->launcher->nice,
                      .ignored = open->launcher->ignored,
+                     .timer_slack_us = space_is_crowded(space) ? CROWDED_SLACK_US : 0,
                      .directory = BP_RUNDIR "/job",
                  }};
     if (open->n_groups > BP_SPACE_GROUPS_MAX)
