@@ -12,7 +12,8 @@
 #define STACK_BYTES 65536
 #define USER_END    0x7ffffffff000ULL
 
-extern const Elf64_Ehdr __ehdr_start; /* the linker's: where the program begins */
+/* The linker's: where the program begins. */
+extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
 /* exec's stack pointer is the address of the block. */
 __asm__(".text\n"
