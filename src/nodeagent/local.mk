@@ -39,6 +39,7 @@ bpnode_SOURCES = \
 	src/nodeagent/lease.c \
 	src/nodeagent/main.c \
 	src/nodeagent/ompi.c src/nodeagent/ompi.h \
+	src/nodeagent/order.c \
 	src/nodeagent/rank.c \
 	src/nodeagent/shepherd.c \
 	src/nodeagent/space.c \
