@@ -7,6 +7,7 @@ libtap_la_LIBADD = $(CUNIT_LIBS)
 
 include test/unit/common.mk
 include test/unit/proto.mk
+include test/unit/image.mk
 include test/unit/placement.mk
 include test/unit/ghost.mk
 include test/unit/nodeagent.mk
