@@ -39,7 +39,9 @@ struct frame {
 /* Read-only at the end, so all is there before: code first, the frame at FRAME. */
 #define FRAME 1024
 
-extern const char bp_restore_last[], bp_restore_last_end[];
+/* Hidden, so that their addresses are taken relative to the code that runs. */
+extern const char bp_restore_last[] __attribute__((visibility("hidden")));
+extern const char bp_restore_last_end[] __attribute__((visibility("hidden")));
 /* rbx, rdi: what to unmap; edx: what to close; rsp: the frame. The kernel keeps rbx and r12. */
 __asm__(".text\n"
         ".globl bp_restore_last, bp_restore_last_end\n"
