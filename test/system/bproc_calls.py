@@ -21,13 +21,13 @@ def flags(*options):
     return must(["pkg-config", *options, "libbproc"], env={"PKG_CONFIG_PATH": PKGCONFIG}).split()
 
 
-def build(compiler, name):
-    """The stranger's program, as all machines see it: its path."""
+def build(compiler, name, source="bproc_calls.c"):
+    """A stranger's program, as all machines see it: its path."""
     path = os.path.join(bptest.BUILD, "test", name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     sanitize = ["-fsanitize=address,undefined"] if bptest.SANITIZED else []
     must(compiler + ["-Wall", "-Wextra", "-Wpedantic", "-Werror", *sanitize, *flags("--cflags"),
-                     os.path.join(bptest.SOURCE, "test/system/bproc_calls.c"), "-o", path,
+                     os.path.join(bptest.SOURCE, "test/system", source), "-o", path,
                      *flags("--libs"), "-Wl,-rpath," + bptest.PREFIX + "/lib"], timeout=60)
     return path
 
@@ -419,6 +419,15 @@ def _():
     words = ["numnodes", "nodelist", "nodeinfo:1", "nodespec:0,1", "version", "nodeset", "notifier",
              "nodelist_", "proclist:-4", "liblist"]
     assert calls(*words, program=program) == calls(*words)
+
+
+@test("when memory is out a call says so and the program goes on; threads may call at once")
+def _():
+    if bptest.SANITIZED:
+        raise bptest.Skip("the sanitizer has its own malloc")
+    program = build(["cc", "-std=gnu17", "-pthread"], "bproc_nomem", "bproc_nomem.c")
+    result = run([program], timeout=60)
+    assert result.code == 0 and result.out.endswith("failures 0\n"), repr(result)
 
 
 @test("no call leaves a descriptor open")
