@@ -30,6 +30,8 @@ libimage_la_CFLAGS = $(BP_CFLAGS) -fno-stack-protector
 # The restorer: its code is copied to another place and runs there, so no libc, no relocation.
 pkglibexec_PROGRAMS += bprestore
 bprestore_SOURCES = \
+	src/image/arch_x86_64.c src/image/arch_x86_64.h \
+	src/image/cpu.c \
 	src/image/decode.c \
 	src/image/elf.c \
 	src/image/restore.h \

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+#include "image/image.h"
 #include "image/restore.h"
 
 #define STACK_BYTES 65536
@@ -116,6 +117,19 @@ static void prologue_read(struct bp_restore *restore)
         bp_restore_fail(restore, -EBADMSG, "the image is wrong", problem);
     restore->prologue = (uint64_t)place;
     restore->prologue_bytes = layout.data;
+}
+
+/* A process that began on a better CPU has chosen its functions for that. */
+static void cpu_check(const struct bp_restore *restore)
+{
+    uint32_t have[BP_IMAGE_CPU_WORDS];
+    const char *missing;
+
+    bp_arch_cpu(have);
+    missing = bp_image_cpu_missing(restore->view.head->cpu, have);
+    if (missing != NULL)
+        bp_restore_fail(restore, -ENOTSUP, "this CPU has not all that the process began with",
+                        missing);
 }
 
 /* The tables are now at another address. */
@@ -248,6 +262,7 @@ void bp_restore_main(uint64_t *block)
     BP_SYS(SYS_rt_sigprocmask, SIG_SETMASK, &all, &restore.signal_mask, sizeof(all), 0, 0);
     bp_restore_args_read(&restore, block);
     prologue_read(&restore);
+    cpu_check(&restore);
     if (restore.view.head->kind != BP_IMAGE_SELF)
         bp_restore_start_find(&restore, block);
     bp_restore_vdso_find(&restore);

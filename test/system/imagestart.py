@@ -3,6 +3,7 @@
 """imagestart.py - programs that were captured before they ran, restored: every kind of executable,
 large arguments, nodes without the program, users, and what is refused."""
 import os
+import re
 import shutil
 import sys
 
@@ -87,6 +88,13 @@ def _():
 def _():
     result = driver("entry", 1, "/usr/bin/perl", "-e", "1", options=["-c", "/usr"])
     assert result.code == 4 and "/usr/" in result.out, result
+
+
+@test("a node whose CPU lacks something refuses it by name")
+def _():
+    result = driver("entry", 1, PROGRAMS["pie"], options=["-m"])
+    assert result.code == 4 and re.search(r"CPU has not .* began with \(\w+", result.out), result
+    check_ok(driver("ld", 1, PROGRAMS["pie"]), 1)  # has not begun
 
 
 @test("scripts, interpreters, a search by PATH")

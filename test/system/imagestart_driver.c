@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* imagestart_driver.c - starts a program from an image, count times, one after the other, each with
- * RANK in its environment. Usage: imagestart_driver [-e NAME=VALUE]... [-f FLAGS] [-u UID] [-c
+ * RANK in its environment. Usage: imagestart_driver [-e NAME=VALUE]... [-f FLAGS] [-m] [-u UID] [-c
  * FOLDER] [-s FILE] [-t] exec|ld|entry[+all] COUNT PROGRAM ARGUMENT... -f: for the restorer, in
- * hexadecimal (default: shared); -c: the processes see an empty folder there; -s:
- * save the image; -t: print the time of a start. Status: of the first process that failed; 3: no
- * image (the reason is printed); 4: the restorer refused it. */
+ * hexadecimal (default: shared); -m: it says that it needs every feature of CPUs; -c: the processes
+ * see an empty folder there; -s: save the image; -t: print the time of a start. Status: of the
+ * first process that failed; 3: no image (the reason is printed); 4: the restorer refused it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 static struct {
     uid_t uid;
     unsigned flags;
+    int cpu;
     const char *cover, *save;
     int timed;
 } options = {.flags = BP_RESTORE_SHARED};
@@ -32,6 +34,15 @@ static _Noreturn void die(const char *what)
 {
     printf("%s: %s\n", what, strerror(errno));
     exit(2);
+}
+
+/* As if the program had begun on a CPU that has everything. */
+static void cpu_add(int image)
+{
+    uint32_t all[BP_IMAGE_CPU_WORDS];
+    memset(all, 0xff, sizeof all);
+    if (pwrite(image, all, sizeof all, offsetof(struct bp_image_head, cpu)) != sizeof all)
+        die("cpu");
 }
 
 /* The image in a sealed memory file, as a node has it, and the arguments for the restorer. */
@@ -56,6 +67,8 @@ static int image_make(const char *kind, char **argv, char ***ret_argv)
         printf("not written: %s\n", err.text);
         exit(2);
     }
+    if (options.cpu)
+        cpu_add(fd);
     *ret_argv = bp_image_arguments(image, argv);
     for (char **arg = *ret_argv; *arg != NULL; arg++)
         *arg = strdup(*arg);
@@ -133,11 +146,13 @@ static int rank_start(int image, int rank, char **argv)
 int main(int argc, char **argv)
 {
     int result = 0;
-    for (int option; (option = getopt(argc, argv, "+e:f:u:c:s:t")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "+e:f:mu:c:s:t")) != -1;) {
         if (option == 'e')
             putenv(optarg);
         else if (option == 'f')
             options.flags = (unsigned)strtoul(optarg, NULL, 16);
+        else if (option == 'm')
+            options.cpu = 1;
         else if (option == 'u')
             options.uid = (uid_t)atoi(optarg);
         else if (option == 'c')
