@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* corners.c - mappings at the lowest address and at the highest. */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "move_test.h"
+
+enum { PAGE = 4096 };
+
+static char *const lowest = (char *)0x10000, *const highest = (char *)0x7fffffffe000;
+
+static void spoil(void)
+{
+    highest[PAGE - 1] ^= 1;
+}
+
+static void map_page(char *at)
+{
+    char *map = mmap(at, PAGE, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    CHECK(map == at, "%p: %m", (void *)at);
+    move_fill(map, PAGE, (uintptr_t)at);
+}
+
+int main(void)
+{
+    map_page(lowest);
+    map_page(highest);
+    hop(spoil);
+    CHECK(move_filled(lowest, PAGE, (uintptr_t)lowest), "the lowest page");
+    CHECK(move_filled(highest, PAGE, (uintptr_t)highest), "the highest page");
+    return 0;
+}
