@@ -41,8 +41,12 @@ static int add(struct parser *p, int number)
         return bp_error_set(p->err, -E2BIG, "node specification: more than %d nodes are named",
                             BP_NODESET_MAX);
     if (p->set.count == p->room) {
-        p->room = p->room > 0 ? p->room * 2 : 16;
-        p->set.numbers = bp_realloc(p->set.numbers, p->room, sizeof *p->set.numbers);
+        size_t room = p->room > 0 ? p->room * 2 : 16;
+        int *numbers = reallocarray(p->set.numbers, room, sizeof *numbers);
+        if (numbers == NULL) /* libbproc's caller goes on */
+            return bp_error_set(p->err, -ENOMEM, "node specification: no memory");
+        p->room = room;
+        p->set.numbers = numbers;
     }
     p->set.numbers[p->set.count++] = number;
     return 0;

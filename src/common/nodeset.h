@@ -28,7 +28,7 @@ struct bp_nodeset {
  * "all", "all<state>" (allup, alldown) or "allnot<state>" (allnotup), which name the nodes of the
  * table of node_count nodes in the table's order, never the master. A word may name no node at all:
  * then the count is 0 and the caller decides what that means. Whether a number exists is not looked
- * up. 0, -EINVAL (err names the bad part) or -E2BIG. */
+ * up. 0, -EINVAL (err names the bad part), -E2BIG or -ENOMEM. */
 int bp_nodeset_parse(const char *text, const struct bp_nodeset_node *nodes, size_t node_count,
                      struct bp_nodeset *ret_set, struct bp_error *err);
 void bp_nodeset_done(struct bp_nodeset *set);

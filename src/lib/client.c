@@ -9,7 +9,7 @@
 
 const char *bp_client_path(void)
 {
-    const char *path = getenv("BPMIX_MASTER");
+    const char *path = secure_getenv("BPMIX_MASTER");
     return path != NULL && *path != '\0' ? path : BP_RUNDIR "/master.sock";
 }
 
@@ -27,46 +27,83 @@ static int refusal(const struct bp_local_message *message, struct bp_error *err)
     return bp_error_set(err, refused->code > 0 ? -refused->code : -EPROTO, "%s", refused->text);
 }
 
-static int ask(int fd, struct bp_frame frame, const void *message, unsigned answer,
-               struct bp_local_message *ret_message, struct bp_error *err)
+/* The message as bytes; *ret_bytes is the caller's. This runs in users' programs: memory that is
+ * out is an error, not their end. */
+static int pack(const void *message, uint8_t **ret_bytes, size_t *ret_length)
 {
-    size_t length = 0;
-    auto_free uint8_t *body = message != NULL ? bp_pack(message, &length) : NULL;
+    *ret_length = message != NULL ? protobuf_c_message_get_packed_size(message) : 0;
+    *ret_bytes = malloc(*ret_length + 1);
+    if (*ret_bytes == NULL)
+        return -ENOMEM;
+    if (message != NULL)
+        protobuf_c_message_pack(message, *ret_bytes);
+    return 0;
+}
+
+int bp_client_send(int fd, struct bp_frame frame, const void *message, struct bp_error *err)
+{
+    auto_free uint8_t *body = NULL;
+    size_t length;
+    int r = pack(message, &body, &length);
+    if (r < 0)
+        return bp_error_set(err, r, "no memory for the request");
     const struct bp_route *route = bp_route_get(frame.type);
     frame.length = (uint32_t)length;
     frame.tag = 1;
     if (length > route->max_body)
         return bp_error_set(err, -E2BIG, "the request is too big: %zu bytes, %u are the most "
                             "(arguments and environment together)", length, route->max_body);
-    int r = bp_local_send(fd, &frame, body, NULL, 0);
-    if (r < 0)
-        return bp_error_set(err, r, "bpmaster does not take the request: %s", strerror(-r));
+    r = bp_local_send(fd, &frame, body, NULL, 0);
+    return r == 0 ? 0 : bp_error_set(err, r, "bpmaster does not take the request: %s",
+                                     strerror(-r));
+}
+
+/* An answer that is not the one wanted; consumes it. */
+static int other_answer(struct bp_local_message *got, struct bp_error *err)
+{
+    int r = got->frame.type == BP_REFUSED
+                ? refusal(got, err)
+                : bp_error_set(err, -EPROTO, "bpmaster answered with frame type %u",
+                               got->frame.type);
+    bp_local_done(got);
+    return r;
+}
+
+int bp_client_request(int fd, struct bp_frame frame, const void *message, unsigned answer,
+                      struct bp_local_message *ret_message, struct bp_error *err)
+{
     struct bp_local_message got;
-    r = bp_local_receive(fd, BP_PEER_MASTER, BP_PEER_TOOL, &got, err);
-    if (r == 0)
-        r = bp_error_set(err, -ECONNRESET, "bpmaster closed the connection");
+    int r = bp_client_send(fd, frame, message, err);
+    if (r == 0) {
+        r = bp_local_receive(fd, BP_PEER_MASTER, BP_PEER_TOOL, &got, err);
+        if (r == 0)
+            r = bp_error_set(err, -ECONNRESET, "bpmaster closed the connection");
+    }
     if (r < 0)
         return r;
-    if (got.frame.type == answer) {
-        *ret_message = got;
-        return 0;
-    }
-    r = got.frame.type == BP_REFUSED
-            ? refusal(&got, err)
-            : bp_error_set(err, -EPROTO, "bpmaster answered with frame type %u", got.frame.type);
-    bp_local_done(&got);
-    return r;
+    if (got.frame.type != answer)
+        return other_answer(&got, err);
+    *ret_message = got;
+    return 0;
+}
+
+int bp_client_call(struct bp_frame frame, const void *message, unsigned answer,
+                   struct bp_local_message *ret_message, struct bp_error *err)
+{
+    auto_close int fd = bp_client_connect(err);
+    return fd < 0 ? fd : bp_client_request(fd, frame, message, answer, ret_message, err);
 }
 
 int bp_client_ask(int fd, unsigned type, const void *message, unsigned answer,
                   struct bp_local_message *ret_message, struct bp_error *err)
 {
-    return ask(fd, (struct bp_frame){.type = (uint16_t)type}, message, answer, ret_message, err);
+    return bp_client_request(fd, (struct bp_frame){.type = (uint16_t)type}, message, answer,
+                             ret_message, err);
 }
 
 int bp_client_ask_nodes(int fd, uint32_t up, struct bp_local_message *ret_message,
                         struct bp_error *err)
 {
-    return ask(fd, (struct bp_frame){.type = BP_NODE_LIST, .node = (int32_t)up}, NULL, BP_NODES,
-               ret_message, err);
+    return bp_client_request(fd, (struct bp_frame){.type = BP_NODE_LIST, .node = (int32_t)up}, NULL,
+                             BP_NODES, ret_message, err);
 }

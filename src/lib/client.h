@@ -17,6 +17,17 @@ int bp_client_connect(struct bp_error *err);
 int bp_client_ask(int fd, unsigned type, const void *message, unsigned answer,
                   struct bp_local_message *ret_message, struct bp_error *err);
 
+/* The same for a frame that says more than its type (type, node and job count). */
+int bp_client_request(int fd, struct bp_frame frame, const void *message, unsigned answer,
+                      struct bp_local_message *ret_message, struct bp_error *err);
+
+/* The same on a connection of its own. */
+int bp_client_call(struct bp_frame frame, const void *message, unsigned answer,
+                   struct bp_local_message *ret_message, struct bp_error *err);
+
+/* Send a request without waiting for its answer. */
+int bp_client_send(int fd, struct bp_frame frame, const void *message, struct bp_error *err);
+
 /* NODE_LIST whose answer NODES comes when so many nodes are up. */
 int bp_client_ask_nodes(int fd, uint32_t up, struct bp_local_message *ret_message,
                         struct bp_error *err);

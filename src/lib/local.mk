@@ -5,6 +5,38 @@ libjob_la_SOURCES = \
 	src/lib/herd.c src/lib/herd.h \
 	src/lib/job.c src/lib/job.h \
 	src/lib/launch.c src/lib/launch.h \
+	src/lib/node.c src/lib/node.h \
 	src/lib/request.c
 libjob_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 libjob_la_CFLAGS = $(BP_CFLAGS)
+
+# libbproc, for everybody's programs: no event loop and no TLS in it, so it compiles what it shares
+# itself. Only what libbproc.map names can be seen.
+lib_LTLIBRARIES += libbproc.la
+libbproc_la_SOURCES = \
+	src/common/error.c src/common/error.h \
+	src/common/mem.c src/common/mem.h \
+	src/common/nodeset.c src/common/nodeset.h \
+	src/lib/bproc_node.c \
+	src/lib/bproc_nodeset.c \
+	src/lib/bproc_version.c \
+	src/lib/client.c src/lib/client.h \
+	src/lib/node.c src/lib/node.h \
+	src/lib/public.h \
+	src/proto/frame.c src/proto/frame.h \
+	src/proto/local.c src/proto/local.h \
+	src/proto/pack.c src/proto/pack.h
+nodist_libbproc_la_SOURCES = src/proto/bpmix.pb-c.c src/proto/bpmix.pb-c.h
+libbproc_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
+libbproc_la_CFLAGS = $(BP_CFLAGS)
+libbproc_la_LDFLAGS = -version-info 4:0:0 -Wl,--version-script=$(top_srcdir)/src/lib/libbproc.map
+libbproc_la_LIBADD = $(PROTOBUF_C_LIBS)
+libbproc_la_DEPENDENCIES = $(top_srcdir)/src/lib/libbproc.map
+bprocincludedir = $(includedir)/sys
+bprocinclude_HEADERS = include/sys/bproc.h include/sys/bproc_common.h
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = libbproc.pc
+CLEANFILES += libbproc.pc
+EXTRA_DIST += src/lib/libbproc.map src/lib/libbproc.pc.in
+libbproc.pc: $(top_srcdir)/src/lib/libbproc.pc.in Makefile
+	$(BP_SUBSTITUTE) $(top_srcdir)/src/lib/libbproc.pc.in >$@.tmp && mv $@.tmp $@

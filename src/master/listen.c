@@ -236,6 +236,7 @@ int listen_open(struct master *master, struct bp_error *err)
     int r = listen_address(master->config.address, &address.sin_addr, err);
     if (r < 0)
         return r;
+    inet_ntop(AF_INET, &address.sin_addr, master->address, sizeof master->address);
     auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0 ||
         bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, BACKLOG) < 0)

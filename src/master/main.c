@@ -94,6 +94,7 @@ static int run(struct master *master, struct bp_error *err)
     master->tls = bp_tls_server_new(find_key, master, err);
     if (master->tls == NULL)
         return err->code;
+    master->rights.mode = RIGHTS_MODE;
     for (int i = 0; i < BP_NODES_MAX; i++)
         if (master->config.node[i])
             node_add(master, i);

@@ -30,11 +30,21 @@ struct publication;
 struct lookup;
 struct joining;
 
+/* Who may place processes on a node. */
+struct rights {
+    uid_t user;
+    gid_t group;
+    unsigned mode; /* x bits of user, group, others */
+};
+#define RIGHTS_MODE 0111 /* where nothing else is said */
+
 struct master {
     struct event_base *base;
     struct bp_config config;
     struct bp_key cluster_key;
     SSL_CTX *tls;
+    char address[64];     /* that bpmaster listens on */
+    struct rights rights; /* of the master itself */
     struct node *nodes[BP_NODES_MAX]; /* by number; NULL = not configured */
     struct machine *machines;         /* by boot id */
     struct job *jobs;                 /* by id */
@@ -60,6 +70,7 @@ struct node {
     enum node_state state;
     struct bp_channel *channel; /* while up */
     char hostname[64], release[64], address[64];
+    struct rights rights;
     struct machine *machine;
     struct bp_slot *slots;
     unsigned slot_count;

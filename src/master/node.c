@@ -35,6 +35,7 @@ void node_add(struct master *master, int number)
     node->master = master;
     node->number = number;
     snprintf(node->name, sizeof node->name, "n%d", number);
+    node->rights.mode = RIGHTS_MODE;
     master->nodes[number] = node;
 }
 
@@ -275,20 +276,32 @@ static unsigned count_cores(const struct node *node)
     return bp_cpuset_count(seen, BP_CPUSET_BYTES_MAX);
 }
 
+static Bpmix__Node *new_row(int number, const char *name, const char *state, const char *address,
+                            const struct rights *rights)
+{
+    Bpmix__Node *row = bp_calloc(1, sizeof *row);
+    bpmix__node__init(row);
+    row->number = number;
+    row->name = (char *)name;
+    row->state = (char *)state;
+    row->address = (char *)address;
+    row->user = rights->user;
+    row->group = rights->group;
+    row->mode = rights->mode;
+    return row;
+}
+
 void node_list(struct master *master, Bpmix__NodeList *ret_list)
 {
     bpmix__node_list__init(ret_list);
+    ret_list->master = new_row(-1, "master", "up", master->address, &master->rights);
     ret_list->nodes = bp_calloc(BP_NODES_MAX, sizeof *ret_list->nodes);
     for (int i = 0; i < BP_NODES_MAX; i++) {
         struct node *node = master->nodes[i];
         if (node == NULL)
             continue;
-        Bpmix__Node *row = bp_calloc(1, sizeof *row);
-        bpmix__node__init(row);
-        row->number = i;
-        row->name = node->name;
-        row->state = (char *)node_state_name(node->state);
-        row->address = node->address;
+        Bpmix__Node *row = new_row(i, node->name, node_state_name(node->state), node->address,
+                                   &node->rights);
         row->release = node->release;
         row->threads = node->slot_count;
         row->jobs = node->jobs;
@@ -303,4 +316,5 @@ void node_list_done(Bpmix__NodeList *list)
     for (size_t i = 0; i < list->n_nodes; i++)
         free(list->nodes[i]);
     free(list->nodes);
+    free(list->master);
 }

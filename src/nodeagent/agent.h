@@ -121,6 +121,8 @@ struct space {
 
 void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open);
 struct space *space_find(struct agent *agent, uint64_t job);
+/* More MPI ranks than CPUs, and the user has not said how they should wait. */
+int space_is_crowded(const struct space *space);
 void space_create(struct space *space, Bpmix__ProcCreate *take_create);
 void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal *signal);
 /* End it. cause 0: as ordered; else one of JobEvent's kinds, and text says why. */

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -139,6 +140,8 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
     if (order->helper)
         setsid();
     setpriority(PRIO_PROCESS, 0, job->setup.nice); /* not the agent's own */
+    if (job->setup.timer_slack_us > 0 && !order->helper)
+        prctl(PR_SET_TIMERSLACK, job->setup.timer_slack_us * 1000UL);
     if (order->cpu_bytes > 0 &&
         syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
         give_up(path.mishap, errno, BP_STEP_AFFINITY);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@ enum {
 
 struct start {
     const char *program;
+    char node[16];
     int socket;
     int error; /* of the exec; written by the child in our memory */
 };
@@ -29,7 +31,7 @@ struct start {
 static int become_space(void *argument)
 {
     struct start *start = argument;
-    char *argv[] = {(char *)"bpspace", NULL};
+    char *argv[] = {(char *)"bpspace", start->node, NULL};
     char *envp[] = {NULL};
     if (start->socket == 3 ? fcntl(3, F_SETFD, 0) == 0 : dup2(start->socket, 3) == 3) {
         close_range(4, ~0u, 0);
@@ -54,7 +56,8 @@ static pid_t clone_space(struct start *start, void *stack)
     return pid;
 }
 
-int bp_space_start(const char *program, int *ret_socket, pid_t *ret_pid, struct bp_error *err)
+int bp_space_start(const char *program, int node, int *ret_socket, pid_t *ret_pid,
+                   struct bp_error *err)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -70,6 +73,7 @@ int bp_space_start(const char *program, int *ret_socket, pid_t *ret_pid, struct 
     if (stack == MAP_FAILED)
         return bp_error_set(err, -errno, "no memory to start a space: %s", strerror(errno));
     struct start start = {.program = program, .socket = theirs};
+    snprintf(start.node, sizeof start.node, "%d", node);
     pid_t pid = clone_space(&start, stack);
     int saved = errno;
     munmap(stack, STACK_BYTES);

@@ -122,7 +122,9 @@ static int open_packet(const uint8_t *packet, size_t size, enum bp_peer from, en
     if (r < 0)
         return r;
     size_t length = message->frame.length;
-    message->body = bp_calloc(1, length + 1);
+    message->body = calloc(1, length + 1);
+    if (message->body == NULL)
+        return bp_error_set(err, -ENOMEM, "no memory for a frame of %zu bytes", length);
     if ((message->frame.flags & FLAG_FILE) == 0) {
         if (size != BP_FRAME_BYTES + length)
             return bp_error_set(err, -EPROTO, "a frame's length is not its packet's");
@@ -191,7 +193,11 @@ int bp_local_connect(const char *path, struct bp_error *err)
     auto_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return bp_error_set(err, -errno, "socket: %s", strerror(errno));
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
+    int r;
+    do
+        r = connect(fd, (const struct sockaddr *)&address, sizeof address);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
         return bp_error_set(err, -errno, "%s: %s: is bpmaster running here? (bpcluster up N starts "
                             "a virtual cluster; BPMIX_MASTER names another socket)", path,
                             strerror(errno));

@@ -13,6 +13,7 @@
 
 struct arena { /* what is left of the bound */
     size_t left;
+    int empty; /* the system has no more memory */
 };
 
 static void *arena_alloc(void *data, size_t size)
@@ -21,7 +22,9 @@ static void *arena_alloc(void *data, size_t size)
     if (size > arena->left)
         return NULL;
     arena->left -= size;
-    return malloc(size > 0 ? size : 1);
+    void *p = malloc(size > 0 ? size : 1);
+    arena->empty |= p == NULL;
+    return p;
 }
 
 static void arena_free(void *data, void *p)
@@ -39,7 +42,9 @@ void *bp_unpack(const ProtobufCMessageDescriptor *type, const void *body, size_t
     static const uint8_t nothing[1];
     void *message = protobuf_c_message_unpack(type, &allocator, length,
                                               body != NULL ? body : nothing);
-    if (message == NULL)
+    if (message == NULL && arena.empty)
+        bp_error_set(err, -ENOMEM, "no memory for %s", type->short_name);
+    else if (message == NULL)
         bp_error_set(err, -EBADMSG, "malformed %s", type->short_name);
     return message;
 }

@@ -95,6 +95,8 @@ struct bp_space_setup {
     uint32_t orphaned;    /* 1: that group is orphaned on the master, so it must be here */
     uint32_t no_limits;   /* 1: do not set limits */
     int32_t nice;         /* of the ranks: the launcher's */
+    uint32_t timer_slack_us; /* of the ranks; 0 = as usual */
+    uint32_t zero;
     uint64_t ignored;     /* signals the launcher ignores, and so do ranks: bit s-1 = signal s */
     struct {
         uint64_t soft, hard; /* UINT64_MAX = unlimited */

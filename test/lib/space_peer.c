@@ -67,7 +67,7 @@ static int strings_file(const struct peer *peer)
 int peer_open(struct peer *peer, struct bp_space_record *ret_first)
 {
     struct bp_error err = {0};
-    if (bp_space_start(peer_program, &peer->socket, &peer->pid, &err) < 0) {
+    if (bp_space_start(peer_program, 0, &peer->socket, &peer->pid, &err) < 0) {
         printf("# %s\n", err.text);
         return -1;
     }

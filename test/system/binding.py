@@ -53,6 +53,19 @@ def _():
     assert words == "" and all(cpus == everything for _, cpus in rows), (rows, words)
 
 
+@test("crowded MPI ranks yield and wake together; not when the user has chosen, nor others")
+def _():
+    show = ["sh", "-c", "echo $OMPI_MCA_mpi_yield_when_idle $(cat /proc/self/timerslack_ns)"]
+    usual = open("/proc/self/timerslack_ns", encoding="utf-8").read().strip()
+    for words, more, wanted in ((["-n", "64"], {}, "1 1000000"),
+                                (["-n", "64"], {"OMPI_MCA_mpi_yield_when_idle": "0"}, "0 " + usual),
+                                (["-n", "1"], {}, usual),
+                                (["-n", "64", "--mpi=none"], {}, usual)):
+        result = run(["bprun", *words, *show], env=dict(os.environ, **more))
+        told = [line.strip() for line in result.out.splitlines()]
+        assert told == [wanted] * int(words[1]), (words, more, result)
+
+
 @test("never outside the CPUs that a node was given")
 def _():
     needs_two_cpus()

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bproc_node.c - libbproc: what the nodes are. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/mem.h"
+#include "lib/node.h"
+#include "lib/public.h"
+
+/* PID 1 of a job's namespaces on a node says which node it is. */
+int bproc_currnode(void)
+{
+    static const char name[] = "bpspace";
+    char words[32];
+    auto_close int fd = open("/proc/1/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, words, sizeof words - 1) : 0;
+    words[got > 0 ? got : 0] = '\0';
+    int node, used = 0;
+    if (got <= (ssize_t)sizeof name || memcmp(words, name, sizeof name) != 0 ||
+        sscanf(words + sizeof name, "%d%n", &node, &used) != 1 || words[sizeof name + used] != '\0')
+        return BPROC_NODE_MASTER;
+    return node;
+}
+
+int bp_public_node(int node)
+{
+    return node == BPROC_NODE_SELF ? bproc_currnode() : node;
+}
+
+const Bpmix__Node *bp_public_find(const Bpmix__NodeList *list, int node)
+{
+    if (node == BPROC_NODE_MASTER)
+        return list->master;
+    for (size_t i = 0; i < list->n_nodes; i++)
+        if (list->nodes[i]->number == node)
+            return list->nodes[i];
+    return NULL;
+}
+
+void bp_public_info(const Bpmix__Node *row, struct bproc_node_info_t *ret_info)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    *ret_info = (struct bproc_node_info_t){
+        .node = row->number, .mode = row->mode, .user = row->user, .group = row->group};
+    snprintf(ret_info->status, sizeof ret_info->status, "%s", row->state);
+    if (inet_pton(AF_INET, row->address, &in.sin_addr) == 1)
+        memcpy(&ret_info->addr, &in, sizeof in);
+}
+
+int bproc_numnodes(void)
+{
+    struct bp_error err = {0};
+    auto_unpack Bpmix__NodeList *list = bp_node_list(&err);
+    return list != NULL ? (int)list->n_nodes : bp_public_result(err.code);
+}
+
+int bproc_nodeinfo(int node, struct bproc_node_info_t *info)
+{
+    struct bp_error err = {0};
+    auto_unpack Bpmix__NodeList *list = bp_node_list(&err);
+    if (list == NULL)
+        return bp_public_result(err.code);
+    const Bpmix__Node *row = bp_public_find(list, bp_public_node(node));
+    if (row == NULL)
+        return bp_public_result(-BE_INVALIDNODE);
+    bp_public_info(row, info);
+    return 0;
+}
+
+int bproc_nodestatus(int node, char *status, int len)
+{
+    struct bproc_node_info_t info;
+    if (len <= 0)
+        return bp_public_result(-EINVAL);
+    int r = bproc_nodeinfo(node, &info);
+    if (r == 0)
+        snprintf(status, (size_t)len, "%s", info.status);
+    return r;
+}
+
+int bproc_nodeaddr(int node, struct sockaddr *addr, int *size)
+{
+    struct bproc_node_info_t info;
+    if (*size < 0)
+        return bp_public_result(-EINVAL);
+    int r = bproc_nodeinfo(node, &info);
+    if (r < 0)
+        return r;
+    memcpy(addr, &info.addr, (size_t)*size < sizeof info.addr ? (size_t)*size : sizeof info.addr);
+    *size = sizeof info.addr;
+    return 0;
+}
+
+int bp_public_set(const Bpmix__NodeList *list, struct bproc_node_set_t *ret_set)
+{
+    struct bproc_node_set_t set;
+    if (bproc_nodeset_init(&set, (int)list->n_nodes) < 0)
+        return -errno;
+    for (size_t i = 0; i < list->n_nodes; i++)
+        bp_public_info(list->nodes[i], &set.node[set.size++]);
+    *ret_set = set;
+    return 0;
+}
+
+int bproc_nodelist(struct bproc_node_set_t *set)
+{
+    struct bp_error err = {0};
+    auto_unpack Bpmix__NodeList *list = bp_node_list(&err);
+    if (list == NULL)
+        return bp_public_result(err.code);
+    int r = bp_public_set(list, set);
+    return r < 0 ? bp_public_result(r) : set->size;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* public.h - what the files of libbproc's own interface share. */
+#ifndef BP_LIB_PUBLIC_H
+#define BP_LIB_PUBLIC_H
+
+#include <errno.h>
+#include <sys/bproc.h>
+
+#include "proto/pack.h"
+
+/* A result of ours (negative errno) as BProc's: -1 and errno. */
+static inline int bp_public_result(int r)
+{
+    if (r >= 0)
+        return r;
+    errno = -r;
+    return -1;
+}
+
+/* SELF becomes the number of the caller's node. */
+int bp_public_node(int node);
+
+/* The row of a node, or of the master; NULL = there is none. */
+const Bpmix__Node *bp_public_find(const Bpmix__NodeList *list, int node);
+
+void bp_public_info(const Bpmix__Node *row, struct bproc_node_info_t *ret_info);
+
+/* All nodes as a set, without the master. 0 or -ENOMEM. */
+int bp_public_set(const Bpmix__NodeList *list, struct bproc_node_set_t *ret_set);
+
+#endif
