@@ -14,6 +14,7 @@ include test/unit/pmix.mk
 include test/unit/master.mk
 include test/unit/lib.mk
 include test/mpi/local.mk
+include test/system/move/local.mk
 
 noinst_PROGRAMS += sigrank
 sigrank_SOURCES = test/system/sigrank.c

@@ -115,7 +115,7 @@ static int file_area(struct walk *walk, const struct bp_map *map, struct bp_imag
                      struct bp_error *err)
 {
     struct bp_image_file file;
-    uint64_t size, end;
+    uint64_t size, end = map->end;
     int rc;
 
     if (bp_file_identify(map->path, map->inode, walk->options->carry, &file, &size)) {
@@ -134,8 +134,9 @@ static int file_area(struct walk *walk, const struct bp_map *map, struct bp_imag
         return own_pages(walk, map, err);
     if (size <= map->offset)
         return 0;
-    size = (size - map->offset + BP_IMAGE_PAGE - 1) / BP_IMAGE_PAGE * BP_IMAGE_PAGE;
-    end = size < map->end - map->start ? map->start + size : map->end;
+    size -= map->offset;
+    if (size < end - map->start)
+        end = map->start + (size + BP_IMAGE_PAGE - 1) / BP_IMAGE_PAGE * BP_IMAGE_PAGE;
     return bp_tables_run(walk->tables, map->start, (end - map->start) / BP_IMAGE_PAGE, err);
 }
 

@@ -52,7 +52,7 @@ int main(void)
     config.columns[2] = 64;
     config.rows[2] = 16;
     move_fill(in, sizeof in, 12);
-    long result;
+    long result, process = getpid(), thread = gettid();
     register uint8_t *to __asm__("r10") = out;
     register long stride __asm__("r12") = 64;
     __asm__ volatile("ldtilecfg %[config]\n\t"
@@ -61,7 +61,7 @@ int main(void)
                      "tilestored %%tmm2, (%%r10,%%r12,1)\n\t"
                      "tilerelease"
                      : "=&a"(result)
-                     : "D"((long)getpid()), "S"(syscall(SYS_gettid)), "d"((long)SIGUSR1), "b"(in),
+                     : "D"(process), "S"(thread), "d"((long)SIGUSR1), "b"(in),
                        "r"(to), "r"(stride), [config] "m"(config)
                      : "rcx", "r11", "memory");
     CHECK(memcmp(in, out, sizeof in) == 0, "the tile");

@@ -18,10 +18,10 @@ static void spoil(void)
     pieces[0].at[0] ^= 1;
 }
 
-/* Fill all of it with reservations, the biggest that fit first, down to 1 MiB. */
+/* Fill all of it with reservations, the biggest that fit first, down to 256 MiB. */
 static void fill_space(void)
 {
-    for (size_t bytes = 1UL << 46; bytes >= 1UL << 20; bytes /= 2) {
+    for (size_t bytes = 1UL << 46; bytes >= 1UL << 28; bytes /= 2) {
         while (count < PIECES) {
             char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -11,10 +11,8 @@ static char *top;
 
 static void spoil(void)
 {
-    munmap(top - 4 * PAGE, 4 * PAGE);
-    mmap(top - 4 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    strcpy(top - 100, "before");
+    mmap(top - 11 * PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+         0); /* below it: in the way */
 }
 
 int main(void)

@@ -22,7 +22,8 @@ int main(void)
     MUST(prctl(PR_GET_NAME, name));
     CHECK(strcmp(name, "a (name) 12345") == 0, "%s", name);
     MUST(readlink("/proc/self/exe", after, sizeof after - 1));
-    CHECK(strcmp(before, after) == 0, "the program is %s, was %s", after, before);
+    if (how == HOP_STAYED || geteuid() == 0) /* only root can tell the kernel another file */
+        CHECK(strcmp(before, after) == 0, "the program is %s, was %s", after, before);
     CHECK((getpid() == pid) == (how != HOP_COPIED), "PID %d, was %d", getpid(), pid);
     CHECK(gettid() == getpid(), "thread %d of process %d", gettid(), getpid());
     return 0;

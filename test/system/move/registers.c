@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "move_test.h"
@@ -21,6 +20,7 @@ static void spoil_frame(void *context)
 }
 
 static void *frame;
+static long process, thread;
 
 static void spoil(void)
 {
@@ -44,7 +44,7 @@ static void on_signal(int signo, siginfo_t *info, void *context)
 
 #define OPERANDS                                                                      \
     : "=&a"(wrong)                                                                    \
-    : "D"((long)getpid()), "S"(syscall(SYS_gettid)), "d"((long)SIGUSR1), "b"(in), "r"(to) \
+    : "D"(process), "S"(thread), "d"((long)SIGUSR1), "b"(in), "r"(to) \
     : "rcx", "r11", "memory"
 
 static void sse(void)
@@ -73,7 +73,7 @@ __attribute__((target("avx512f,avx512bw"))) static void avx512(void)
                      EACH(ALL_8, "kmovq %%k\\i, \\i*8(%%r13)")
                      EACH(ALL_32, "vmovdqa64 %%zmm\\i, \\i*64(%%r10)")
                      : "=&a"(wrong)
-                     : "D"((long)getpid()), "S"(syscall(SYS_gettid)), "d"((long)SIGUSR1), "b"(in),
+                     : "D"(process), "S"(thread), "d"((long)SIGUSR1), "b"(in),
                        "r"(to), "r"(masks), "r"(masks_to)
                      : "rcx", "r11", "memory");
     CHECK(memcmp(masks_in, masks_out, sizeof masks_in) == 0, "a mask register");
@@ -92,7 +92,7 @@ static long integers(void)
                      "cmp $0xabcdef, %%ebx\n\tsetne %%cl\n\tmovzbl %%cl, %%ecx\n\t"
                      "add %%rcx, %%rax"
                      : "=&a"(wrong)
-                     : "D"((long)getpid()), "S"(syscall(SYS_gettid)), "d"((long)SIGUSR1)
+                     : "D"(process), "S"(thread), "d"((long)SIGUSR1)
                      : "rcx", "rbx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc",
                        "memory");
     return wrong;
@@ -104,7 +104,7 @@ static long double x87(void)
     long wrong;
     __asm__ volatile("fldpi\n\tfldl2e\n\t" RAISE
                      : "=&t"(a), "=&u"(b), "=&a"(wrong)
-                     : "D"((long)getpid()), "S"(syscall(SYS_gettid)), "d"((long)SIGUSR1)
+                     : "D"(process), "S"(thread), "d"((long)SIGUSR1)
                      : "rcx", "r11", "memory", "st(7)");
     return a * 1000 + b;
 }
@@ -120,6 +120,7 @@ static void check(const char *what, void (*run)(void), int registers, int bytes)
 
 int main(void)
 {
+    process = getpid(), thread = gettid();
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
     MUST(sigaction(SIGUSR1, &action, NULL));
