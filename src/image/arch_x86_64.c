@@ -137,7 +137,7 @@ uint64_t bp_arch_resumed(struct bp_arch_state *saved)
 
 void bp_arch_cpu(uint32_t *words)
 {
-    uint32_t a, b, c, d, top = __get_cpuid_max(0, NULL);
+    uint32_t a, b, c, d, top = (uint32_t)__get_cpuid_max(0, NULL);
 
     for (unsigned i = 0; i < BP_IMAGE_CPU_WORDS; i++)
         words[i] = 0;
@@ -147,7 +147,7 @@ void bp_arch_cpu(uint32_t *words)
         if (a >= 1)
             __cpuid_count(7, 1, words[5], b, c, words[10]);
     }
-    if (__get_cpuid_max(0x80000000, NULL) >= 0x80000001)
+    if ((uint32_t)__get_cpuid_max(0x80000000, NULL) >= 0x80000001)
         __cpuid(0x80000001, a, b, words[6], words[7]);
     if ((words[0] & bit_OSXSAVE) != 0 && top >= 0xd) {
         __cpuid_count(0xd, 1, words[8], b, c, d);

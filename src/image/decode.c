@@ -139,7 +139,8 @@ static const char *areas_check(const struct bp_image_view *view)
         vdsos += area->kind == BP_AREA_VDSO;
         stacks += (area->flags & BP_AREA_STACK) != 0;
         if (area->kind == BP_AREA_VVAR &&
-            (i + 1 == view->head->areas || area[1].start != area->end || area[1].kind < BP_AREA_VDSO))
+            (i + 1 == view->head->areas || area[1].start != area->end ||
+             area[1].kind < BP_AREA_VDSO))
             return "the kernel's data does not stand before the vdso";
     }
     if (vdsos > 1 || stacks > 1)
@@ -223,7 +224,8 @@ static const char *thread_check(const struct bp_image_view *view)
         return "its name does not end";
     if (thread->tid_address != 0 && !is_writable(view, thread->tid_address, sizeof(uint32_t)))
         return "the place of its thread id is not in its memory";
-    if (thread->registers.rip >= BP_IMAGE_HIGHEST || thread->registers.fs_base >= BP_IMAGE_HIGHEST ||
+    if (thread->registers.rip >= BP_IMAGE_HIGHEST ||
+        thread->registers.fs_base >= BP_IMAGE_HIGHEST ||
         thread->registers.gs_base >= BP_IMAGE_HIGHEST)
         return "its registers are out of bounds";
     return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* elf.h - what images need of ELF: a file's build id, a vdso's functions. Pure, no libc, bounded. */
+/* elf.h - what images need of ELF: a file's build id, a vdso's functions. Pure, no libc. */
 #ifndef BP_IMAGE_ELF_H
 #define BP_IMAGE_ELF_H
 

@@ -50,7 +50,7 @@ uint64_t bp_image_bytes(const struct bp_image *image);
 const struct bp_image_head *bp_image_head(const struct bp_image *image);
 
 /* Read bytes of the whole at any place, as pread does: for a sender that pulls pieces as its stream
- * drains. 0 <= offset; returns bytes read (fewer than size only at the end), 0 at the end, -errno. */
+ * drains. Returns bytes read (fewer than size only at the end), 0 at the end, or -errno. */
 ssize_t bp_image_read(struct bp_image *image, void *buffer, size_t size, uint64_t offset,
                       struct bp_error *err);
 

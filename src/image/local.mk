@@ -34,6 +34,5 @@ bprestore_SOURCES = \
 	src/image/restore_vdso.c
 bprestore_CPPFLAGS = $(BP_CPPFLAGS)
 bprestore_CFLAGS = $(BP_BARE_CFLAGS) -ffreestanding -fPIE -fvisibility=hidden \
-	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-jump-tables \
-	-fno-tree-loop-distribute-patterns -fcf-protection=none
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-jump-tables -fcf-protection=none
 bprestore_LDFLAGS = -all-static -no-pie -nostdlib

@@ -12,7 +12,8 @@
 #define STACK_BYTES 65536
 #define USER_END    0x7ffffffff000ULL
 
-extern const Elf64_Ehdr __ehdr_start; /* the linker's: where the program begins */
+/* The linker's: where the program begins. */
+extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
 /* exec's stack pointer is the address of the block. */
 __asm__(".text\n"
@@ -25,6 +26,24 @@ __asm__(".text\n"
         "    hlt\n");
 
 __attribute__((noreturn, used)) void bp_restore_main(uint64_t *block);
+
+/* Compilers call these for structures. */
+void *memcpy(void *to, const void *from, size_t bytes);
+void *memset(void *to, int value, size_t bytes);
+
+__attribute__((used)) void *memcpy(void *to, const void *from, size_t bytes)
+{
+    bp_bytes_copy(to, from, bytes);
+    return to;
+}
+
+__attribute__((used)) void *memset(void *to, int value, size_t bytes)
+{
+    void *at = to;
+
+    __asm__ volatile("rep stosb" : "+D"(at), "+c"(bytes) : "a"(value) : "memory");
+    return to;
+}
 
 static uint64_t text_length(const char *text)
 {

@@ -19,10 +19,11 @@
 #define DOMAIN          0xff /* PER_MASK: another kind of kernel than Linux */
 #define CODE_SEGMENT    0x33
 #define DATA_SEGMENT    0x2b
+#define SECOND          1000000 /* microseconds */
 #define SIGCONTEXT_SS   6 /* UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */
 
-/* struct rt_sigframe of the kernel from the ucontext on, which is where rsp points when rt_sigreturn
- * is called; <asm/ucontext.h>, <asm/sigcontext.h>. */
+/* struct rt_sigframe of the kernel from the ucontext on, where rsp points when rt_sigreturn is
+ * called; <asm/ucontext.h>, <asm/sigcontext.h>. */
 struct frame {
     uint64_t flags, link;
     uint64_t altstack;
@@ -38,7 +39,9 @@ struct frame {
 /* Read-only at the end, so all is there before: code first, the frame at FRAME. */
 #define FRAME 1024
 
-extern const char bp_restore_last[], bp_restore_last_end[];
+/* Hidden, so that their addresses are taken relative to the code that runs. */
+extern const char bp_restore_last[] __attribute__((visibility("hidden")));
+extern const char bp_restore_last_end[] __attribute__((visibility("hidden")));
 /* rbx, rdi: what to unmap; edx: what to close; rsp: the frame. The kernel keeps rbx and r12. */
 __asm__(".text\n"
         ".globl bp_restore_last, bp_restore_last_end\n"
@@ -129,9 +132,10 @@ static void timers_set(const struct bp_restore *restore)
 
     for (int i = 0; i < BP_IMAGE_TIMERS; i++) {
         const struct bp_image_timer *timer = &restore->view.head->timers[i];
+        long interval = (long)timer->interval_us, left = (long)timer->value_us;
         struct itimerval value = {
-            .it_interval = {(long)(timer->interval_us / 1000000), (long)(timer->interval_us % 1000000)},
-            .it_value = {(long)(timer->value_us / 1000000), (long)(timer->value_us % 1000000)},
+            .it_interval = {interval / SECOND, interval % SECOND},
+            .it_value = {left / SECOND, left % SECOND},
         };
         if (timer->value_us != 0)
             check(restore, BP_SYS(SYS_setitimer, which[i], &value, 0, 0, 0, 0),
@@ -256,7 +260,8 @@ void bp_restore_enter(struct bp_restore *restore)
     bp_bytes_copy((void *)restore->last, bp_restore_last,
                   (uint64_t)(bp_restore_last_end - bp_restore_last));
     frame_fill(restore, frame);
-    check(restore, BP_SYS(SYS_mprotect, restore->last, BP_IMAGE_PAGE, PROT_READ | PROT_EXEC, 0, 0, 0),
+    check(restore,
+          BP_SYS(SYS_mprotect, restore->last, BP_IMAGE_PAGE, PROT_READ | PROT_EXEC, 0, 0, 0),
           "the last page cannot be made executable");
     BP_SYS(SYS_close, restore->image_fd, 0, 0, 0, 0, 0);
     __asm__ volatile("mov %0, %%rsp\n"

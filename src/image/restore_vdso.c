@@ -21,7 +21,7 @@ static const char *line_read(const char *line, uint64_t *ret_start, uint64_t *re
         for (; *line != '-' && *line != ' '; line++) {
             if (*line == 0)
                 return NULL;
-            numbers[i] = numbers[i] << 4 | (uint64_t)(*line <= '9' ? *line - '0' : *line - 'a' + 10);
+            numbers[i] = numbers[i] * 16 + (uint64_t)(*line - (*line <= '9' ? '0' : 'a' - 10));
         }
     *ret_start = numbers[0];
     *ret_end = numbers[1];

@@ -129,7 +129,7 @@ static ssize_t pages_read(struct bp_image *image, void *buffer, size_t size, uin
         uint64_t bytes = image->view.runs[run].pages * BP_IMAGE_PAGE - skip;
         if (bytes > size - to.iov_len)
             bytes = size - to.iov_len;
-        from[count].iov_base = (char *)0 + image->view.runs[run].start + skip;
+        from[count].iov_base = (void *)(uintptr_t)(image->view.runs[run].start + skip);
         from[count++].iov_len = bytes;
         to.iov_len += bytes;
     }

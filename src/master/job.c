@@ -2,6 +2,7 @@
 /* job.c - a job from its opening to its end: spaces on nodes, processes, the launcher's news. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,6 +85,20 @@ static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
                             request->launcher->pid);
     if (request->cwd[0] != '/')
         return bp_error_set(err, -EINVAL, "the working directory is no absolute path");
+    return 0;
+}
+
+/* The kernel checks what the user may: the files are opened by the processes. */
+static int check_files(const Bpmix__JobRequest *request, struct bp_error *err)
+{
+    unsigned seen = 0;
+    for (size_t i = 0; i < request->n_files; i++) {
+        const Bpmix__OpenFile *file = request->files[i];
+        if (file->fd > 2 || (seen >> file->fd & 1) != 0 || file->path[0] == '\0' ||
+            file->flags > INT_MAX || file->mode > 0777 || file->offset < 0)
+            return bp_error_set(err, -EINVAL, "a file in place of a descriptor makes no sense");
+        seen |= 1u << file->fd;
+    }
     return 0;
 }
 
@@ -206,6 +221,8 @@ static void open_spaces(struct job *job)
     open.umask = request->umask;
     open.limits = request->limits;
     open.n_limits = request->n_limits;
+    open.files = request->files;
+    open.n_files = request->n_files;
     open.mpi = request->mpi;
     open.nspace = job->nspace;
     open.key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
@@ -234,6 +251,8 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
     char **warnings = NULL;
     size_t warning_count = 0;
     int r = check_request(tool, take_request, &err);
+    if (r == 0)
+        r = check_files(take_request, &err);
     if (r == 0)
         r = check_limits(tool, take_request, &err);
     if (r < 0) {

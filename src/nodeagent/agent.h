@@ -41,7 +41,13 @@ struct agent {
     int topology; /* memory file for bpshepherds; -1: each finds out for itself */
     int hfi; /* this node has a device that libpsm drives */
     struct space *spaces; /* by job */
-    int ending;
+    /* of order.c */
+    const char *reboot, *halt, *power_off; /* commands; NULL = refused */
+    unsigned commands_running;
+    struct sockaddr_in local; /* our end of the connection; family 0: as the kernel likes */
+    int first_mounts;         /* namespace of the mounts we came with; -1: we are in it */
+    char **restart_argv;
+    int restarting; /* exec ourselves when nothing runs here any more */
 };
 
 /* ---- join.c: the connection to bpmaster ---- */
@@ -49,6 +55,13 @@ void join_start(struct agent *agent);
 /* Contact is lost, or must be given up: everything here ends, then a new attempt. */
 void join_lost(struct agent *agent, const char *why);
 void agent_send(struct agent *agent, const struct bp_frame *frame, const void *message);
+
+/* ---- order.c: root's orders to this node ---- */
+/* 0, 1 (the connection is gone), or what ends it. */
+int order_frame(struct agent *agent, const struct bp_frame *frame, const uint8_t *body,
+                struct bp_error *err);
+/* Become a new bpnode with the same arguments. */
+_Noreturn void order_restart(struct agent *agent);
 
 /* ---- topology.c: this node's hardware, from bptopo ---- */
 int topology_read(struct agent *agent, struct bp_error *err);

@@ -18,6 +18,7 @@ bpspace_SOURCES = \
 	src/nodeagent/space_blocked.c \
 	src/nodeagent/space_child.c src/nodeagent/space_child.h \
 	src/nodeagent/space_family.c src/nodeagent/space_family.h \
+	src/nodeagent/space_file.c src/nodeagent/space_file.h \
 	src/nodeagent/space_job.c src/nodeagent/space_job.h \
 	src/nodeagent/space_link.c src/nodeagent/space_link.h \
 	src/nodeagent/space_main.c \
@@ -38,6 +39,7 @@ bpnode_SOURCES = \
 	src/nodeagent/lease.c \
 	src/nodeagent/main.c \
 	src/nodeagent/ompi.c src/nodeagent/ompi.h \
+	src/nodeagent/order.c \
 	src/nodeagent/rank.c \
 	src/nodeagent/shepherd.c \
 	src/nodeagent/space.c \

@@ -117,6 +117,14 @@ void rank_created(struct rank *rank, const void *cpus, size_t length)
     stdio_watch(rank);
 }
 
+static const char *file_name(const Bpmix__SpaceOpen *open, unsigned fd)
+{
+    for (size_t i = 0; i < open->n_files; i++)
+        if (open->files[i]->fd == fd)
+            return open->files[i]->path;
+    return "a file cannot be opened";
+}
+
 static const char *failed_text(const struct rank *rank, int step)
 {
     const Bpmix__SpaceOpen *open = rank->space->open;
@@ -131,6 +139,10 @@ static const char *failed_text(const struct rank *rank, int step)
         return "its limits cannot be set";
     case BP_STEP_AFFINITY:
         return "it cannot be bound to its CPUs";
+    case BP_STEP_FILE:
+    case BP_STEP_FILE + 1:
+    case BP_STEP_FILE + 2:
+        return file_name(open, (unsigned)(step - BP_STEP_FILE));
     case BP_STEP_IDENTITY:
         return "it cannot be given its user and groups";
     default:

@@ -66,20 +66,39 @@ static char *put_strings(char *to, size_t count, char **strings)
     return to;
 }
 
+/* The files in place of descriptors, as bpspace reads them. */
+static void make_files(const Bpmix__SpaceOpen *open, char **ret_strings)
+{
+    for (size_t i = 0; i < open->n_files; i++) {
+        const Bpmix__OpenFile *file = open->files[i];
+        ret_strings[i] = bp_format("%u %u %u %lld %s", file->fd, file->flags, file->mode,
+                                   (long long)file->offset, file->path);
+    }
+}
+
 /* The job's strings as bpspace wants them, in a memory file. */
 static int strings_file(const Bpmix__SpaceOpen *open)
 {
-    struct bp_space_strings head = {.argc = (uint32_t)open->n_argv, .envc = (uint32_t)open->n_env};
-    head.bytes = (uint32_t)(strings_size(open->n_argv, open->argv) +
-                            strings_size(open->n_env, open->env) + strlen(open->cwd) + 1);
-    if (head.bytes > BP_SPACE_STRINGS_MAX)
+    struct bp_space_strings head = {.argc = (uint32_t)open->n_argv, .envc = (uint32_t)open->n_env,
+                                    .files = (uint32_t)open->n_files};
+    char *files[BP_SPACE_FILES_MAX];
+    if (open->n_files > BP_SPACE_FILES_MAX)
         return -E2BIG;
+    make_files(open, files);
+    head.bytes = (uint32_t)(strings_size(open->n_argv, open->argv) +
+                            strings_size(open->n_env, open->env) + strlen(open->cwd) + 1 +
+                            strings_size(open->n_files, files));
     size_t size = sizeof head + head.bytes;
     auto_free char *bytes = bp_calloc(1, size);
     memcpy(bytes, &head, sizeof head);
     char *next = put_strings(bytes + sizeof head, open->n_argv, open->argv);
     next = put_strings(next, open->n_env, open->env);
-    strcpy(next, open->cwd);
+    next = put_strings(next, 1, (char *[]){open->cwd});
+    put_strings(next, open->n_files, files);
+    for (size_t i = 0; i < open->n_files; i++)
+        free(files[i]);
+    if (head.bytes > BP_SPACE_STRINGS_MAX)
+        return -E2BIG;
     auto_close int fd = memfd_create("bpmix-strings", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;

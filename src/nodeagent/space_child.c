@@ -120,6 +120,16 @@ static void drop_identity(const struct bp_space_job *job, int pipe)
         give_up(pipe, errno, BP_STEP_IDENTITY);
 }
 
+/* Some may wait for another process, a FIFO: our birth has been told, signals reach us. */
+static void open_files(const struct bp_space_job *job, int pipe)
+{
+    for (uint32_t i = 0; i < job->file_count; i++) {
+        int r = bp_space_file_open(&job->files[i]);
+        if (r < 0)
+            give_up(pipe, -r, (enum bp_space_step)(BP_STEP_FILE + job->files[i].fd));
+    }
+}
+
 /* Found as a shell would: by the PATH of the environment that the program itself gets. */
 static _Noreturn void run_program(const struct bp_space_order *order,
                                   const struct bp_space_job *job, int pipe)
@@ -153,6 +163,8 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
         give_up(path.mishap, errno, BP_STEP_CHDIR);
     if (read(path.go, &go, 1) != 1) /* our parent is dead */
         give_up(path.mishap, ESRCH, BP_STEP_CLONE);
+    if (!order->helper)
+        open_files(job, path.mishap);
     run_program(order, job, path.mishap);
 }
 

@@ -57,7 +57,8 @@ static int copy_strings(int fd, struct bp_space_strings *ret_header, char **ret_
         pread(fd, ret_header, sizeof *ret_header, 0) != (ssize_t)sizeof *ret_header)
         return bp_error_set(err, -EPROTO, "the file of strings is no such file");
     if (ret_header->bytes != (uint64_t)st.st_size - sizeof *ret_header ||
-        ret_header->argc > ret_header->bytes || ret_header->envc > ret_header->bytes)
+        ret_header->argc > ret_header->bytes || ret_header->envc > ret_header->bytes ||
+        ret_header->files > BP_SPACE_FILES_MAX)
         return bp_error_set(err, -EPROTO, "the file of strings has another length than it says");
     auto_free char *bytes = bp_calloc(ret_header->bytes + 1u, 1);
     for (size_t done = 0; done < ret_header->bytes;) {
@@ -71,6 +72,16 @@ static int copy_strings(int fd, struct bp_space_strings *ret_header, char **ret_
     return 0;
 }
 
+/* The files stand behind everything else. */
+static int read_files(struct bp_space_job *job, char *const *strings, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (bp_space_file_read(strings[i], &job->files[i]) < 0)
+            return -EPROTO;
+    job->file_count = count;
+    return 0;
+}
+
 static int read_strings(struct bp_space_job *job, int fd, struct bp_error *err)
 {
     struct bp_space_strings header;
@@ -78,17 +89,20 @@ static int read_strings(struct bp_space_job *job, int fd, struct bp_error *err)
     int r = copy_strings(fd, &header, &bytes, err);
     if (r < 0)
         return r;
-    uint32_t count = header.argc + header.envc + 1; /* each at most 8 Mi */
+    uint32_t before = header.argc + header.envc + 1; /* each at most 8 Mi */
+    uint32_t count = before + header.files;
     auto_free char **all = bp_calloc(count + 1u, sizeof *all);
     if (bp_space_strings_cut(bytes, header.bytes, count, all) < 0)
         return bp_error_set(err, -EPROTO, "the file of strings does not hold %u strings", count);
+    if (read_files(job, all + before, header.files) < 0)
+        return bp_error_set(err, -EPROTO, "the file of strings names an impossible file");
     job->argc = header.argc;
     job->envc = header.envc;
     job->argv = bp_calloc(header.argc + 1u, sizeof *job->argv);
     job->envp = bp_calloc(header.envc + 1u, sizeof *job->envp);
     memcpy(job->argv, all, header.argc * sizeof *all);
     memcpy(job->envp, all + header.argc, header.envc * sizeof *all);
-    job->cwd = all[count - 1];
+    job->cwd = all[before - 1];
     job->scratch_argv = bp_calloc(BP_SPACE_PAYLOAD_MAX + 1u, sizeof *job->scratch_argv);
     job->scratch_envp =
         bp_calloc(BP_SPACE_PAYLOAD_MAX + header.envc + 1u, sizeof *job->scratch_envp);

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "common/error.h"
+#include "nodeagent/space_file.h"
 #include "nodeagent/space_link.h"
 
 struct bp_space_job {
@@ -16,6 +17,8 @@ struct bp_space_job {
     uint32_t argc, envc;
     char **argv, **envp; /* NULL-terminated, into our own copy of the strings */
     const char *cwd;     /* "" = "/" */
+    struct bp_space_file files[BP_SPACE_FILES_MAX];
+    uint32_t file_count;
     char **scratch_argv; /* room for the largest vectors that one CREATE can ask for */
     char **scratch_envp;
     struct rlimit own_nofile; /* as bpspace found it, before it raised its own */

@@ -18,6 +18,7 @@
 #define BP_SPACE_CPUS_BYTES  1024 /* longest CPU mask: 8192 CPUs */
 #define BP_SPACE_GROUPS_MAX  1024
 #define BP_SPACE_LIMITS      16 /* RLIMIT_* 0..15 of Linux */
+#define BP_SPACE_FILES_MAX   3  /* one for each standard descriptor */
 
 enum bp_space_type {
     /* bpnode to bpspace */
@@ -59,6 +60,7 @@ enum bp_space_step { /* where a creation failed */
     BP_STEP_IDENTITY, /* groups, gid, uid */
     BP_STEP_CHDIR,
     BP_STEP_EXEC,
+    BP_STEP_FILE = 16, /* and 17, 18: opening the file in place of descriptor 0, 1, 2 */
 };
 
 enum bp_space_flags {
@@ -106,12 +108,14 @@ struct bp_space_setup {
 };
 
 /* The memory file of SETUP: this header, then argc + envc + 1 NUL-terminated strings: the argument
- * vector, the environment, the working directory. Not above BP_SPACE_STRINGS_MAX bytes in all. */
+ * vector, the environment, the working directory; then `files` more: files that are opened by the
+ * process itself, as its user in its working directory, in place of a standard descriptor, each as
+ * "FD FLAGS MODE OFFSET PATH" with decimal numbers. Not above BP_SPACE_STRINGS_MAX bytes in all. */
 #define BP_SPACE_STRINGS_MAX (8u << 20)
 struct bp_space_strings {
     uint32_t argc, envc;
     uint32_t bytes; /* of all strings with their NULs */
-    uint32_t zero;
+    uint32_t files;
 };
 
 /* Payload of CREATE: this, cpu_bytes of CPU mask (as sched_setaffinity takes it; 0 = leave), then

@@ -112,7 +112,7 @@ static int parse_rest(int key, char *arg, struct argp_state *state, struct optio
         options->policy.report_bindings = 1;
         return 0;
     case 'l':
-        options->policy.label = LABEL_RANK;
+        options->policy.style.label = LABEL_RANK;
         return 0;
     case OPT_STDIN:
         parse_stdin(state, options, arg);

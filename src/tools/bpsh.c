@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bpsh.c - run a command on nodes, once on each. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,17 +9,86 @@
 #include "tools/run.h"
 #include "tools/words.h"
 
+enum { FILES = 3 };
+
 struct options {
     const char *nodes;
+    const char *files[FILES]; /* on the node, by descriptor */
     struct run_policy policy;
     int command;
 };
 
 static const struct argp_option rows[] = {
-    {NULL, 'a', NULL, 0, "On all nodes that are up", 0},
-    {NULL, 'n', NULL, 0, "Standard input is /dev/null", 0},
-    {NULL, 'p', NULL, 0, "Put the node in front of each line", 0},
+    {NULL, 0, NULL, 0, "Where:", 1},
+    {NULL, 'a', NULL, 0, "On all nodes that are up", 1},
+    {NULL, 'A', NULL, 0, "On all nodes that are not down", 1},
+    {NULL, 0, NULL, 0, "Input and output:", 2},
+    {NULL, 'n', NULL, 0, "Standard input is /dev/null", 2},
+    {NULL, 'N', NULL, 0, "Input and output are /dev/null on the node: nothing is forwarded", 2},
+    {NULL, 'L', NULL, 0, "Only whole lines, also of a single node", 2},
+    {NULL, 'p', NULL, 0, "Put the node in front of each line (with -L)", 2},
+    {NULL, 's', NULL, 0, "One node's output after the other's, in the order of NODES", 2},
+    {NULL, 'd', NULL, 0, "A line that divides them before each node's output (with -s)", 2},
+    {NULL, 'b', "BYTES", 0, "Lines up to this length stay whole (65536)", 2},
+    {NULL, 'I', "FILE", 0, "Standard input from this file of the node", 2},
+    {NULL, 'O', "FILE", 0, "Standard output to this file of the node", 2},
+    {NULL, 'E', "FILE", 0, "Standard error to this file of the node", 2},
+    {NULL, 0, NULL, 0, "More:", 3},
+    {NULL, 't', "TIME", 0, "End it after minutes or minutes:seconds (exit status 124)", 3},
+    {NULL, 'h', NULL, 0, "Show this summary and exit", 3},
+    {NULL, 'v', NULL, 0, "Show the version and exit", 3},
     {0}};
+
+static int parse_io(int key, char *arg, struct argp_state *state, struct options *options)
+{
+    struct run_policy *policy = &options->policy;
+    switch (key) {
+    case 'n':
+        policy->stdin_rank = -2;
+        return 0;
+    case 'N':
+        for (int i = 0; i < FILES; i++)
+            options->files[i] = "/dev/null";
+        return 0;
+    case 'p':
+        policy->style.label = LABEL_NODE;
+        /* fall through */
+    case 'L':
+        policy->style.lines = 1;
+        return 0;
+    case 'd':
+        policy->dividers = 1;
+        /* fall through */
+    case 's':
+        policy->turns = 1;
+        return 0;
+    case 'b':
+        policy->style.line_bytes = word_number(state, "-b", arg, 1, 1 << 30);
+        return 0;
+    case 'I':
+        options->files[0] = arg;
+        return 0;
+    case 'O':
+        options->files[1] = arg;
+        return 0;
+    case 'E':
+        options->files[2] = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int parse_word(char *arg, struct argp_state *state, struct options *options)
+{
+    if (options->nodes == NULL) {
+        options->nodes = arg;
+        return 0;
+    }
+    options->command = state->next - 1;
+    state->next = state->argc;
+    return 0;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -27,27 +97,51 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'a':
         options->nodes = "allup";
         return 0;
-    case 'n':
-        options->policy.stdin_rank = -2;
+    case 'A':
+        options->nodes = "allnotdown";
         return 0;
-    case 'p':
-        options->policy.label = LABEL_NODE;
+    case 't':
+        options->policy.limit_s = word_time(state, "-t", arg);
         return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        return 0;
+    case 'v':
+        puts(argp_program_version);
+        exit(0);
     case ARGP_KEY_ARG:
-        if (options->nodes == NULL) {
-            options->nodes = arg;
-            return 0;
-        }
-        options->command = state->next - 1;
-        state->next = state->argc;
-        return 0;
+        return parse_word(arg, state, options);
     case ARGP_KEY_END:
         if (options->command == 0)
             argp_error(state, options->nodes == NULL ? "nodes and a command are missing"
                                                      : "a command is missing");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_io(key, arg, state, options);
+    }
+}
+
+/* The request's files, made of the words of -I, -O and -E. */
+struct files {
+    Bpmix__OpenFile rows[FILES], *list[FILES];
+};
+
+static void add_files(Bpmix__JobRequest *request, const struct options *options,
+                      struct files *files)
+{
+    request->files = files->list;
+    for (int i = 0; i < FILES; i++) {
+        if (options->files[i] == NULL)
+            continue;
+        Bpmix__OpenFile *row = &files->rows[i];
+        bpmix__open_file__init(row);
+        row->fd = (uint32_t)i;
+        row->path = (char *)options->files[i];
+        row->flags = i == 0 ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC;
+        row->mode = 0666;
+        if (i == 2 && options->files[1] != NULL && strcmp(options->files[1], row->path) == 0)
+            row->flags = files->rows[1].flags = O_WRONLY | O_CREAT | O_APPEND;
+        request->files[request->n_files++] = row;
     }
 }
 
@@ -60,10 +154,11 @@ int main(int argc, char **argv)
         "failed.", NULL, NULL, NULL};
     argp_program_version = "bpsh (bpmix) " BP_VERSION;
     struct options options = {.policy = {.tool = "bpsh", .kill_wait_ms = 5000, .no_kill = 1,
-                                         .quiet_exits = 1}};
+                                         .quiet_exits = 1, .stdin_rank = -1}};
     Bpmix__JobRequest request;
     Bpmix__Place place;
     Bpmix__Launcher launcher;
+    struct files files;
     bp_std_open();
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
     bp_job_request_init(&request, &place, &launcher, argc - options.command,
@@ -71,8 +166,10 @@ int main(int argc, char **argv)
     place.node_list = (char *)options.nodes;
     place.one_each = 1;
     place.bind_to = (char *)"none";
-    request.stdin_rank = options.policy.stdin_rank != -2 ? -1 : -2;
-    options.policy.stdin_rank = request.stdin_rank;
+    add_files(&request, &options, &files);
+    if (options.files[0] != NULL)
+        options.policy.stdin_rank = -2;
+    request.stdin_rank = options.policy.stdin_rank;
     int status = run_job(&request, &options.policy);
     bp_job_request_done(&request);
     return status;

@@ -6,6 +6,7 @@ librun_la_SOURCES = \
 	src/tools/run.c src/tools/run.h \
 	src/tools/sink.c src/tools/sink.h \
 	src/tools/text.c src/tools/text.h \
+	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \
 	src/tools/words.c src/tools/words.h
 librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS) \

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* output.c - the ranks' stdout and stderr to the launcher's, line by line.
  *
- * With one rank and no label bytes go through as they come. Else each rank's channel has a buffer
- * for the line it is in; only whole lines go on, so that no line is torn by another rank. A line
- * without its end goes on when it is longer than LINE_MAX_BYTES, at the end, and, on a terminal,
- * when its rank has been silent for a moment: somebody may be waiting for a prompt. */
+ * With one rank and no label bytes go through as they come, unless whole lines are wanted. Else
+ * each rank's channel has a buffer for the line it is in; only whole lines go on, so that no line
+ * is torn by another rank. A line without its end goes on when it is longer than the style's
+ * line_bytes, at the end, and, on a terminal, when its rank has been silent for a moment: somebody
+ * may be waiting for a prompt. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,10 @@ struct line { /* the unfinished line of one rank's channel */
 struct output {
     struct bp_job *job;
     enum label label;
+    int whole; /* lines also of a single rank */
+    size_t line_bytes;
+    void (*room)(void *arg);
+    void *room_arg;
     struct sink *sinks[2];
     struct line *lines[2]; /* by rank */
     size_t ranks;
@@ -41,8 +46,22 @@ struct output {
 static void on_drained(void *arg)
 {
     struct output *output = arg;
-    if (sink_backlog(output->sinks[0]) < HIGH && sink_backlog(output->sinks[1]) < HIGH)
-        bp_job_pause(output->job, 0);
+    if (output_is_full(output))
+        return;
+    bp_job_pause(output->job, 0);
+    if (output->room != NULL)
+        output->room(output->room_arg);
+}
+
+int output_is_full(const struct output *output)
+{
+    return sink_backlog(output->sinks[0]) >= HIGH || sink_backlog(output->sinks[1]) >= HIGH;
+}
+
+void output_on_room(struct output *output, void (*room)(void *arg), void *arg)
+{
+    output->room = room;
+    output->room_arg = arg;
 }
 
 /* The ranks see what a local program would: SIGPIPE. */
@@ -113,7 +132,7 @@ static void keep(struct output *output, uint32_t rank, unsigned channel, const u
     memcpy(line->bytes + line->length, bytes, length);
     line->length += length;
     line->fresh = 1;
-    if (line->length > LINE_MAX_BYTES)
+    if (line->length > output->line_bytes)
         tear(output, rank, channel);
     if (!output->waiting && line->length > 0 && sink_is_terminal(output->sinks[channel - 1])) {
         output->waiting = 1;
@@ -171,7 +190,7 @@ void output_bytes(struct output *output, uint32_t rank, unsigned channel, const 
         tear(output, rank, channel);
         return;
     }
-    if (output->ranks == 1 && output->label == LABEL_NONE) {
+    if (output->ranks == 1 && output->label == LABEL_NONE && !output->whole) {
         emit(output, rank, channel, bytes, length, 0);
         return;
     }
@@ -192,11 +211,20 @@ static char *label_of(const struct output *output, uint32_t rank)
     return bp_format("%*u: ", width, rank);
 }
 
-struct output *output_new(struct event_base *base, struct bp_job *job, enum label label)
+void output_line(struct output *output, const char *line)
+{
+    sink_write(output->sinks[0], line, strlen(line));
+    sink_write(output->sinks[0], "\n", 1);
+}
+
+struct output *output_new(struct event_base *base, struct bp_job *job,
+                          const struct output_style *style)
 {
     struct output *output = bp_calloc(1, sizeof *output);
     output->job = job;
-    output->label = label;
+    output->label = style->label;
+    output->whole = style->lines;
+    output->line_bytes = style->line_bytes > 0 ? style->line_bytes : LINE_MAX_BYTES;
     output->ranks = bp_job_map(job)->n_ranks;
     output->sinks[0] = sink_new(base, STDOUT_FILENO, on_drained, on_broken_1, output);
     output->sinks[1] = sink_new(base, STDERR_FILENO, on_drained, on_broken_2, output);
@@ -209,13 +237,18 @@ struct output *output_new(struct event_base *base, struct bp_job *job, enum labe
     return output;
 }
 
+void output_flush(struct output *output)
+{
+    sink_flush(output->sinks[0]);
+    sink_flush(output->sinks[1]);
+}
+
 void output_finish(struct output *output)
 {
-    for (unsigned channel = 1; channel <= 2; channel++) {
+    for (unsigned channel = 1; channel <= 2; channel++)
         for (uint32_t rank = 0; rank < output->ranks; rank++)
             tear(output, rank, channel);
-        sink_flush(output->sinks[channel - 1]);
-    }
+    output_flush(output);
 }
 
 void output_free(struct output *output)

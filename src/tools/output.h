@@ -7,7 +7,7 @@
 
 #include "lib/job.h"
 
-#define LINE_MAX_BYTES 65536 /* longer lines may be torn */
+#define LINE_MAX_BYTES 65536 /* longer lines may be torn, unless the style says otherwise */
 
 enum label {
     LABEL_NONE,
@@ -15,12 +15,26 @@ enum label {
     LABEL_NODE, /* "n1: " as bpsh -p */
 };
 
+struct output_style {
+    enum label label;
+    int lines;            /* whole lines also when there is only one rank */
+    unsigned line_bytes;  /* longer lines may be torn; 0 = LINE_MAX_BYTES */
+};
+
 struct output;
 
-struct output *output_new(struct event_base *base, struct bp_job *job, enum label label);
+struct output *output_new(struct event_base *base, struct bp_job *job,
+                          const struct output_style *style);
 void output_bytes(struct output *output, uint32_t rank, unsigned channel, const uint8_t *bytes,
                   size_t length);
-/* Write all that is left, waiting for the readers. */
+/* A line of the launcher's own, to stdout. */
+void output_line(struct output *output, const char *line);
+/* 1 = its readers are slow: stop giving, if you can, until room(arg) is called. */
+int output_is_full(const struct output *output);
+void output_on_room(struct output *output, void (*room)(void *arg), void *arg);
+/* Wait for the readers. */
+void output_flush(struct output *output);
+/* Write all that is left, unfinished lines too, waiting for the readers. */
 void output_finish(struct output *output);
 void output_free(struct output *output);
 

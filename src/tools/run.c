@@ -15,6 +15,7 @@
 #include "tools/input.h"
 #include "tools/report.h"
 #include "tools/run.h"
+#include "tools/turns.h"
 #include "tools/verdict.h"
 
 struct run {
@@ -23,6 +24,7 @@ struct run {
     struct event_base *base;
     struct bp_job *job;
     struct output *output;
+    struct turns *turns; /* NULL: everybody's output as it comes */
     struct input *input;
     struct verdict verdict;
     int signals; /* signalfd */
@@ -115,6 +117,8 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         input_rank_gone(run->input, event->rank);
     else if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED)
         input_rank_there(run->input, event->rank);
+    if (event->kind == BPMIX__JOB_EVENT__KIND__FAILED && run->turns != NULL)
+        turns_gone(run->turns, event->rank);
     if (verdict_event(&run->verdict, event, node))
         end_job(run, 1);
     if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings)
@@ -137,7 +141,10 @@ static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t 
 {
     struct run *run = arg;
     run->heard = 1;
-    output_bytes(run->output, rank, channel, bytes, length);
+    if (run->turns != NULL)
+        turns_bytes(run->turns, rank, channel, bytes, length);
+    else
+        output_bytes(run->output, rank, channel, bytes, length);
 }
 
 static void on_credit(void *arg, uint32_t rank, uint32_t taken)
@@ -301,7 +308,9 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
     const Bpmix__JobMap *map = bp_job_map(run->job);
     run->ghosts = map->n_ranks;
     verdict_init(&run->verdict, map->n_ranks, run->policy->no_kill);
-    run->output = output_new(run->base, run->job, run->policy->label);
+    run->output = output_new(run->base, run->job, &run->policy->style);
+    if (run->policy->turns)
+        run->turns = turns_new(run->output, run->job, run->policy->dividers);
     run->input = input_new(run->base, run->job, run->policy->stdin_rank);
     for (size_t i = 0; i < map->n_warnings; i++)
         say(run, map->warnings[i]);
@@ -334,6 +343,8 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
         return 125;
     }
     event_base_dispatch(run.base);
+    if (turns_finish(run.turns, &err) < 0)
+        verdict_end(&run.verdict, 125, err.text);
     output_finish(run.output);
     input_finish(run.input);
     if (verdict_status(&run.verdict) == 0 && bp_job_incomplete(run.job, &err) < 0)
@@ -342,6 +353,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     say_verdict(&run, status);
     if (policy->status != NULL)
         report_status(run.job, &run.verdict, status, bp_clock_ms() - run.start_ms, policy);
+    turns_free(run.turns);
     output_free(run.output);
     input_free(run.input);
     bp_job_free(run.job);

@@ -12,7 +12,9 @@ struct run_policy {
     int quiet_exits;    /* say nothing about plain exit statuses */
     unsigned kill_wait_ms;
     unsigned limit_s;   /* 0 = none */
-    enum label label;
+    struct output_style style;
+    int turns;    /* one rank's output after the other's, in their order */
+    int dividers; /* a line before each one's */
     int stdin_rank;
     int report_bindings;
     const char *status; /* NULL, or where the JSON goes: "" = stderr, else a file */

@@ -1,4 +1,4 @@
-// sources: src/nodeagent/space_job.c src/nodeagent/space_order.c src/nodeagent/space_link.c
+// sources: src/nodeagent/space_file.c src/nodeagent/space_job.c src/nodeagent/space_order.c src/nodeagent/space_link.c
 // src/common/mem.c src/common/error.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_space.c - any SETUP, file of strings and CREATE: refused, or vectors within their room. */
@@ -54,8 +54,11 @@ static void setup(const uint8_t *head, const uint8_t *rest, size_t size)
         abort();
     if (bp_space_job_read(&job, &packet, &err) == 0) {
         if (count_vector(job.argv) != job.argc || count_vector(job.envp) != job.envc ||
-            strlen(job.cwd) >= BP_SPACE_STRINGS_MAX)
+            strlen(job.cwd) >= BP_SPACE_STRINGS_MAX || job.file_count > BP_SPACE_FILES_MAX)
             abort();
+        for (uint32_t i = 0; i < job.file_count; i++)
+            if (job.files[i].fd < 0 || job.files[i].fd > 2 || job.files[i].path[0] == '\0')
+                abort();
         job_free(&job);
     } else if (err.code >= 0 || err.text[0] == '\0') {
         abort();

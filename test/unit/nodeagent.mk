@@ -20,7 +20,7 @@ test_ompi_CFLAGS = $(BP_CFLAGS)
 test_ompi_LDADD = libtap.la libcommon.la
 check_PROGRAMS += test_space_order
 test_space_order_SOURCES = test/unit/test_space_order.c \
-	src/nodeagent/space_job.c src/nodeagent/space_order.c
+	src/nodeagent/space_file.c src/nodeagent/space_job.c src/nodeagent/space_order.c
 test_space_order_CPPFLAGS = $(TEST_CPPFLAGS)
 test_space_order_CFLAGS = $(BP_CFLAGS)
 test_space_order_LDADD = libtap.la libspacelink.la libcommon.la

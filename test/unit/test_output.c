@@ -97,7 +97,7 @@ static struct output *open_output(enum label label, size_t ranks, int terminal)
     map.n_ranks = ranks;
     paused = 0;
     base = event_base_new();
-    return output_new(base, NULL, label);
+    return output_new(base, NULL, &(struct output_style){.label = label});
 }
 
 static void close_output(struct output *output)

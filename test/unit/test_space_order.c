@@ -160,6 +160,19 @@ static int read_job(int fd)
     return r;
 }
 
+static void files(void)
+{
+    static const char *const wrong[] = {
+        "", "0", "0 0 0 0", "0 0 0 0 ", "3 0 0 0 x", "-1 0 0 0 x", "0 0 512 0 x", "0 -1 0 0 x",
+        "0 0 0 -1 x", "0 0 0 99999999999999999999 x", "0  0 0 0 x", "+0 0 0 0 x", "0 0 0 0x"};
+    struct bp_space_file file;
+    CU_ASSERT_EQUAL(bp_space_file_read("2 577 438 9 a b", &file), 0);
+    CU_ASSERT(file.fd == 2 && file.flags == 577 && file.mode == 0666 && file.offset == 9);
+    CU_ASSERT_STRING_EQUAL(file.path, "a b");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        CU_ASSERT_EQUAL(bp_space_file_read(wrong[i], &file), -EPROTO);
+}
+
 static void jobs(void)
 {
     static const char strings[] = "p\0A=1\0/"; /* 8 bytes with the last NUL */
@@ -202,6 +215,7 @@ int main(void)
         {"environments merge by name", merge},
         {"impossible orders are refused", refuse},
         {"random orders", random_orders},
+        {"files in place of descriptors", files},
         {"a job's strings", jobs},
         {"a peer's last words are read", last_words},
         {NULL, NULL},
