@@ -9,6 +9,7 @@ libimage_la_SOURCES = \
 	src/image/file.c src/image/file.h \
 	src/image/format.h src/image/image.h \
 	src/image/freeze.c src/image/freeze.h \
+	src/image/keep.c src/image/keep.h \
 	src/image/maps.c src/image/maps.h \
 	src/image/memory.c src/image/memory.h \
 	src/image/pages.c src/image/pages.h \

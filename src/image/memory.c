@@ -7,6 +7,7 @@
 
 #include "common/mem.h"
 #include "image/file.h"
+#include "image/keep.h"
 #include "image/maps.h"
 #include "image/memory.h"
 #include "image/pages.h"
@@ -107,6 +108,8 @@ static int shared_pages(struct walk *walk, const struct bp_map *map, struct bp_e
 
 static int own_pages(struct walk *walk, const struct bp_map *map, struct bp_error *err)
 {
+    if (map->resident_kib == 0 && map->swapped_kib == 0) /* it may be a reservation of terabytes */
+        return 0;
     return bp_pages_find(&walk->pages, map->start, map->end, false, take_run, walk, err);
 }
 
@@ -174,6 +177,23 @@ static int area_capture(struct walk *walk, const struct bp_map *map, struct bp_e
     return map->is_shared ? shared_pages(walk, map, err) : own_pages(walk, map, err);
 }
 
+/* A mapping, in parts as what a copy loses of it begins and ends. */
+static int map_capture(struct walk *walk, const struct bp_map *map, struct bp_error *err)
+{
+    struct bp_map part = *map;
+    int rc = 0;
+
+    while (rc == 0 && part.start < map->end) {
+        uint32_t flags;
+        part.end = bp_keep_flags(walk->tables->keep, part.start, map->end, &flags);
+        part.offset = map->offset + (part.start - map->start);
+        part.area_flags = map->area_flags | flags;
+        rc = area_capture(walk, &part, err);
+        part.start = part.end;
+    }
+    return rc;
+}
+
 int bp_memory_capture(struct bp_tables *tables, pid_t pid, const struct bp_image_options *options,
                       struct bp_error *err)
 {
@@ -185,7 +205,7 @@ int bp_memory_capture(struct bp_tables *tables, pid_t pid, const struct bp_image
         return rc;
     rc = bp_pages_open(&walk.pages, pid, options->no_pagemap_scan, err);
     for (size_t i = 0; rc == 0 && i < maps.count; i++)
-        rc = area_capture(&walk, &maps.maps[i], err);
+        rc = map_capture(&walk, &maps.maps[i], err);
     bp_pages_done(&walk.pages);
     bp_maps_done(&maps);
     return rc;

@@ -94,7 +94,8 @@ enum hop hop(void (*spoil)(void))
     if (strcmp(how, "stay") == 0)
         return HOP_STAYED;
     if (strcmp(how, "spoil") == 0) {
-        spoil();
+        if (spoil != NULL)
+            spoil();
         return HOP_STAYED;
     }
     if (strcmp(how, "dump") == 0)
