@@ -231,6 +231,22 @@ static const char *thread_check(const struct bp_image_view *view)
     return NULL;
 }
 
+/* The strings of the table from one on; the last byte of the table is 0. */
+static const char *words_check(const struct bp_image_view *view)
+{
+    uint64_t at = view->head->words;
+
+    if (view->head->words_count > BP_IMAGE_WORDS_MAX)
+        return "it has too many words of a script";
+    for (uint32_t i = 0; i < view->head->words_count; i++) {
+        while (at < view->head->strings_bytes && view->strings[at] != 0)
+            at++;
+        if (at++ >= view->head->strings_bytes)
+            return "its words of a script are out of bounds";
+    }
+    return NULL;
+}
+
 const char *bp_image_decode(const void *prologue, uint64_t size, struct bp_image_view *ret_view)
 {
     const char *bytes = prologue, *problem;
@@ -258,6 +274,7 @@ const char *bp_image_decode(const void *prologue, uint64_t size, struct bp_image
     if (view.head->auxv_words != 0 && view.auxv[view.head->auxv_words - 2] != 0)
         return "its auxiliary vector does not end";
     if ((problem = areas_check(&view)) != NULL || (problem = files_check(&view)) != NULL ||
+        (problem = words_check(&view)) != NULL ||
         (problem = patches_check(&view)) != NULL || (problem = thread_check(&view)) != NULL)
         return problem;
     *ret_view = view;

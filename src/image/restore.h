@@ -13,6 +13,7 @@
 
 #include "image/arch_x86_64.h"
 #include "image/decode.h"
+#include "image/restore_block.h"
 
 #define BP_RESTORE_VVARS   8
 #define BP_RESTORE_VECTORS 1024
@@ -36,7 +37,9 @@ struct bp_restore {
     uint32_t flags; /* enum bp_restore_flags */
     int64_t result;
     uint64_t signal_mask; /* as exec left it; all are blocked since */
-    struct bp_restore_args args;
+    struct bp_restore_args args; /* SELF; in LD and ENTRY */
+    struct bp_block block;       /* it becomes the program's own block, */
+    uint64_t stack, stack_bytes; /* and these pages of the stack stay */
     struct bp_image_view view;
     uint64_t prologue, prologue_bytes;
     uint64_t hole, hole_bytes; /* code, this struct, stack, prologue, args, parking, last page */
@@ -73,10 +76,18 @@ void bp_restore_vdso_place(struct bp_restore *restore);
 
 /* restore_map.c: the areas and their pages. */
 void bp_restore_map(struct bp_restore *restore);
+void bp_restore_protect(const struct bp_restore *restore, uint64_t start, uint64_t bytes,
+                        uint32_t prot);
 
 /* restore_state.c: what the kernel keeps of a process; then in. */
 void bp_restore_state(struct bp_restore *restore);
 __attribute__((noreturn)) void bp_restore_enter(struct bp_restore *restore);
+
+/* restore_start.c: the stack of LD and ENTRY: found; taken out of the way of the image; and, with
+ * the areas mapped, all in which they differ from an image of a running process. */
+void bp_restore_start_find(struct bp_restore *restore, uint64_t *block);
+void bp_restore_start_clear(struct bp_restore *restore);
+void bp_restore_start(struct bp_restore *restore);
 
 /* Small things libc would have. */
 static inline uint64_t bp_page_up(uint64_t bytes)

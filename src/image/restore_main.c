@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+#include "image/image.h"
 #include "image/restore.h"
 
 #define STACK_BYTES 65536
@@ -118,6 +119,19 @@ static void prologue_read(struct bp_restore *restore)
     restore->prologue_bytes = layout.data;
 }
 
+/* A process that began on a better CPU has chosen its functions for that. */
+static void cpu_check(const struct bp_restore *restore)
+{
+    uint32_t have[BP_IMAGE_CPU_WORDS];
+    const char *missing;
+
+    bp_arch_cpu(have);
+    missing = bp_image_cpu_missing(restore->view.head->cpu, have);
+    if (missing != NULL)
+        bp_restore_fail(restore, -ENOTSUP, "this CPU has not all that the process began with",
+                        missing);
+}
+
 /* The tables are now at another address. */
 static void view_move(struct bp_restore *restore, uint64_t place)
 {
@@ -134,20 +148,47 @@ static void view_move(struct bp_restore *restore, uint64_t place)
     restore->prologue = place;
 }
 
+static void range_unmap(const struct bp_restore *restore, uint64_t start, uint64_t end)
+{
+    long rc = start < end ? BP_SYS(SYS_munmap, start, end - start, 0, 0, 0, 0) : 0;
+
+    if (bp_is_error(rc))
+        bp_restore_fail(restore, rc, "the restorer's own memory cannot be unmapped", NULL);
+}
+
+/* Everything goes but the hole and, where it is kept, the stack. */
+static void others_unmap(const struct bp_restore *restore)
+{
+    uint64_t hole_end = restore->hole + restore->hole_bytes;
+    uint64_t stack_end = restore->stack + restore->stack_bytes;
+
+    if (restore->stack_bytes == 0) {
+        range_unmap(restore, 0, restore->hole);
+        range_unmap(restore, hole_end, USER_END);
+    } else if (restore->stack < restore->hole) {
+        range_unmap(restore, 0, restore->stack);
+        range_unmap(restore, stack_end, restore->hole);
+        range_unmap(restore, hole_end, USER_END);
+    } else {
+        range_unmap(restore, 0, restore->hole);
+        range_unmap(restore, hole_end, restore->stack);
+        range_unmap(restore, stack_end, USER_END);
+    }
+}
+
 /* Second part, on the stack in the hole. */
 static __attribute__((noreturn)) void second_part(struct bp_restore *restore)
 {
-    uint64_t end = restore->hole + restore->hole_bytes;
-    long rc;
+    bool has_run = restore->view.head->kind == BP_IMAGE_SELF;
 
     bp_restore_vdso_park(restore);
-    rc = BP_SYS(SYS_munmap, 0, restore->hole, 0, 0, 0, 0);
-    if (!bp_is_error(rc))
-        rc = BP_SYS(SYS_munmap, end, USER_END - end, 0, 0, 0, 0);
-    if (bp_is_error(rc))
-        bp_restore_fail(restore, rc, "the restorer's own memory cannot be unmapped", NULL);
+    if (!has_run)
+        bp_restore_start_clear(restore);
+    others_unmap(restore);
     bp_restore_map(restore);
     bp_restore_vdso_place(restore);
+    if (!has_run)
+        bp_restore_start(restore);
     bp_restore_state(restore);
     bp_restore_enter(restore);
 }
@@ -193,7 +234,8 @@ static __attribute__((noreturn)) void first_part(struct bp_restore *restore)
         bp_restore_fail(restore, rc, "the image's tables cannot be moved", NULL);
     view_move(restore, at);
     at += bp_page_up(restore->prologue_bytes);
-    bp_restore_args_copy(restore, at);
+    if (restore->stack_bytes == 0)
+        bp_restore_args_copy(restore, at);
     restore->parking = at + block;
     restore->last = restore->hole + restore->hole_bytes - BP_IMAGE_PAGE;
     moved = (void *)(restore->hole + code);
@@ -220,8 +262,9 @@ void bp_restore_main(uint64_t *block)
     BP_SYS(SYS_rt_sigprocmask, SIG_SETMASK, &all, &restore.signal_mask, sizeof(all), 0, 0);
     bp_restore_args_read(&restore, block);
     prologue_read(&restore);
+    cpu_check(&restore);
     if (restore.view.head->kind != BP_IMAGE_SELF)
-        bp_restore_fail(&restore, -ENOTSUP, "images of this kind cannot be restored", NULL);
+        bp_restore_start_find(&restore, block);
     bp_restore_vdso_find(&restore);
     first_part(&restore);
 }

@@ -93,7 +93,8 @@ static void files_map(const struct bp_restore *restore)
     }
 }
 
-static void protect(const struct bp_restore *restore, uint64_t start, uint64_t bytes, uint32_t prot)
+void bp_restore_protect(const struct bp_restore *restore, uint64_t start, uint64_t bytes,
+                        uint32_t prot)
 {
     long rc = BP_SYS(SYS_mprotect, start, bytes, prot, 0, 0, 0);
 
@@ -152,14 +153,14 @@ static uint64_t area_fill(struct bp_restore *restore, const struct bp_image_area
         bool is_mapped = run_map(restore, area, run, offset);
         if (!is_mapped) {
             if (is_each)
-                protect(restore, run->start, bytes, PROT_READ | PROT_WRITE);
+                bp_restore_protect(restore, run->start, bytes, PROT_READ | PROT_WRITE);
             restore->vectors[count++] = (struct iovec){(void *)run->start, bytes};
         }
         offset += bytes;
         if (is_mapped || is_each || count == BP_RESTORE_VECTORS) {
             vectors_read(restore, count, start);
             if (is_each && !is_mapped)
-                protect(restore, run->start, bytes, area->prot);
+                bp_restore_protect(restore, run->start, bytes, area->prot);
             count = 0;
             start = offset;
         }
@@ -207,7 +208,7 @@ void bp_restore_map(struct bp_restore *restore)
         offset = area_fill(restore, area, runs, offset);
         runs += area->runs;
         if (first_prot(area) != area->prot)
-            protect(restore, area->start, area->end - area->start, area->prot);
+            bp_restore_protect(restore, area->start, area->end - area->start, area->prot);
         area_advise(area);
         if ((area->flags & BP_AREA_LOCKED) != 0)
             BP_SYS(SYS_mlock, area->start, area->end - area->start, 0, 0, 0, 0);

@@ -6,7 +6,8 @@ libjob_la_SOURCES = \
 	src/lib/job.c src/lib/job.h \
 	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \
-	src/lib/request.c
+	src/lib/request.c \
+	src/lib/sending.c src/lib/sending.h
 libjob_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 libjob_la_CFLAGS = $(BP_CFLAGS)
 

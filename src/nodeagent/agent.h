@@ -125,6 +125,12 @@ struct space {
     int stream_fd; /* while it connects */
     struct event *stream_event;
     uint8_t stream_done; /* broken, ended or never to be */
+    struct {
+        int fd;              /* memory file; -1 = nothing there yet, or given away */
+        uint64_t bytes, got; /* of the whole, 0 = its head is not there yet; so far */
+        uint8_t whole;       /* sealed and checked */
+        struct bp_error failed; /* code 0 = not, so far; else why there will be none */
+    } image;
     uint8_t stopped[3];  /* channels that nobody reads */
     int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
     char text[192];
@@ -154,7 +160,8 @@ void space_check_end(struct space *space);
 void rank_create(struct space *space, const Bpmix__Proc *proc);
 /* cpus: its mask, as the kernel has it. */
 void rank_created(struct rank *rank, const void *cpus, size_t length);
-void rank_failed(struct rank *rank, int errnum, int step);
+/* why: a sentence, or NULL. */
+void rank_failed(struct rank *rank, int errnum, int step, const char *why);
 void rank_exited(struct rank *rank, const struct bp_space_record *record);
 /* Report the end if it has ended and its output is drained. */
 void rank_check_end(struct rank *rank);
@@ -182,6 +189,15 @@ int data_is_full(const struct space *space);
 /* No more will be sent: close when all is with the launcher. */
 void data_end(struct space *space);
 void data_free(struct space *space);
+
+/* ---- image.c: the image that the job's ranks start from ---- */
+/* It has to come, and is not whole yet. */
+int image_is_due(const struct space *space);
+/* Its next bytes, 0 of them: there are no more. 0, or an error that ends the data connection. */
+int image_piece(struct space *space, const uint8_t *bytes, size_t length);
+/* No more of it will come. */
+void image_lost(struct space *space);
+void image_close(struct space *space);
 
 /* ---- shepherd.c: the job's bpshepherd ---- */
 /* Its socket, so that frames for it can wait; then the program, when the space is ready. */

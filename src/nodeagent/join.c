@@ -100,7 +100,8 @@ static int open_frame(struct agent *agent, const struct bp_frame *frame, const u
     if (open == NULL)
         return err->code;
     if (open->launcher == NULL || open->n_argv == 0 || open->ticket.len != BP_TICKET_BYTES ||
-        open->key.len != BP_KEY_BYTES || space_find(agent, frame->job) != NULL) {
+        open->key.len != BP_KEY_BYTES || (unsigned)open->start > BPMIX__START__SELF ||
+        space_find(agent, frame->job) != NULL) {
         bp_unpack_free(open);
         return bp_error_set(err, -EPROTO, "SPACE_OPEN makes no sense");
     }

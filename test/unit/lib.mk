@@ -14,3 +14,9 @@ test_output_SOURCES = test/unit/test_output.c src/tools/output.c src/tools/outpu
 test_output_CPPFLAGS = $(TEST_CPPFLAGS) $(librun_la_CPPFLAGS)
 test_output_CFLAGS = $(BP_CFLAGS)
 test_output_LDADD = libtap.la $(BP_PROTO_LIBS) $(EVENT_LIBS)
+# a launcher for test/system/start.py
+noinst_PROGRAMS += start_driver
+start_driver_SOURCES = test/system/start_driver.c
+start_driver_CPPFLAGS = $(TEST_CPPFLAGS) $(librun_la_CPPFLAGS)
+start_driver_CFLAGS = $(BP_CFLAGS)
+start_driver_LDADD = libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS)
