@@ -23,7 +23,11 @@ static const struct {
     {" dc", BP_AREA_DONTFORK}, {" wf", BP_AREA_WIPEONFORK}, {" lo", BP_AREA_LOCKED},
 };
 
-static int range_add(struct bp_keep *keep, const struct bp_keep_range *range)
+/* Of the kernel's words those that a copy does not have: watched by userfaultfd. */
+static const char watched[][4] = {" um", " uw", " ui"};
+
+static int range_add(struct bp_keep *keep, const struct bp_keep_range *range,
+                     struct bp_error *err)
 {
     size_t bytes = keep->bytes == 0 ? ROOM : keep->bytes * 2;
     void *memory;
@@ -33,7 +37,7 @@ static int range_add(struct bp_keep *keep, const struct bp_keep_range *range)
                                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
                                   : mremap(keep->ranges, keep->bytes, bytes, MREMAP_MAYMOVE);
         if (memory == MAP_FAILED)
-            return -errno;
+            return bp_error_set(err, -errno, "no memory for a list of the process's memory");
         keep->ranges = memory;
         keep->bytes = bytes;
     }
@@ -42,7 +46,8 @@ static int range_add(struct bp_keep *keep, const struct bp_keep_range *range)
 }
 
 /* A line of smaps: of a mapping ("START-END ..."), or of something about it. */
-static int line_read(struct bp_keep *keep, const char *line, struct bp_keep_range *range)
+static int line_read(struct bp_keep *keep, const char *line, struct bp_keep_range *range,
+                     struct bp_error *err)
 {
     char *at;
 
@@ -55,10 +60,13 @@ static int line_read(struct bp_keep *keep, const char *line, struct bp_keep_rang
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
         if (strstr(line, kept[i].word) != NULL)
             range->flags |= kept[i].flag;
-    return range->flags == 0 ? 0 : range_add(keep, range);
+    for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++)
+        if (strstr(line, watched[i]) != NULL)
+            return bp_error_set(err, -EOPNOTSUPP, "memory watched by userfaultfd cannot travel");
+    return range->flags == 0 ? 0 : range_add(keep, range, err);
 }
 
-static int lines_read(struct bp_keep *keep, int fd)
+static int lines_read(struct bp_keep *keep, int fd, struct bp_error *err)
 {
     char text[PIECE];
     struct bp_keep_range range = {0};
@@ -68,17 +76,18 @@ static int lines_read(struct bp_keep *keep, int fd)
 
     while (rc == 0 && (n = read(fd, text + used, sizeof(text) - used - 1)) != 0) {
         if (n < 0 && errno != EINTR)
-            return -errno;
+            return bp_error_set(err, -errno, "/proc/self/smaps cannot be read: %s",
+                                strerror(errno));
         used += n > 0 ? (size_t)n : 0;
         text[used] = '\0';
         char *line = text, *end;
         for (; rc == 0 && (end = strchr(line, '\n')) != NULL; line = end + 1) {
             *end = '\0';
-            rc = line_read(keep, line, &range);
+            rc = line_read(keep, line, &range, err);
         }
         used -= (size_t)(line - text);
         if (used == sizeof(text) - 1)
-            return -EBADMSG;
+            return bp_error_set(err, -EBADMSG, "/proc/self/smaps has a line without end");
         memmove(text, line, used);
     }
     return rc;
@@ -87,10 +96,10 @@ static int lines_read(struct bp_keep *keep, int fd)
 int bp_keep_read(struct bp_keep *keep, struct bp_error *err)
 {
     auto_close int fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
-    int rc = fd < 0 ? -errno : lines_read(keep, fd);
 
-    return rc == 0 ? 0 : bp_error_set(err, rc, "/proc/self/smaps cannot be read: %s",
-                                      strerror(-rc));
+    if (fd < 0)
+        return bp_error_set(err, -errno, "/proc/self/smaps cannot be opened: %s", strerror(errno));
+    return lines_read(keep, fd, err);
 }
 
 void bp_keep_done(struct bp_keep *keep)
@@ -99,20 +108,27 @@ void bp_keep_done(struct bp_keep *keep)
         munmap(keep->ranges, keep->bytes);
 }
 
-static void advise(const struct bp_keep_range *range, int not_forked, int wiped)
+static int advise(const struct bp_keep_range *range, int forked, int wiped)
 {
     void *start = (void *)(uintptr_t)range->start; /* an address of this process */
+    int rc = 0;
 
     if ((range->flags & BP_AREA_DONTFORK) != 0)
-        madvise(start, range->end - range->start, not_forked);
-    if ((range->flags & BP_AREA_WIPEONFORK) != 0)
-        madvise(start, range->end - range->start, wiped);
+        rc = madvise(start, range->end - range->start, forked);
+    if (rc == 0 && (range->flags & BP_AREA_WIPEONFORK) != 0)
+        rc = madvise(start, range->end - range->start, wiped);
+    return rc;
 }
 
-void bp_keep_open(const struct bp_keep *keep)
+int bp_keep_open(const struct bp_keep *keep, struct bp_error *err)
 {
     for (size_t i = 0; i < keep->count; i++)
-        advise(&keep->ranges[i], MADV_DOFORK, MADV_KEEPONFORK);
+        if (advise(&keep->ranges[i], MADV_DOFORK, MADV_KEEPONFORK) < 0) {
+            bp_keep_close(keep);
+            return bp_error_set(err, -EOPNOTSUPP, "memory of a device cannot travel (at %#lx)",
+                                (unsigned long)keep->ranges[i].start);
+        }
+    return 0;
 }
 
 void bp_keep_close(const struct bp_keep *keep)

@@ -20,14 +20,14 @@ struct bp_keep { /* {0} is none */
     size_t bytes; /* of their memory */
 };
 
-/* Those of the calling process. */
+/* Those of the calling process. -EOPNOTSUPP when it has memory that no copy can be made of. */
 int bp_keep_read(struct bp_keep *keep, struct bp_error *err);
 void bp_keep_done(struct bp_keep *keep);
 
 #define auto_keep __attribute__((cleanup(bp_keep_done)))
 
-/* Let a copy have them; and as it was. */
-void bp_keep_open(const struct bp_keep *keep);
+/* Let a copy have them (-EOPNOTSUPP: some cannot be had); and as it was. */
+int bp_keep_open(const struct bp_keep *keep, struct bp_error *err);
 void bp_keep_close(const struct bp_keep *keep);
 
 /* The flags at an address (keep may be NULL); returns where other flags begin, at most end. */

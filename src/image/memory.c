@@ -178,7 +178,6 @@ static int area_capture(struct walk *walk, const struct bp_map *map, struct bp_e
     return map->is_shared ? shared_pages(walk, map, err) : own_pages(walk, map, err);
 }
 
-<<<<<<< HEAD
 /* A mapping, in parts as what a copy loses of it begins and ends. */
 static int map_capture(struct walk *walk, const struct bp_map *map, struct bp_error *err)
 {
@@ -193,30 +192,6 @@ static int map_capture(struct walk *walk, const struct bp_map *map, struct bp_er
         rc = area_capture(walk, &part, err);
         part.start = part.end;
     }
-=======
-/* What a copy does not have and a move must not lose, from the maps of the process itself: memory
- * that is locked stays so. */
-static int own_maps_check(struct bp_tables *tables, struct bp_error *err)
-{
-    struct bp_maps maps;
-    uint32_t area = 0;
-    int rc = bp_maps_read(getpid(), &maps, err);
-
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; rc == 0 && i < maps.count; i++) {
-        const struct bp_map *map = &maps.maps[i];
-        if ((map->flags & BP_MAP_USERFAULT) != 0)
-            rc = refuse(map, "memory watched by userfaultfd", err);
-        else if ((map->area_flags & BP_AREA_DONTFORK) != 0)
-            rc = refuse(map, "memory under MADV_DONTFORK", err);
-        while (area < tables->head.areas && tables->areas[area].start < map->start)
-            area++;
-        if (area < tables->head.areas && tables->areas[area].start == map->start)
-            tables->areas[area].flags |= map->area_flags & BP_AREA_LOCKED;
-    }
-    bp_maps_done(&maps);
->>>>>>> main
     return rc;
 }
 
@@ -234,7 +209,5 @@ int bp_memory_capture(struct bp_tables *tables, pid_t pid, const struct bp_image
         rc = map_capture(&walk, &maps.maps[i], err);
     bp_pages_done(&walk.pages);
     bp_maps_done(&maps);
-    if (rc == 0 && options->is_move)
-        rc = own_maps_check(tables, err);
     return rc;
 }

@@ -175,15 +175,18 @@ int bp_image_capture_self(const struct bp_image_options *options, struct bp_imag
         return bp_error_set(err, -EOPNOTSUPP, "a process that must not be read cannot travel");
     if (options->is_move)
         rc = bp_keep_read(&keep, err);
+    if (rc == 0)
+        rc = bp_keep_open(&keep, err);
     if (rc < 0)
         return rc;
     freeze = bp_freeze_new();
-    if (freeze == NULL)
-        return bp_error_set(err, -errno, "no memory or descriptors for an image: %s",
-                            strerror(errno));
+    if (freeze == NULL) {
+        rc = -errno;
+        bp_keep_close(&keep);
+        return bp_error_set(err, rc, "no memory or descriptors for an image: %s", strerror(-rc));
+    }
     mask = mask_set(ALL_SIGNALS);
     freeze->brk = (uint64_t)BP_SYS(SYS_brk, 0, 0, 0, 0, 0, 0);
-    bp_keep_open(&keep);
     rc = bp_arch_capture(&freeze->state, bp_freeze_copy);
     if (rc == BP_ARCH_RESUMED) {
         *ret_role = BP_IMAGE_RESTORED;

@@ -8,7 +8,7 @@
 
 #include "move_test.h"
 
-enum { BYTES = 4 << 20, KINDS = 6 };
+enum { BYTES = 4 << 20, KINDS = 7 };
 
 static const struct {
     int advice;
@@ -16,6 +16,7 @@ static const struct {
 } kinds[KINDS] = {
     {MADV_HUGEPAGE, " hg"}, {MADV_NOHUGEPAGE, " nh"}, {MADV_DONTDUMP, " dd"},
     {MADV_WIPEONFORK, " wf"}, {MADV_MERGEABLE, " mg"}, {MADV_NORMAL, " wr"},
+    {MADV_DONTFORK, " dc"},
 };
 static char *blocks[KINDS];
 
@@ -52,9 +53,13 @@ int main(void)
         move_fill(blocks[i], BYTES, (uint64_t)i);
         had[i] = has_flag(blocks[i], kinds[i].flag);
     }
-    CHECK(had[2] && had[3] && had[5], "no flags of mappings here");
+    CHECK(had[2] && had[3] && had[5] && had[6], "no flags of mappings here");
     bool copied = hop(spoil) == HOP_COPIED;
     for (int i = 0; i < KINDS; i++) {
+        if (copied && kinds[i].advice == MADV_DONTFORK) {
+            CHECK(move_faults(blocks[i], false), "a copy has what is not to be forked");
+            continue;
+        }
         CHECK(has_flag(blocks[i], kinds[i].flag) == had[i], "flag%s", kinds[i].flag);
         if (copied && kinds[i].advice == MADV_WIPEONFORK)
             CHECK(blocks[i][0] == 0 && blocks[i][BYTES - 1] == 0, "wiped for a copy");
