@@ -7,6 +7,7 @@ libtap_la_LIBADD = $(CUNIT_LIBS)
 
 include test/unit/common.mk
 include test/unit/proto.mk
+include test/unit/image.mk
 include test/unit/placement.mk
 include test/unit/ghost.mk
 include test/unit/nodeagent.mk
@@ -14,6 +15,7 @@ include test/unit/pmix.mk
 include test/unit/master.mk
 include test/unit/lib.mk
 include test/mpi/local.mk
+include test/unit/imagestart.mk
 
 noinst_PROGRAMS += sigrank
 sigrank_SOURCES = test/system/sigrank.c

@@ -43,6 +43,26 @@ int bproc_nodeaddr(int node, struct sockaddr *addr, int *size);
 int bproc_nodeinfo(int node, struct bproc_node_info_t *info);
 /* All nodes by number, the master left out. Their count; free with bproc_nodeset_free. */
 int bproc_nodelist(struct bproc_node_set_t *set);
+/* The same through a descriptor of bproc_notifier, and its news are acknowledged. */
+int bproc_nodelist_(struct bproc_node_set_t *set, int fd);
+/* The length of the value; size 0 asks for the length alone. */
+int bproc_getnodeattr(int node, const char *name, void *value, int size);
+/* A descriptor that is readable when a node or the configuration has changed, until it is read. */
+int bproc_notifier(void);
+
+/* ---- rights: who may place processes on a node; only the x bits of a mode count ---- */
+
+int bproc_chmod(int node, int mode);
+int bproc_chown(int node, int user);
+int bproc_chgrp(int node, int group);
+int bproc_access(int node, int mode);
+
+/* ---- processes ---- */
+
+/* The remote processes of a node, or of all (BPROC_NODE_ANY). Their count; free(*list). */
+int bproc_proclist(int node, struct bproc_proc_info_t **list);
+/* The node of a process; -1 = it is on the master (errno 0) or there is none (ESRCH). */
+int bproc_pidnode(int pid);
 
 /* ---- sets of nodes ---- */
 
@@ -57,6 +77,30 @@ int bproc_nodeset_append(struct bproc_node_set_t *a, struct bproc_node_set_t *b)
 int bproc_nodefilter(struct bproc_node_set_t *out, struct bproc_node_set_t *in, const char *spec);
 /* The same of all nodes and the master; one that does not exist is an error. */
 int bproc_nodespec(struct bproc_node_set_t *set, const char *spec);
+
+/* ---- administration: root's ---- */
+
+int bproc_nodechroot(int node, const char *path);
+int bproc_nodereboot(int node);
+int bproc_nodehalt(int node);
+int bproc_nodepwroff(int node);
+int bproc_nodereboot_async(int node);
+int bproc_nodehalt_async(int node);
+int bproc_nodepwroff_async(int node);
+int bproc_nodesetstatus(int node, const char *status);
+/* size 0 takes the attribute away. */
+int bproc_setnodeattr(int node, const char *name, const void *value, int size);
+/* Address of the master, then the node's own; NULL = as it is. */
+int bproc_nodereconnect(int node, struct sockaddr *remote, int remote_size,
+                        struct sockaddr *local, int local_size);
+
+/* ---- libraries that every node is said to have ---- */
+
+int bproc_libclear(void);
+int bproc_libadd(const char *path);
+int bproc_libdel(const char *path);
+/* *list: paths, each with its NUL, an empty one at the end; its bytes are returned; free(*list). */
+int bproc_liblist(char **list);
 
 /* ---- this library ---- */
 

@@ -39,6 +39,7 @@
 #define BP_IMAGE_CPU_WORDS   16
 #define BP_IMAGE_TIMERS      3
 #define BP_IMAGE_ID_MAX      32
+#define BP_IMAGE_WORDS_MAX   16
 
 enum bp_image_kind {
     BP_IMAGE_SELF = 1, /* a process captured by itself, at a call of bp_image_capture_self() */
@@ -163,6 +164,9 @@ struct bp_image_head {
     uint32_t exe;     /* strings: the program's path, */
     uint32_t cwd;     /* its directory, */
     uint32_t execfn;  /* and the name it was started by */
+    uint32_t words;   /* LD, ENTRY: the first of words_count strings that stand for argv[0], those
+                       * that exec made of a script: its interpreter, an option, its path */
+    uint32_t words_count;
     uint32_t umask;
     uint32_t personality;
     uint32_t thp_disable; /* PR_SET_THP_DISABLE */
@@ -172,7 +176,7 @@ struct bp_image_head {
     struct bp_image_thread thread;
     struct bp_image_timer timers[BP_IMAGE_TIMERS];
     struct bp_image_action actions[BP_IMAGE_SIGNALS]; /* of signal 1, 2, ... */
-    uint8_t reserved[1512]; /* 0 */
+    uint8_t reserved[1504]; /* 0 */
 };
 
 _Static_assert(sizeof(struct bp_image_head) == BP_IMAGE_PAGE, "the head is one page");

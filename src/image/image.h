@@ -41,6 +41,28 @@ int bp_image_capture_self(const struct bp_image_options *options, struct bp_imag
                           enum bp_image_role *ret_role, struct bp_image_mailbox *ret_mailbox,
                           struct bp_error *err);
 
+/* A program to execute, for an image of one that has not run. */
+struct bp_image_program {
+    const char *path;
+    char *const *argv;
+    char *const *envp; /* what the dynamic linker sees for BP_IMAGE_ENTRY; a restored process has
+                        * the environment of its restorer */
+    const char *cwd;   /* NULL: the caller's */
+    bool search;       /* a path without a slash is looked for as a shell does, by PATH of envp */
+    enum bp_image_kind kind; /* BP_IMAGE_LD or BP_IMAGE_ENTRY */
+};
+
+/* Execute a program on this machine, stopped before it runs, and capture it. The image of a static
+ * program is of kind BP_IMAGE_LD in any case. -errno and a sentence that names what execve refuses
+ * or what cannot be an image. Safe in any program: no signal, and nothing a wait() sees. */
+int bp_image_capture_exec(const struct bp_image_options *options,
+                          const struct bp_image_program *program, struct bp_image **ret_image,
+                          struct bp_error *err);
+
+/* The arguments for the restorer: argv, with what exec put in the place of a script's argv[0]. The
+ * caller frees the vector; its strings are those of argv and of the image. */
+char **bp_image_arguments(const struct bp_image *image, char *const *argv);
+
 /* The frozen process ends with its last holder. NULL is fine. */
 void bp_image_free(struct bp_image *image);
 
@@ -50,7 +72,7 @@ uint64_t bp_image_bytes(const struct bp_image *image);
 const struct bp_image_head *bp_image_head(const struct bp_image *image);
 
 /* Read bytes of the whole at any place, as pread does: for a sender that pulls pieces as its stream
- * drains. 0 <= offset; returns bytes read (fewer than size only at the end), 0 at the end, -errno. */
+ * drains. Returns bytes read (fewer than size only at the end), 0 at the end, or -errno. */
 ssize_t bp_image_read(struct bp_image *image, void *buffer, size_t size, uint64_t offset,
                       struct bp_error *err);
 

@@ -105,12 +105,32 @@ int bp_public_set(const Bpmix__NodeList *list, struct bproc_node_set_t *ret_set)
     return 0;
 }
 
+static int fill(Bpmix__NodeList *take_list, const struct bp_error *err,
+                struct bproc_node_set_t *set)
+{
+    auto_unpack Bpmix__NodeList *list = take_list;
+    if (list == NULL)
+        return bp_public_result(err->code);
+    int r = bp_public_set(list, set);
+    return r < 0 ? bp_public_result(r) : set->size;
+}
+
 int bproc_nodelist(struct bproc_node_set_t *set)
 {
     struct bp_error err = {0};
-    auto_unpack Bpmix__NodeList *list = bp_node_list(&err);
-    if (list == NULL)
-        return bp_public_result(err.code);
-    int r = bp_public_set(list, set);
-    return r < 0 ? bp_public_result(r) : set->size;
+    Bpmix__NodeList *list = bp_node_list(&err);
+    return fill(list, &err, set);
+}
+
+int bproc_nodelist_(struct bproc_node_set_t *set, int fd)
+{
+    struct bp_error err = {0};
+    Bpmix__NodeList *list = bp_node_list_watched(fd, &err);
+    return fill(list, &err, set);
+}
+
+int bproc_notifier(void)
+{
+    struct bp_error err = {0};
+    return bp_public_result(bp_node_watch(&err));
 }

@@ -17,6 +17,7 @@ struct data { /* the data connection of one node */
     struct bp_job *job;
     int node;
     struct bp_stream *stream;
+    uint64_t image_offset; /* so much of the image is on its way */
     struct data *prev, *next;
 };
 
@@ -35,6 +36,8 @@ struct bp_job {
     int stopped[3];
     uint8_t *whole;   /* by node of the map: its data connection came to its proper end */
     uint8_t *lost;    /* by node of the map: it is lost, its data connection may never end */
+    struct bp_sending *sending; /* the image, or NULL */
+    uint8_t *sent;    /* by node of the map: it has the image, or will take no more of it */
     char broken[160]; /* why the last one that broke did */
 };
 
@@ -100,6 +103,16 @@ static size_t node_index(const struct bp_job *job, int node)
     return i;
 }
 
+static void check_sent(struct bp_job *job)
+{
+    if (job->sending == NULL)
+        return;
+    for (size_t i = 0; i < job->map->n_nodes; i++)
+        if (!job->sent[i] && !job->lost[i])
+            return;
+    bp_sending_end(job->sending, &(struct bp_error){0});
+}
+
 static void on_data_closed(void *arg, const struct bp_error *why)
 {
     struct data *data = arg;
@@ -111,13 +124,45 @@ static void on_data_closed(void *arg, const struct bp_error *why)
     else
         snprintf(job->broken, sizeof job->broken, "%.150s",
                  why->code != 0 ? why->text : "closed before its end");
+    if (job->sent != NULL)
+        job->sent[node_index(job, data->node)] = 1;
     data_free(data);
+    check_sent(job);
     job->events.progress(job->arg);
+}
+
+/* ---- the image ---- */
+
+static void on_data_drained(void *arg)
+{
+    struct data *data = arg;
+    struct bp_job *job = data->job;
+    struct bp_error err = {0};
+    size_t node = node_index(job, data->node);
+    if (job->sending == NULL || job->sent[node])
+        return;
+    int r = bp_sending_feed(job->sending, data->stream, &data->image_offset, &err);
+    if (r < 0)
+        bp_sending_end(job->sending, &err);
+    if (r > 0) {
+        job->sent[node] = 1;
+        check_sent(job);
+    }
+}
+
+void bp_job_send_image(struct bp_job *job, const struct bp_image_source *source)
+{
+    struct data *data;
+    job->sending = bp_sending_new(source);
+    job->sent = bp_calloc(job->map->n_nodes, sizeof *job->sent);
+    DL_FOREACH(job->data, data)
+        on_data_drained(data);
 }
 
 static void add_data(struct bp_job *job, int node, int fd)
 {
-    static const struct bp_stream_events events = {.data = on_data, .closed = on_data_closed};
+    static const struct bp_stream_events events = {
+        .data = on_data, .drained = on_data_drained, .closed = on_data_closed};
     if (node_index(job, node) == job->map->n_nodes) {
         close(fd);
         return;
@@ -136,6 +181,7 @@ static void add_data(struct bp_job *job, int node, int fd)
         if (job->stopped[channel])
             bp_stream_send(data->stream, &(struct bp_stream_head){
                 .kind = BP_STREAM_STOP, .channel = (uint8_t)channel}, NULL);
+    on_data_drained(data);
     job->events.progress(job->arg);
 }
 
@@ -206,6 +252,7 @@ static void on_event_frame(struct bp_job *job, const struct bp_local_message *me
     size_t node = node_index(job, event->node);
     if (event->kind == BPMIX__JOB_EVENT__KIND__NODE_LOST && node < job->map->n_nodes)
         job->lost[node] = 1;
+    check_sent(job);
     job->events.event(job->arg, event);
 }
 
@@ -314,6 +361,8 @@ void bp_job_free(struct bp_job *job)
     if (job->fd >= 0)
         close(job->fd);
     SSL_CTX_free(job->tls);
+    bp_sending_free(job->sending);
+    free(job->sent);
     free(job->whole);
     free(job->lost);
     bp_unpack_free(job->map);

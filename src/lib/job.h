@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "lib/launch.h"
+#include "lib/sending.h"
 #include "proto/pack.h"
 #include "proto/stream.h"
 
@@ -43,6 +44,9 @@ void bp_job_kill(struct bp_job *job, unsigned signal);
 /* This process got a signal itself: to the ranks, unless its whole process group got it. */
 void bp_job_forward(struct bp_job *job, unsigned signal, int code, int sender_pid,
                     unsigned sender_uid, uint64_t value);
+/* Send the image that the ranks start from (the request said which kind) to every node. The source
+ * must last until it is done or the job is freed. */
+void bp_job_send_image(struct bp_job *job, const struct bp_image_source *source);
 /* 1 = the data connection of the rank's node is there. */
 int bp_job_has_data(const struct bp_job *job, uint32_t rank);
 /* Stdin for a rank; length 0 = its end. */

@@ -6,7 +6,8 @@ libjob_la_SOURCES = \
 	src/lib/job.c src/lib/job.h \
 	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \
-	src/lib/request.c
+	src/lib/request.c \
+	src/lib/sending.c src/lib/sending.h
 libjob_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 libjob_la_CFLAGS = $(BP_CFLAGS)
 
@@ -17,8 +18,13 @@ libbproc_la_SOURCES = \
 	src/common/error.c src/common/error.h \
 	src/common/mem.c src/common/mem.h \
 	src/common/nodeset.c src/common/nodeset.h \
+	src/lib/bproc_admin.c \
+	src/lib/bproc_attribute.c \
+	src/lib/bproc_library.c \
 	src/lib/bproc_node.c \
 	src/lib/bproc_nodeset.c \
+	src/lib/bproc_proc.c \
+	src/lib/bproc_rights.c \
 	src/lib/bproc_version.c \
 	src/lib/client.c src/lib/client.h \
 	src/lib/node.c src/lib/node.h \

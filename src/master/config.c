@@ -2,10 +2,14 @@
 /* config.c - bpmaster's configuration file. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mem.h"
+#include "common/nodeset.h"
 #include "master/config.h"
 #include "proto/frame.h"
 
@@ -97,7 +101,7 @@ static int tag_fanout(const struct line *line, struct bp_config *config, struct 
 /* "ip [node] address..." and "iprange [node] first last": which numbers there are. The addresses
  * only count the nodes: who a node is, its key tells. */
 static int add_nodes(const struct line *line, unsigned first_word, unsigned long count,
-                     struct bp_config *config, struct bp_error *err)
+                     struct bp_config *config, long *ret_first, struct bp_error *err)
 {
     long node = 0;
     if (first_word == 2 && number(line->words[1], 0, BP_NODES_MAX - 1, &node) < 0)
@@ -109,6 +113,7 @@ static int add_nodes(const struct line *line, unsigned first_word, unsigned long
         return complain(line, "too many nodes (4096 at most)", err);
     for (unsigned long i = 0; i < count; i++)
         config->node[(unsigned long)node + i] = 1;
+    *ret_first = node;
     return 0;
 }
 
@@ -130,13 +135,17 @@ static int address(const char *word, unsigned long *ret)
 static int tag_ip(const struct line *line, struct bp_config *config, struct bp_error *err)
 {
     unsigned first = first_address(line);
-    unsigned long value;
+    unsigned long values[WORDS_MAX];
+    long node;
     if (first >= line->count)
         return complain(line, "an address is missing", err);
     for (unsigned i = first; i < line->count; i++)
-        if (address(line->words[i], &value) < 0)
+        if (address(line->words[i], &values[i]) < 0)
             return complain(line, "not an IPv4 address", err);
-    return add_nodes(line, first, line->count - first, config, err);
+    int r = add_nodes(line, first, line->count - first, config, &node, err);
+    for (unsigned i = first; r == 0 && i < line->count; i++)
+        config->ip[node + i - first] = htonl((uint32_t)values[i]);
+    return r;
 }
 
 static int tag_iprange(const struct line *line, struct bp_config *config, struct bp_error *err)
@@ -148,7 +157,60 @@ static int tag_iprange(const struct line *line, struct bp_config *config, struct
     if (address(line->words[first], &low) < 0 || address(line->words[first + 1], &high) < 0 ||
         high < low)
         return complain(line, "not two IPv4 addresses in order", err);
-    return add_nodes(line, first, high - low + 1, config, err);
+    long node;
+    int r = add_nodes(line, first, high - low + 1, config, &node, err);
+    for (unsigned long i = 0; r == 0 && i <= high - low; i++)
+        config->ip[(unsigned long)node + i] = htonl((uint32_t)(low + i));
+    return r;
+}
+
+static int is_number(const char *word)
+{
+    return word[strspn(word, "0123456789")] == '\0';
+}
+
+static int user(const char *word, uid_t *ret)
+{
+    long value;
+    if (is_number(word))
+        return number(word, 0, UINT32_MAX - 1, &value) < 0 ? -EINVAL : (*ret = (uid_t)value, 0);
+    const struct passwd *row = getpwnam(word);
+    return row == NULL ? -ENOENT : (*ret = row->pw_uid, 0);
+}
+
+static int group(const char *word, gid_t *ret)
+{
+    long value;
+    if (is_number(word))
+        return number(word, 0, UINT32_MAX - 1, &value) < 0 ? -EINVAL : (*ret = (gid_t)value, 0);
+    const struct group *row = getgrnam(word);
+    return row == NULL ? -ENOENT : (*ret = row->gr_gid, 0);
+}
+
+/* "rights nodes mode [user [group]]": later lines say more than earlier ones. */
+static int tag_rights(const struct line *line, struct bp_config *config, struct bp_error *err)
+{
+    struct bp_nodeset nodes = {0};
+    struct bp_rights rights = {0};
+    char *end;
+    unsigned long mode = strtoul(line->words[2], &end, 8);
+    int all = strcmp(line->words[1], "all") == 0;
+    if (*end != '\0' || mode > 0777)
+        return complain(line, "the mode is three octal digits of which the x bits count", err);
+    rights.mode = mode & 0111;
+    if (line->count > 3 && user(line->words[3], &rights.user) < 0)
+        return complain(line, "there is no such user", err);
+    if (line->count > 4 && group(line->words[4], &rights.group) < 0)
+        return complain(line, "there is no such group", err);
+    if (!all && bp_nodeset_parse(line->words[1], NULL, 0, &nodes, NULL) < 0)
+        return complain(line, "which nodes? all, or such as 0-3,7", err);
+    for (int i = 0; all && i < BP_NODES_MAX; i++)
+        config->rights[i] = rights;
+    for (size_t i = 0; i < nodes.count; i++)
+        if (nodes.numbers[i] >= 0 && nodes.numbers[i] < BP_NODES_MAX)
+            config->rights[nodes.numbers[i]] = rights;
+    bp_nodeset_done(&nodes);
+    return 0;
 }
 
 static const struct {
@@ -161,6 +223,7 @@ static const struct {
     {"pingtimeout", 1, 1, tag_lease},  {"lease", 1, 1, tag_lease},
     {"rundir", 1, 1, tag_rundir},      {"clusterkey", 1, 1, tag_key},
     {"rootjobs", 1, 1, tag_root},      {"fanout", 1, 1, tag_fanout},
+    {"rights", 2, 4, tag_rights},
 };
 
 static int read_line(struct line *line, char *bytes, struct bp_config *config,
@@ -192,6 +255,8 @@ int bp_config_read(const char *path, struct bp_config *ret_config, struct bp_err
     struct bp_config config = {
         .port = BP_PORT, .lease_ms = 30000, .rundir = BP_RUNDIR, .fanout = 16,
         .cluster_key = BP_SYSCONFDIR "/cluster.key"};
+    for (int i = 0; i < BP_NODES_MAX; i++)
+        config.rights[i].mode = BP_RIGHTS_MODE;
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return bp_error_set(err, -errno, "%s: %s", path, strerror(errno));

@@ -3,7 +3,10 @@
 #ifndef BP_MASTER_CONFIG_H
 #define BP_MASTER_CONFIG_H
 
+#include <stdint.h>
+
 #include "common/error.h"
+#include "master/rights.h"
 
 #define BP_NODES_MAX 4096
 
@@ -16,6 +19,8 @@ struct bp_config {
     int root_jobs;         /* rootjobs yes: uid 0 may start jobs */
     unsigned fanout;       /* fanout: of the tree of bpshepherds; 16 */
     unsigned char node[BP_NODES_MAX]; /* 1 = ip or iprange names this number */
+    uint32_t ip[BP_NODES_MAX];        /* its address there, in network order */
+    struct bp_rights rights[BP_NODES_MAX]; /* rights: who may use it when bpmaster starts */
 };
 
 /* Defaults, then the file. An unknown tag or a bad value is an error that names the line. */

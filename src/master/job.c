@@ -83,6 +83,8 @@ static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
     if (request->launcher->pid != tool->pid || tool->pid <= 0) /* 0: of another PID namespace */
         return bp_error_set(err, -EPERM, "process %d opened this connection, not %d", tool->pid,
                             request->launcher->pid);
+    if ((unsigned)request->start > BPMIX__START__SELF)
+        return bp_error_set(err, -EINVAL, "no such way to start a program: %d", request->start);
     if (request->cwd[0] != '/')
         return bp_error_set(err, -EINVAL, "the working directory is no absolute path");
     return 0;
@@ -231,6 +233,7 @@ static void open_spaces(struct job *job)
     open.fanout = job->master->config.fanout;
     open.yield = job->yield;
     open.no_hfi = job->no_hfi;
+    open.start = request->start;
     open.map = map;
     fill_map(job, &open, rows, ranks);
     for (unsigned i = 0; i < job->place_count; i++) {

@@ -75,9 +75,7 @@ static void answer(struct pending *pending, uint8_t kind, const uint8_t *key_id)
 static void control(struct pending *pending, const struct bp_preamble *preamble)
 {
     struct master *master = pending->master;
-    struct node *node = preamble->node >= 0 && preamble->node < BP_NODES_MAX
-                            ? master->nodes[preamble->node]
-                            : NULL;
+    struct node *node = node_get(master, preamble->node);
     uint8_t expected[BP_KEY_ID_BYTES];
     struct bp_key key;
     char why[160];

@@ -1,5 +1,6 @@
 sbin_PROGRAMS += bpmaster
 bpmaster_SOURCES = \
+	src/master/admin.c \
 	src/master/config.c src/master/config.h \
 	src/master/herd.c \
 	src/master/job.c src/master/job_frames.c \
@@ -8,9 +9,13 @@ bpmaster_SOURCES = \
 	src/master/machine.c \
 	src/master/main.c src/master/master.h \
 	src/master/node.c \
+	src/master/order.c \
 	src/master/place.c \
 	src/master/proc.c \
 	src/master/publish.c \
+	src/master/reload.c \
+	src/master/rights.c src/master/rights.h \
+	src/master/roster.c \
 	src/master/tool.c
 bpmaster_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 bpmaster_CFLAGS = $(BP_CFLAGS)

@@ -53,8 +53,8 @@ static int find_key(void *arg, const char *identity, struct bp_key *ret_key)
 {
     struct master *master = arg;
     int node, used = 0;
-    if (sscanf(identity, "%d%n", &node, &used) != 1 || identity[used] != ':' || node < 0 ||
-        node >= BP_NODES_MAX || master->nodes[node] == NULL)
+    if (sscanf(identity, "%d%n", &node, &used) != 1 || identity[used] != ':' ||
+        node_get(master, node) == NULL)
         return -ENOENT;
     return bp_key_derive(&master->cluster_key, node, ret_key, NULL);
 }
@@ -63,6 +63,13 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     event_base_loopbreak(arg);
+}
+
+static void on_reload(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct master *master = arg;
+    reload(master, master->config_path);
 }
 
 static void on_lease(evutil_socket_t fd, short what, void *arg)
@@ -94,7 +101,7 @@ static int run(struct master *master, struct bp_error *err)
     master->tls = bp_tls_server_new(find_key, master, err);
     if (master->tls == NULL)
         return err->code;
-    master->rights.mode = RIGHTS_MODE;
+    master->rights.mode = BP_RIGHTS_MODE;
     for (int i = 0; i < BP_NODES_MAX; i++)
         if (master->config.node[i])
             node_add(master, i);
@@ -111,6 +118,7 @@ static int run(struct master *master, struct bp_error *err)
     event_add(second, &(struct timeval){.tv_sec = 1});
     event_add(evsignal_new(master->base, SIGTERM, on_signal, master->base), NULL);
     event_add(evsignal_new(master->base, SIGINT, on_signal, master->base), NULL);
+    event_add(evsignal_new(master->base, SIGHUP, on_reload, master), NULL);
     bp_log_info("ready port=%d lease_ms=%u", master->config.port, master->config.lease_ms);
     event_base_dispatch(master->base);
     bp_log_info("ending");
@@ -164,7 +172,11 @@ int main(int argc, char **argv)
     static struct master the_master; /* everything hangs on it to the end */
     struct master *master = &the_master;
     master->next_job = (uint64_t)time(NULL) << 16 | 1;
-    int r = bp_config_read(options.config, &master->config, &err);
+    /* A daemon leaves its folder, and will want to find the file again. */
+    master->config_path = realpath(options.config, NULL);
+    if (master->config_path == NULL)
+        master->config_path = options.config;
+    int r = bp_config_read(master->config_path, &master->config, &err);
     if (r == 0)
         r = bp_key_read_cluster(master->config.cluster_key, &master->cluster_key, &err);
     if (r == 0 && options.node_key >= 0)

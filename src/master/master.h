@@ -12,6 +12,7 @@
 
 #include "common/error.h"
 #include "master/config.h"
+#include "master/rights.h"
 #include "placement/placement.h"
 #include "proto/channel.h"
 #include "proto/ghost_record.h"
@@ -29,22 +30,18 @@ struct pending;
 struct publication;
 struct lookup;
 struct joining;
-
-/* Who may place processes on a node. */
-struct rights {
-    uid_t user;
-    gid_t group;
-    unsigned mode; /* x bits of user, group, others */
-};
-#define RIGHTS_MODE 0111 /* where nothing else is said */
+struct attribute;
+struct order;
 
 struct master {
     struct event_base *base;
     struct bp_config config;
+    const char *config_path;
     struct bp_key cluster_key;
     SSL_CTX *tls;
     char address[64];     /* that bpmaster listens on */
-    struct rights rights; /* of the master itself */
+    struct bp_rights rights; /* of the master itself */
+    struct attribute *attributes;
     struct node *nodes[BP_NODES_MAX]; /* by number; NULL = not configured */
     struct machine *machines;         /* by boot id */
     struct job *jobs;                 /* by id */
@@ -54,6 +51,10 @@ struct master {
     unsigned pending_count;
     struct publication *publications;
     struct lookup *lookups;
+    struct order *orders; /* to nodes, not answered yet */
+    uint64_t last_order;
+    char **libraries;
+    unsigned library_count;
     uint64_t next_job;
     uint64_t lease_number;
     struct event *lease_timer;
@@ -70,7 +71,10 @@ struct node {
     enum node_state state;
     struct bp_channel *channel; /* while up */
     char hostname[64], release[64], address[64];
-    struct rights rights;
+    char label[16]; /* a state other than up that root has given it while it is up; "" = none */
+    struct bp_rights rights;
+    struct attribute *attributes;
+    uint8_t removed; /* no longer configured; goes when nothing points to it */
     struct machine *machine;
     struct bp_slot *slots;
     unsigned slot_count;
@@ -86,7 +90,13 @@ struct node {
 };
 
 void node_add(struct master *master, int number);
-const char *node_state_name(enum node_state state);
+/* It is not configured any more: it loses its connection, and is freed when no job knows it. */
+void node_remove(struct node *node);
+void node_free(struct node *node);
+/* NULL = there is no such node. */
+struct node *node_get(const struct master *master, int number);
+/* down, lost, up, or the state that root has given it. */
+const char *node_state(const struct node *node);
 /* A connection of this node has passed TLS: from now on frames. */
 void node_accept(struct master *master, int number, int fd, const char *address);
 /* 1 = another connection for this number must be refused. */
@@ -98,6 +108,32 @@ void node_tick(struct master *master, int late);
 unsigned node_count_up(const struct master *master);
 void node_list(struct master *master, Bpmix__NodeList *ret_list);
 void node_list_done(Bpmix__NodeList *list);
+
+/* ---- reload.c ---- */
+/* Read the configuration again. A bad one is logged and changes nothing. */
+void reload(struct master *master, const char *path);
+
+/* ---- admin.c: what tools change and ask about nodes ---- */
+int admin_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t *body,
+                struct bp_error *err);
+struct bp_person tool_person(const struct tool *tool);
+void attributes_free(struct attribute **list);
+/* Nodes or configuration are not what they were: tell those who watch. */
+void watch_changed(struct master *master);
+
+/* ---- order.c: root's orders to nodes ---- */
+int order_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t *body,
+                struct bp_error *err);
+int order_answered(struct node *node, const struct bp_frame *frame, const uint8_t *body,
+                   struct bp_error *err);
+void order_node_gone(struct node *node);
+void order_tool_gone(struct tool *tool);
+
+/* ---- roster.c: lists for tools ---- */
+int proc_list_frame(struct tool *tool, const struct bp_frame *frame, struct bp_error *err);
+int library_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t *body,
+                  struct bp_error *err);
+void libraries_clear(struct master *master);
 
 /* ---- machine.c: CPUs in use; nodes with one boot id share a machine ---- */
 struct machine {
@@ -275,6 +311,8 @@ struct tool {
     struct job *job;
     unsigned wait_up; /* a NODE_LIST waits until so many nodes are up; 0 = none does */
     uint64_t wait_tag;
+    uint8_t watching; /* changes of nodes are told */
+    uint8_t told;     /* one was, and the tool has not read it yet */
     struct tool *prev, *next;
 };
 int tool_listen(struct master *master, struct bp_error *err);
@@ -283,6 +321,7 @@ void tool_send(struct tool *tool, struct bp_frame frame, const void *message, co
                unsigned fd_count);
 /* A node has come up: answer those that wait for it. */
 void tool_node_up(struct master *master);
+void tool_done(struct tool *tool, uint64_t tag);
 void tool_refuse(struct tool *tool, uint64_t tag, int code, const char *text);
 
 /* ---- listen.c: the TCP port ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* node.c - the nodes: join, leases, loss. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,20 +24,38 @@ struct joining {
 
 static struct bp_log_limit limit = {.burst = 10};
 
-const char *node_state_name(enum node_state state)
+const char *node_state(const struct node *node)
 {
     static const char *const names[] = {"down", "up", "lost"};
-    return names[state];
+    return node->state == NODE_UP && node->label[0] != '\0' ? node->label : names[node->state];
+}
+
+struct node *node_get(const struct master *master, int number)
+{
+    struct node *node = number >= 0 && number < BP_NODES_MAX ? master->nodes[number] : NULL;
+    return node != NULL && !node->removed ? node : NULL;
 }
 
 void node_add(struct master *master, int number)
 {
-    struct node *node = bp_calloc(1, sizeof *node);
+    struct node *node = master->nodes[number];
+    if (node == NULL)
+        node = master->nodes[number] = bp_calloc(1, sizeof *node);
     node->master = master;
     node->number = number;
+    node->removed = 0;
     snprintf(node->name, sizeof node->name, "n%d", number);
-    node->rights.mode = RIGHTS_MODE;
-    master->nodes[number] = node;
+    node->rights = master->config.rights[number];
+    if (node->address[0] == '\0' && master->config.ip[number] != 0)
+        inet_ntop(AF_INET, &master->config.ip[number], node->address, sizeof node->address);
+}
+
+void node_free(struct node *node)
+{
+    attributes_free(&node->attributes);
+    machine_put(node->master, node->machine);
+    free(node->slots);
+    free(node);
 }
 
 int node_is_alive(const struct node *node)
@@ -59,6 +78,7 @@ void node_send(struct node *node, const struct bp_frame *frame, const void *mess
 static void node_down(struct node *node, const char *why)
 {
     node->state = NODE_DOWN;
+    watch_changed(node->master);
     bp_log_warning("node-down node=%d why=\"%s\"", node->number, why);
     job_node_gone(node->master, node, why);
 }
@@ -73,9 +93,12 @@ static void node_lose(struct node *node, const char *why)
     node->channel = NULL;
     node->state = NODE_LOST;
     node->gone_ms = bp_clock_ms() + master->config.lease_ms + master->config.lease_ms / 4;
+    node->label[0] = '\0';
     job_node_lost(master, node, why);
+    order_node_gone(node);
     if (node->jobs == 0)
         node->state = NODE_DOWN;
+    watch_changed(master);
 }
 
 static void on_closed(void *arg, const struct bp_error *why)
@@ -94,6 +117,8 @@ static int on_frame(void *arg, const struct bp_frame *frame, const uint8_t *body
         }
         return 0;
     }
+    if (frame->type == BP_NODE_ORDERED)
+        return order_answered(node, frame, body, err);
     if (frame->type == BP_JOIN)
         return bp_error_set(err, -EPROTO, "a second JOIN");
     struct job *job = job_find(node->master, frame->job);
@@ -187,6 +212,7 @@ static int joined(struct joining *joining, const Bpmix__Join *join, struct bp_er
     bp_log_info("node-up node=%d hostname=%s address=%s cpus=%u kernel=%s", node->number,
                 node->hostname, node->address, node->slot_count, node->release);
     tool_node_up(master);
+    watch_changed(master);
     return 0;
 }
 
@@ -233,6 +259,27 @@ void node_accept(struct master *master, int number, int fd, const char *address)
     event_add(joining->timer, &(struct timeval){.tv_sec = JOINING_S});
 }
 
+void node_remove(struct node *node)
+{
+    node->removed = 1;
+    while (node->joining != NULL)
+        joining_free(node->joining);
+    if (node->state == NODE_UP)
+        node_lose(node, "it is no longer in the configuration");
+}
+
+/* Nothing of it runs any more, and no job holds a pointer to it. */
+static int is_forgotten(const struct node *node)
+{
+    struct job *job, *next;
+    if (!node->removed || node->state != NODE_DOWN)
+        return 0;
+    HASH_ITER(hh, node->master->jobs, job, next)
+        if (job_place(job, node) != NULL)
+            return 0;
+    return 1;
+}
+
 /* A lease goes out only if the one before it was seen in time: so no lease can arrive long after
  * its time, and a node that was silent for half a lease is given up while its own time runs. */
 static void tick_node(struct node *node, uint64_t now, int late)
@@ -255,16 +302,20 @@ void node_tick(struct master *master, int late)
 {
     uint64_t now = bp_clock_ms();
     master->lease_number++;
-    for (int i = 0; i < BP_NODES_MAX; i++)
-        if (master->nodes[i] != NULL)
-            tick_node(master->nodes[i], now, late);
+    for (int i = 0; i < BP_NODES_MAX; i++) {
+        if (master->nodes[i] == NULL)
+            continue;
+        tick_node(master->nodes[i], now, late);
+        if (is_forgotten(master->nodes[i]))
+            node_free(bp_take_ptr(master->nodes[i]));
+    }
 }
 
 unsigned node_count_up(const struct master *master)
 {
     unsigned up = 0;
     for (int i = 0; i < BP_NODES_MAX; i++)
-        up += master->nodes[i] != NULL && master->nodes[i]->state == NODE_UP;
+        up += node_get(master, i) != NULL && strcmp(node_state(master->nodes[i]), "up") == 0;
     return up;
 }
 
@@ -277,7 +328,7 @@ static unsigned count_cores(const struct node *node)
 }
 
 static Bpmix__Node *new_row(int number, const char *name, const char *state, const char *address,
-                            const struct rights *rights)
+                            const struct bp_rights *rights)
 {
     Bpmix__Node *row = bp_calloc(1, sizeof *row);
     bpmix__node__init(row);
@@ -297,10 +348,10 @@ void node_list(struct master *master, Bpmix__NodeList *ret_list)
     ret_list->master = new_row(-1, "master", "up", master->address, &master->rights);
     ret_list->nodes = bp_calloc(BP_NODES_MAX, sizeof *ret_list->nodes);
     for (int i = 0; i < BP_NODES_MAX; i++) {
-        struct node *node = master->nodes[i];
+        struct node *node = node_get(master, i);
         if (node == NULL)
             continue;
-        Bpmix__Node *row = new_row(i, node->name, node_state_name(node->state), node->address,
+        Bpmix__Node *row = new_row(i, node->name, node_state(node), node->address,
                                    &node->rights);
         row->release = node->release;
         row->threads = node->slot_count;

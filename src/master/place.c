@@ -2,6 +2,7 @@
 /* place.c - a job's request and the nodes that are up become the job's places and ranks. */
 #include <errno.h>
 #include <string.h>
+#include <sys/bproc.h>
 
 #include "common/cpuset.h"
 #include "common/mem.h"
@@ -24,15 +25,30 @@ static void candidates_done(struct candidates *c)
     free(c->nodes);
 }
 
-static void candidates_init(struct candidates *c, struct master *master)
+/* May the job's user place processes there, and does the node take any now? Root may use a node
+ * in whatever state it was given: to find out what is wrong with it. */
+static int is_allowed(const struct job *job, const struct node *node)
 {
+    struct bp_person person = {.uid = job->uid, .gid = job->gid, .groups = job->groups,
+                               .group_count = job->group_count};
+    return bp_rights_allow(&node->rights, &person);
+}
+
+static int is_open(const struct job *job, const struct node *node)
+{
+    return node->state == NODE_UP && (node->label[0] == '\0' || job->uid == 0);
+}
+
+static void candidates_init(struct candidates *c, const struct job *job)
+{
+    struct master *master = job->master;
     c->rows = bp_calloc(BP_NODES_MAX, sizeof *c->rows);
     c->nodes = bp_calloc(BP_NODES_MAX, sizeof *c->nodes);
     c->masks = bp_calloc(BP_NODES_MAX, sizeof *c->masks);
     c->count = 0;
     for (int i = 0; i < BP_NODES_MAX; i++) {
-        struct node *node = master->nodes[i];
-        if (node == NULL || node->state != NODE_UP)
+        struct node *node = node_get(master, i);
+        if (node == NULL || !is_open(job, node) || !is_allowed(job, node))
             continue;
         size_t bytes;
         uint8_t *mask = machine_mask(node->machine, &bytes);
@@ -47,8 +63,8 @@ static void candidates_init(struct candidates *c, struct master *master)
     }
 }
 
-/* A node specification of the request: "all" and its kind mean the nodes bpmaster has. */
-static int parse_words(struct master *master, const char *text, struct bp_nodeset *ret,
+/* A node specification of the request: "all" and its kind mean the nodes that the user may use. */
+static int parse_words(const struct job *job, const char *text, struct bp_nodeset *ret,
                        struct bp_error *err)
 {
     auto_free struct bp_nodeset_node *table = bp_calloc(BP_NODES_MAX, sizeof *table);
@@ -56,31 +72,51 @@ static int parse_words(struct master *master, const char *text, struct bp_nodese
     *ret = (struct bp_nodeset){0};
     if (text[0] == '\0')
         return 0;
-    for (int i = 0; i < BP_NODES_MAX; i++)
-        if (master->nodes[i] != NULL)
-            table[count++] = (struct bp_nodeset_node){
-                .number = i, .state = node_state_name(master->nodes[i]->state)};
+    for (int i = 0; i < BP_NODES_MAX; i++) {
+        const struct node *node = node_get(job->master, i);
+        if (node != NULL && is_allowed(job, node))
+            table[count++] = (struct bp_nodeset_node){.number = i, .state = node_state(node)};
+    }
     return bp_nodeset_parse(text, table, count, ret, err);
 }
 
+static int check_node(const struct job *job, int number, struct bp_error *err)
+{
+    const struct node *node = node_get(job->master, number);
+    if (number < 0)
+        return bp_error_set(err, -EINVAL, "the master is not a node for jobs");
+    if (node == NULL)
+        return bp_error_set(err, -BE_INVALIDNODE, "there is no node %d", number);
+    if (!is_allowed(job, node))
+        return bp_error_set(err, -EACCES, "node %d: user %u may not place processes there (bpstat "
+                            "-l tells who may)", number, job->uid);
+    if (!is_open(job, node))
+        return bp_error_set(err, -BE_NODEDOWN, "node %d is %s", number, node_state(node));
+    return 0;
+}
+
 /* The nodes to run on: there and up. */
-static int parse_list(struct master *master, const char *text, struct bp_nodeset *ret,
+static int parse_list(const struct job *job, const char *text, struct bp_nodeset *ret,
                       struct bp_error *err)
 {
-    int r = parse_words(master, text, ret, err);
+    int r = parse_words(job, text, ret, err);
     if (r == 0 && text[0] != '\0' && ret->count == 0)
         r = bp_error_set(err, -ENOENT, "no node is meant by %s", text);
-    for (size_t i = 0; r == 0 && i < ret->count; i++) {
-        int number = ret->numbers[i];
-        if (number < 0)
-            r = bp_error_set(err, -EINVAL, "the master is not a node for jobs");
-        else if (number >= BP_NODES_MAX || master->nodes[number] == NULL)
-            r = bp_error_set(err, -ENOENT, "there is no node %d", number);
-        else if (master->nodes[number]->state != NODE_UP)
-            r = bp_error_set(err, -ENOENT, "node %d is %s", number,
-                             node_state_name(master->nodes[number]->state));
-    }
+    for (size_t i = 0; r == 0 && i < ret->count; i++)
+        r = check_node(job, ret->numbers[i], err);
     return r;
+}
+
+/* No node is left to choose from: for lack of nodes, or of rights? */
+static int refuse_none(const struct job *job, struct bp_error *err)
+{
+    for (int i = 0; i < BP_NODES_MAX; i++) {
+        const struct node *node = node_get(job->master, i);
+        if (node != NULL && is_open(job, node))
+            return bp_error_set(err, -EACCES, "user %u may not place processes on any node that is "
+                                "up (bpstat -l tells who may)", job->uid);
+    }
+    return bp_error_set(err, -BE_NODEDOWN, "no node is up (bpstat lists them)");
 }
 
 static void fill_places(struct job *job, const struct bp_map *map, struct node **nodes)
@@ -146,16 +182,16 @@ int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct b
                                        .one_each = asked->one_each};
     int r = bp_place_words(asked->map_by, asked->bind_to, &request, err);
     if (r == 0)
-        r = parse_list(job->master, asked->node_list, &list, err);
+        r = parse_list(job, asked->node_list, &list, err);
     if (r == 0)
-        r = parse_words(job->master, asked->exclude, &exclude, err);
-    candidates_init(&candidates, job->master);
+        r = parse_words(job, asked->exclude, &exclude, err);
+    candidates_init(&candidates, job);
     request.list = list.numbers;
     request.list_count = list.count;
     request.exclude = exclude.numbers;
     request.exclude_count = exclude.count;
     if (r == 0 && candidates.count == 0)
-        r = bp_error_set(err, -ENOENT, "no node is up (bpstat lists them)");
+        r = refuse_none(job, err);
     if (r == 0)
         r = bp_place(&request, candidates.rows, candidates.count, &map, err);
     if (r == 0) {

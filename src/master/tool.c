@@ -40,6 +40,7 @@ static void tool_free(struct tool *tool, const char *why)
                        why, dropped);
     if (tool->job != NULL)
         job_tool_gone(tool->job);
+    order_tool_gone(tool);
     struct packet *packet, *next;
     LL_FOREACH_SAFE(tool->packets, packet, next)
         packet_free(packet);
@@ -102,9 +103,15 @@ void tool_refuse(struct tool *tool, uint64_t tag, int code, const char *text)
     tool_send(tool, (struct bp_frame){.type = BP_REFUSED, .tag = tag}, &refusal, NULL, 0);
 }
 
+void tool_done(struct tool *tool, uint64_t tag)
+{
+    tool_send(tool, (struct bp_frame){.type = BP_DONE, .tag = tag}, NULL, NULL, 0);
+}
+
 static void answer_nodes(struct tool *tool, uint64_t tag)
 {
     Bpmix__NodeList list;
+    tool->told = 0; /* what changes from now on is news again */
     node_list(tool->master, &list);
     tool_send(tool, (struct bp_frame){.type = BP_NODES, .tag = tag}, &list, NULL, 0);
     node_list_done(&list);
@@ -203,6 +210,19 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
         return 0;
     case BP_JOB_OPEN:
         return open_job(tool, message, err);
+    case BP_NODE_RIGHTS:
+    case BP_NODE_STATE:
+    case BP_NODE_SET:
+    case BP_NODE_GET:
+    case BP_NODE_WATCH:
+        return admin_frame(tool, &message->frame, message->body, err);
+    case BP_NODE_ORDER:
+        return order_frame(tool, &message->frame, message->body, err);
+    case BP_PROC_LIST:
+        return proc_list_frame(tool, &message->frame, err);
+    case BP_LIBRARY_SET:
+    case BP_LIBRARY_LIST:
+        return library_frame(tool, &message->frame, message->body, err);
     default:
         return job_frame(tool, message, err);
     }

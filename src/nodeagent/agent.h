@@ -41,7 +41,13 @@ struct agent {
     int topology; /* memory file for bpshepherds; -1: each finds out for itself */
     int hfi; /* this node has a device that libpsm drives */
     struct space *spaces; /* by job */
-    int ending;
+    /* of order.c */
+    const char *reboot, *halt, *power_off; /* commands; NULL = refused */
+    unsigned commands_running;
+    struct sockaddr_in local; /* our end of the connection; family 0: as the kernel likes */
+    int first_mounts;         /* namespace of the mounts we came with; -1: we are in it */
+    char **restart_argv;
+    int restarting; /* exec ourselves when nothing runs here any more */
 };
 
 /* ---- join.c: the connection to bpmaster ---- */
@@ -49,6 +55,13 @@ void join_start(struct agent *agent);
 /* Contact is lost, or must be given up: everything here ends, then a new attempt. */
 void join_lost(struct agent *agent, const char *why);
 void agent_send(struct agent *agent, const struct bp_frame *frame, const void *message);
+
+/* ---- order.c: root's orders to this node ---- */
+/* 0, 1 (the connection is gone), or what ends it. */
+int order_frame(struct agent *agent, const struct bp_frame *frame, const uint8_t *body,
+                struct bp_error *err);
+/* Become a new bpnode with the same arguments. */
+_Noreturn void order_restart(struct agent *agent);
 
 /* ---- topology.c: this node's hardware, from bptopo ---- */
 int topology_read(struct agent *agent, struct bp_error *err);
@@ -112,6 +125,12 @@ struct space {
     int stream_fd; /* while it connects */
     struct event *stream_event;
     uint8_t stream_done; /* broken, ended or never to be */
+    struct {
+        int fd;              /* memory file; -1 = nothing there yet, or given away */
+        uint64_t bytes, got; /* of the whole, 0 = its head is not there yet; so far */
+        uint8_t whole;       /* sealed and checked */
+        struct bp_error failed; /* code 0 = not, so far; else why there will be none */
+    } image;
     uint8_t stopped[3];  /* channels that nobody reads */
     int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
     char text[192];
@@ -141,7 +160,8 @@ void space_check_end(struct space *space);
 void rank_create(struct space *space, const Bpmix__Proc *proc);
 /* cpus: its mask, as the kernel has it. */
 void rank_created(struct rank *rank, const void *cpus, size_t length);
-void rank_failed(struct rank *rank, int errnum, int step);
+/* why: a sentence, or NULL. */
+void rank_failed(struct rank *rank, int errnum, int step, const char *why);
 void rank_exited(struct rank *rank, const struct bp_space_record *record);
 /* Report the end if it has ended and its output is drained. */
 void rank_check_end(struct rank *rank);
@@ -169,6 +189,15 @@ int data_is_full(const struct space *space);
 /* No more will be sent: close when all is with the launcher. */
 void data_end(struct space *space);
 void data_free(struct space *space);
+
+/* ---- image.c: the image that the job's ranks start from ---- */
+/* It has to come, and is not whole yet. */
+int image_is_due(const struct space *space);
+/* Its next bytes, 0 of them: there are no more. 0, or an error that ends the data connection. */
+int image_piece(struct space *space, const uint8_t *bytes, size_t length);
+/* No more of it will come. */
+void image_lost(struct space *space);
+void image_close(struct space *space);
 
 /* ---- shepherd.c: the job's bpshepherd ---- */
 /* Its socket, so that frames for it can wait; then the program, when the space is ready. */

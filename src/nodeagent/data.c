@@ -17,6 +17,7 @@ static void done(struct space *space)
     bp_stream_free(space->stream);
     space->stream = NULL;
     space->stream_done = 1;
+    image_lost(space);
     stdio_resume(space);
     space_check_end(space);
 }
@@ -30,6 +31,8 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         space->stopped[head->channel] = 1;
         stdio_stop(space, head->channel);
         r = 0;
+    } else if (head->kind == BP_STREAM_IMAGE && head->channel == 0) {
+        r = image_piece(space, body, head->length);
     } else if (head->channel == 0 &&
                (head->kind == BP_STREAM_DATA || head->kind == BP_STREAM_EOF)) {
         r = stdio_data(space, head->rank, body, head->length, head->kind == BP_STREAM_EOF);
@@ -94,6 +97,7 @@ void data_open(struct space *space)
         bp_log_warning("data-failed job=%llx why=\"%s\"", (unsigned long long)space->job,
                        space->stream_tls == NULL ? err.text : strerror(errno));
         space->stream_done = 1;
+        image_lost(space);
         return;
     }
     space->stream_event = event_new(space->agent->base, space->stream_fd, EV_WRITE, on_connected,

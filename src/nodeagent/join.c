@@ -100,7 +100,8 @@ static int open_frame(struct agent *agent, const struct bp_frame *frame, const u
     if (open == NULL)
         return err->code;
     if (open->launcher == NULL || open->n_argv == 0 || open->ticket.len != BP_TICKET_BYTES ||
-        open->key.len != BP_KEY_BYTES || space_find(agent, frame->job) != NULL) {
+        open->key.len != BP_KEY_BYTES || (unsigned)open->start > BPMIX__START__SELF ||
+        space_find(agent, frame->job) != NULL) {
         bp_unpack_free(open);
         return bp_error_set(err, -EPROTO, "SPACE_OPEN makes no sense");
     }
@@ -143,6 +144,8 @@ static int on_order(void *arg, const struct bp_frame *frame, const uint8_t *body
     }
     if (frame->type == BP_SPACE_OPEN)
         return open_frame(agent, frame, body, err);
+    if (frame->type == BP_NODE_ORDER)
+        return order_frame(agent, frame, body, err);
     if (frame->type == BP_JOINED)
         return bp_error_set(err, -EPROTO, "a second JOINED");
     return space_frame(agent, frame, body, err);
@@ -352,12 +355,16 @@ static int resolve(struct agent *agent, const char **ret_why)
 void join_start(struct agent *agent)
 {
     const char *why = NULL;
+    if (agent->restarting)
+        order_restart(agent);
     struct link *link = bp_calloc(1, sizeof *link);
     agent->link = link;
     link->agent = agent;
     link->timer = evtimer_new(agent->base, on_link_timeout, link);
     link->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (link->fd < 0 || resolve(agent, &why) < 0) {
+    if (link->fd < 0 || resolve(agent, &why) < 0 ||
+        (agent->local.sin_family != 0 &&
+         bind(link->fd, (struct sockaddr *)&agent->local, sizeof agent->local) < 0)) {
         link_failed(link, why != NULL ? why : strerror(errno));
         return;
     }

@@ -35,10 +35,12 @@ sbin_PROGRAMS += bpnode
 bpnode_SOURCES = \
 	src/nodeagent/agent.h \
 	src/nodeagent/data.c \
+	src/nodeagent/image.c \
 	src/nodeagent/join.c \
 	src/nodeagent/lease.c \
 	src/nodeagent/main.c \
 	src/nodeagent/ompi.c src/nodeagent/ompi.h \
+	src/nodeagent/order.c \
 	src/nodeagent/rank.c \
 	src/nodeagent/shepherd.c \
 	src/nodeagent/space.c \
@@ -46,4 +48,4 @@ bpnode_SOURCES = \
 	src/nodeagent/topology.c
 bpnode_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 bpnode_CFLAGS = $(BP_CFLAGS)
-bpnode_LDADD = libspacelink.la libplacement.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS)
+bpnode_LDADD = libspacelink.la libimage.la libplacement.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS)

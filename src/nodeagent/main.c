@@ -18,8 +18,11 @@
 
 struct options {
     const char *key, *host;
+    const char *reboot, *halt, *power_off;
     int port, foreground, verbose;
 };
+
+enum { OPT_REBOOT = 256, OPT_HALT, OPT_POWER_OFF };
 
 static int number(const char *text, int low, int high)
 {
@@ -41,6 +44,15 @@ static int parse(int key, char *arg, struct argp_state *state)
     case 'v':
         options->verbose = 1;
         return 0;
+    case OPT_REBOOT:
+        options->reboot = arg;
+        return 0;
+    case OPT_HALT:
+        options->halt = arg;
+        return 0;
+    case OPT_POWER_OFF:
+        options->power_off = arg;
+        return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num == 0)
             options->host = arg;
@@ -60,6 +72,31 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     event_base_loopbreak(arg);
+}
+
+/* Everything here ends, then this program starts anew. */
+static void on_hangup(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct agent *agent = arg;
+    agent->restarting = 1;
+    if (agent->channel != NULL)
+        join_lost(agent, "told to restart");
+    else if (agent->spaces == NULL)
+        order_restart(agent);
+}
+
+/* Our arguments once more; a daemon is one already. */
+static char **restart_words(int argc, char **argv, const struct options *options)
+{
+    char **words = bp_calloc((size_t)argc + 2, sizeof *words);
+    int count = 0;
+    words[count++] = argv[0];
+    if (!options->foreground)
+        words[count++] = (char *)"-d";
+    for (int i = 1; i < argc; i++)
+        words[count++] = argv[i];
+    return words;
 }
 
 static int setup(struct agent *agent, const struct options *options, struct bp_error *err)
@@ -94,6 +131,7 @@ static void run(struct agent *agent)
 {
     event_add(evsignal_new(agent->base, SIGTERM, on_signal, agent->base), NULL);
     event_add(evsignal_new(agent->base, SIGINT, on_signal, agent->base), NULL);
+    event_add(evsignal_new(agent->base, SIGHUP, on_hangup, agent), NULL);
     join_start(agent);
     event_base_dispatch(agent->base);
     /* Our end is the end of every space here: bpspace sees its socket closed. */
@@ -106,14 +144,20 @@ int main(int argc, char **argv)
         {"key", 'k', "FILE", 0, "Key file of this node", 0},
         {"foreground", 'd', NULL, 0, "Stay in the foreground", 0},
         {"verbose", 'v', NULL, 0, "Log more", 0},
+        {"reboot", OPT_REBOOT, "COMMAND", 0, "How bpctl --reboot reboots this node", 0},
+        {"halt", OPT_HALT, "COMMAND", 0, "How bpctl --halt halts it", 0},
+        {"power-off", OPT_POWER_OFF, "COMMAND", 0, "How bpctl --power-off switches it off", 0},
         {0}};
     static const struct argp argp = {rows, parse, "MASTER [PORT]",
                                      "bpnode - the agent of a bpmix node.", NULL, NULL, NULL};
     argp_program_version = "bpnode (bpmix) " BP_VERSION;
     struct options options = {.key = BP_SYSCONFDIR "/node.key", .port = BP_PORT};
-    static struct agent agent = {.retry_ms = 100}; /* everything hangs on it to the end */
+    /* everything hangs on it to the end */
+    static struct agent agent = {.retry_ms = 100, .first_mounts = -1};
     struct bp_error err = {0};
     bp_std_open();
+    /* argp changes their order */
+    char **words = bp_memdup(argv, (size_t)(argc + 1) * sizeof *argv);
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     bp_log_init("bpnode", options.verbose ? BP_LOG_DEBUG : BP_LOG_INFO);
     signal(SIGPIPE, SIG_IGN);
@@ -126,6 +170,10 @@ int main(int argc, char **argv)
     }
     snprintf(agent.host, sizeof agent.host, "%s", options.host);
     agent.port = options.port;
+    agent.reboot = options.reboot;
+    agent.halt = options.halt;
+    agent.power_off = options.power_off;
+    agent.restart_argv = restart_words(argc, words, &options);
     int r = setup(&agent, &options, &err);
     if (r == 0 && !options.foreground && daemon(0, 1) < 0)
         r = bp_error_set(&err, -errno, "daemon: %s", strerror(errno));

@@ -55,7 +55,8 @@ static void env_fill(struct env *env, const struct rank *rank)
 static uint8_t *payload(const struct rank *rank, const struct env *env, uint32_t *ret_length)
 {
     struct bp_space_create head = {.cpu_bytes = (uint32_t)rank->cpu_bytes,
-                                   .envc = (uint32_t)env->count};
+                                   .envc = (uint32_t)env->count,
+                                   .extra_fds = rank->space->image.whole};
     for (size_t i = 0; i < env->count; i++)
         head.string_bytes += (uint32_t)strlen(env->strings[i]) + 1;
     *ret_length = (uint32_t)sizeof head + head.cpu_bytes + head.string_bytes;
@@ -90,18 +91,26 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
                           .output = {-1, -1}, .cpu_bytes = proc->cpus.len};
     rank->cpus = bp_memdup(proc->cpus.data, proc->cpus.len);
     HASH_ADD(hh, space->ranks, serial, sizeof rank->serial, rank);
-    int fds[3];
-    int r = stdio_open(rank, fds);
-    if (r < 0) {
-        rank_failed(rank, -r, BP_STEP_CLONE);
+    int fds[4];
+    if (space->image.failed.code != 0) {
+        rank_failed(rank, -space->image.failed.code, BP_STEP_IMAGE, space->image.failed.text);
         return;
     }
+    int r = stdio_open(rank, fds);
+    if (r < 0) {
+        rank_failed(rank, -r, BP_STEP_CLONE, NULL);
+        return;
+    }
+    fds[3] = space->image.fd;
     struct env env = {.count = 0};
     struct bp_space_record record = {.type = BP_SPACE_CREATE, .serial = rank->serial,
-                                     .pid = rank->pid};
+                                     .pid = rank->pid, .value = rank->rank};
+    if (space->image.whole)
+        record.flags = BP_SPACE_IMAGE |
+                       (space->open->start == BPMIX__START__SELF ? BP_SPACE_SELF : 0);
     env_fill(&env, rank);
     auto_free uint8_t *bytes = payload(rank, &env, &record.length);
-    space_send_record(space, &record, bytes, fds, 3);
+    space_send_record(space, &record, bytes, fds, space->image.whole ? 4 : 3);
     for (size_t i = 0; i < env.count; i++)
         free(env.strings[i]);
     for (int i = 0; i < 3; i++)
@@ -150,11 +159,11 @@ static const char *failed_text(const struct rank *rank, int step)
     }
 }
 
-void rank_failed(struct rank *rank, int errnum, int step)
+void rank_failed(struct rank *rank, int errnum, int step, const char *why)
 {
     Bpmix__ProcFailed failed = BPMIX__PROC_FAILED__INIT;
     char text[TEXT_MAX + 1];
-    snprintf(text, sizeof text, "%s", failed_text(rank, step));
+    snprintf(text, sizeof text, "%s", why != NULL ? why : failed_text(rank, step));
     failed.errnum = errnum;
     failed.step = step;
     failed.text = text;

@@ -19,6 +19,7 @@
 #include "nodeagent/space_start.h"
 
 #define RECORDS_AT_ONCE 64
+#define TEXT_MAX        256 /* bytes of a sentence from bpspace */
 
 /* While Open MPI 4 waits in MPI_Init it sleeps 0.1 ms at a time. 64 ranks on two CPUs spend two
  * thirds of their time on that; with this slack the kernel wakes them together. */
@@ -222,7 +223,7 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
     space->agent = agent;
     space->job = job;
     space->open = take_open;
-    space->fd = space->pidfd = space->stream_fd = space->shepherd_fd = -1;
+    space->fd = space->pidfd = space->stream_fd = space->shepherd_fd = space->image.fd = -1;
     space->seen_ms = space->pong_ms = bp_clock_ms();
     HASH_ADD(hh, agent->spaces, job, sizeof space->job, space);
     int r = find_ranks(space);
@@ -242,12 +243,15 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
 
 /* ---- what bpspace says ---- */
 
-static void said_failed(struct space *space, const struct bp_space_record *record,
+static void said_failed(struct space *space, const struct bp_space_packet *packet,
                         struct rank *rank)
 {
+    const struct bp_space_record *record = &packet->record;
     char text[160];
     if (rank != NULL) {
-        rank_failed(rank, record->status, (int)record->flags);
+        char why[TEXT_MAX];
+        snprintf(why, sizeof why, "%.*s", (int)record->length, (const char *)packet->payload);
+        rank_failed(rank, record->status, (int)record->flags, record->length > 0 ? why : NULL);
         return;
     }
     snprintf(text, sizeof text, "%s: %s",
@@ -294,7 +298,7 @@ static void said(struct space *space, const struct bp_space_packet *packet)
             rank_created(rank, packet->payload, record->length);
         return;
     case BP_SPACE_FAILED:
-        said_failed(space, record, rank);
+        said_failed(space, packet, rank);
         return;
     case BP_SPACE_EXIT:
         said_exit(space, record, rank);
@@ -341,13 +345,14 @@ static void on_record(evutil_socket_t fd, short what, void *arg)
 void space_go(struct space *space)
 {
     if (space->waiting == NULL || space->state != SPACE_READY ||
-        (space->open->mpi && !space->shepherd_ready))
+        (space->open->mpi && !space->shepherd_ready) || image_is_due(space))
         return;
     Bpmix__ProcCreate *create = bp_take_ptr(space->waiting);
     for (size_t i = 0; i < create->n_procs && space->state == SPACE_READY; i++)
         rank_create(space, create->procs[i]);
     for (size_t i = 0; i < space->early_count; i++)
         space_send_record(space, &space->early[i], NULL, NULL, 0);
+    image_close(space); /* bpspace has it */
     space->early_count = space->early_size = 0;
     free(bp_take_ptr(space->early));
     bp_unpack_free(create);
@@ -467,6 +472,7 @@ static void space_free(struct space *space)
         rank_free(rank);
     HASH_DEL(agent->spaces, space);
     data_free(space);
+    image_close(space);
     if (space->event != NULL)
         event_free(space->event);
     if (space->pid_event != NULL)

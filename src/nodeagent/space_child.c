@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,12 +17,13 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "image/format.h"
 #include "nodeagent/space_child.h"
 
 enum { ABOVE_TARGETS = 64 }; /* descriptor numbers from here on are in nobody's way */
 
 struct path {   /* a child's two pipes on its way to the exec */
-    int mishap; /* closed by the exec */
+    int mishap; /* closed by the exec, or by the restorer */
     int go;     /* read before the exec */
 };
 
@@ -60,7 +62,7 @@ static void place_fds(const struct bp_space_order *order, struct path *path)
         if ((from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, ABOVE_TARGETS)) < 0)
             give_up(path->mishap, errno, BP_STEP_LIMITS);
     for (int i = 0; i < count + 2; i++)
-        if (dup3(from[i], i, i < count ? 0 : O_CLOEXEC) < 0)
+        if (dup3(from[i], i, i < count || (i == count && order->image) ? 0 : O_CLOEXEC) < 0)
             give_up(from[count], errno, BP_STEP_LIMITS);
     close_range((unsigned)count + 2, ~0u, 0);
     *path = (struct path){.mishap = count, .go = count + 1};
@@ -120,6 +122,25 @@ static void drop_identity(const struct bp_space_job *job, int pipe)
         give_up(pipe, errno, BP_STEP_IDENTITY);
 }
 
+/* Become the image that is the last of the order's descriptors. */
+static _Noreturn void run_image(const struct bp_space_order *order, char **argv, char **envp,
+                                int pipe)
+{
+    char numbers[64];
+    uint32_t count = 0;
+    unsigned flags = BP_RESTORE_SHARED | (order->self ? BP_RESTORE_ENV : 0);
+    snprintf(numbers, sizeof numbers, "%u,%d,%x,%lld", order->nfds - 1, pipe, flags,
+             (long long)order->result);
+    while (argv[count] != NULL)
+        count++;
+    auto_free char **words = bp_calloc(count + 3, sizeof *words);
+    words[0] = (char *)"bprestore";
+    words[1] = numbers;
+    memcpy(words + 2, argv, count * sizeof *words);
+    execve(BP_LIBEXECDIR "/bprestore", words, envp);
+    give_up(pipe, errno, BP_STEP_IMAGE);
+}
+
 /* Some may wait for another process, a FIFO: our birth has been told, signals reach us. */
 static void open_files(const struct bp_space_job *job, int pipe)
 {
@@ -138,6 +159,8 @@ static _Noreturn void run_program(const struct bp_space_order *order,
     int r = bp_space_order_vectors(order, job, &argv, &envp);
     if (r < 0)
         give_up(pipe, -r, BP_STEP_EXEC);
+    if (order->image)
+        run_image(order, argv, envp, pipe);
     environ = envp; /* execvpe takes PATH from here */
     execvpe(argv[0], argv, envp);
     give_up(pipe, errno, BP_STEP_EXEC);

@@ -5,7 +5,9 @@
 
 #include "nodeagent/space_order.h"
 
-/* What the child writes into its pipe when it cannot come to its exec; the exec closes the pipe. */
+/* What the child writes into its pipe when it cannot come to its exec; the exec closes the pipe.
+ * Where an image is to be restored the restorer goes on with it: it writes a struct
+ * bp_restore_report, or closes it. */
 struct bp_space_mishap {
     int32_t error; /* errno */
     int32_t step;  /* enum bp_space_step */
@@ -14,7 +16,8 @@ struct bp_space_mishap {
 struct bp_space_birth {
     pid_t pid;
     int pidfd;
-    int pipe; /* non-blocking: a struct bp_space_mishap, or end of file at the exec */
+    int pipe; /* non-blocking: a struct bp_space_mishap or bp_restore_report, or end of file at the
+               * exec or the image's first instruction */
 };
 
 /* Clone a child of the caller, or, with as_sibling, of the caller's parent. -EEXIST: the PID is

@@ -212,7 +212,7 @@ static void take_create(struct space *space)
         create_helper(space, process, &order);
     else
         bp_space_up_fail(&space->up, packet->record.serial, r,
-                         r == -EPROTO ? BP_STEP_NONE : BP_STEP_CLONE);
+                         r == -EPROTO ? BP_STEP_NONE : BP_STEP_CLONE, NULL);
     bp_space_packet_done(packet);
 }
 
@@ -251,7 +251,7 @@ static void take_setup(struct space *space)
     if (r == 0)
         r = start_family(space, &err);
     if (r < 0) {
-        bp_space_up_fail(&space->up, 0, r, BP_STEP_NAMESPACE);
+        bp_space_up_fail(&space->up, 0, r, BP_STEP_NAMESPACE, NULL);
         bp_log_error("the space cannot be made: %s", err.text);
         _exit(BP_SPACE_EXIT_TROUBLE);
     }

@@ -18,7 +18,8 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
 {
     const struct bp_space_record *record = &packet->record;
     struct bp_space_create create;
-    if (record->length < sizeof create || (record->flags & ~(uint32_t)BP_SPACE_HELPER) != 0)
+    uint32_t all = BP_SPACE_HELPER | BP_SPACE_IMAGE | BP_SPACE_SELF;
+    if (record->length < sizeof create || (record->flags & ~all) != 0)
         return -EPROTO;
     memcpy(&create, packet->payload, sizeof create);
     uint32_t rest = record->length - (uint32_t)sizeof create;
@@ -31,6 +32,10 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
     if (packet->nfds < 3 || packet->nfds - 3 != create.extra_fds)
         return -EPROTO;
     int helper = (record->flags & BP_SPACE_HELPER) != 0;
+    int image = (record->flags & BP_SPACE_IMAGE) != 0;
+    int self = (record->flags & BP_SPACE_SELF) != 0;
+    if (image ? helper || packet->nfds < 4 : self)
+        return -EPROTO;
     if (helper ? create.argc == 0 || strings[0] != '/' : create.argc == 0 && job->argc == 0)
         return -EPROTO;
     if (record->serial == 0 || record->pid < 0 || record->pid == 1)
@@ -39,6 +44,9 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
         .serial = record->serial,
         .pid = record->pid,
         .helper = helper,
+        .image = image,
+        .self = self,
+        .result = (int64_t)record->value,
         .cpus = packet->payload + sizeof create,
         .cpu_bytes = create.cpu_bytes,
         .strings = strings,

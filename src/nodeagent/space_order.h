@@ -9,6 +9,9 @@ struct bp_space_order { /* everything points into the packet */
     uint64_t serial;
     pid_t pid; /* 0 = any */
     int helper;
+    int image;      /* the last descriptor is an image, to be made the program */
+    int self;       /* of kind SELF */
+    int64_t result; /* for it */
     const uint8_t *cpus;
     uint32_t cpu_bytes;
     char *strings;

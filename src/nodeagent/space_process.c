@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/mem.h"
+#include "image/format.h"
 #include "nodeagent/space_process.h"
 
 struct happening { /* one event, as an action sees it */
@@ -70,6 +72,7 @@ static void release(struct bp_space_processes *all, struct bp_space_process *pro
     if (process->birth.pidfd >= 0)
         close(process->birth.pidfd);
     forget(all, process->serial, NULL);
+    free(process->why);
     all->asked -= process->state == BP_STATE_ASKED;
     *process = (struct bp_space_process){.birth = {.pidfd = -1, .pipe = -1}};
     while (all->used > 0 && all->slots[all->used - 1].state == BP_STATE_FREE)
@@ -112,7 +115,8 @@ static void be_born(struct bp_space_process *process, const struct happening *ev
 
 static void be_unborn(struct bp_space_process *process, const struct happening *event)
 {
-    bp_space_up_fail(event->all->up, process->serial, event->record->status, event->record->flags);
+    bp_space_up_fail(event->all->up, process->serial, event->record->status, event->record->flags,
+                     NULL);
     release(event->all, process);
 }
 
@@ -133,13 +137,23 @@ static void tell_created(const struct happening *event, const struct bp_space_pr
 /* The pipe speaks: end of file is the exec, or a death on the way to it, which EXIT will tell. */
 static void read_pipe(struct bp_space_process *process, const struct happening *event)
 {
-    struct bp_space_mishap mishap;
-    ssize_t got = read(process->birth.pipe, &mishap, sizeof mishap);
+    union {
+        struct bp_space_mishap mishap;
+        struct bp_restore_report report;
+    } said;
+    ssize_t got = read(process->birth.pipe, &said, sizeof said);
     if (got < 0)
         return;
     close_pipe(event->all, process);
-    if (got == (ssize_t)sizeof mishap) {
-        process->mishap = mishap;
+    if (got == (ssize_t)sizeof said.mishap) {
+        process->mishap = said.mishap;
+        process->state = BP_STATE_FAILING;
+        return;
+    }
+    if (got == (ssize_t)sizeof said.report) {
+        process->mishap = (struct bp_space_mishap){.error = -said.report.code,
+                                                   .step = BP_STEP_IMAGE};
+        process->why = strndup(said.report.text, sizeof said.report.text);
         process->state = BP_STATE_FAILING;
         return;
     }
@@ -202,7 +216,7 @@ static void end(struct bp_space_process *process, const struct happening *event)
 static void end_failing(struct bp_space_process *process, const struct happening *event)
 {
     bp_space_up_fail(event->all->up, process->serial, process->mishap.error,
-                     (enum bp_space_step)process->mishap.step);
+                     (enum bp_space_step)process->mishap.step, process->why);
     release(event->all, process);
 }
 

@@ -39,6 +39,7 @@ struct bp_space_process {
     int killed; /* SIGKILL came before it was born */
     struct bp_space_birth birth;
     struct bp_space_mishap mishap;
+    char *why; /* the restorer's sentence, or NULL */
 };
 
 struct bp_space_processes {

@@ -46,15 +46,16 @@ void bp_space_up_send(const struct bp_space_up *up, const struct bp_space_record
 }
 
 void bp_space_up_fail(const struct bp_space_up *up, uint64_t serial, int error,
-                      enum bp_space_step step)
+                      enum bp_space_step step, const char *why)
 {
     struct bp_space_record record = {
         .type = BP_SPACE_FAILED,
         .serial = serial,
         .status = error < 0 ? -error : error,
         .flags = step,
+        .length = why != NULL ? (uint32_t)strlen(why) : 0,
     };
-    bp_space_up_send(up, &record, NULL);
+    bp_space_up_send(up, &record, why);
 }
 
 void bp_space_up_lease(const struct bp_space_up *up, uint64_t ms)

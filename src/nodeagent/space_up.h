@@ -21,9 +21,9 @@ struct bp_space_up {
 void bp_space_up_send(const struct bp_space_up *up, const struct bp_space_record *record,
                       const void *payload);
 
-/* Say FAILED. */
+/* Say FAILED. why: a sentence, or NULL. */
 void bp_space_up_fail(const struct bp_space_up *up, uint64_t serial, int error,
-                      enum bp_space_step step);
+                      enum bp_space_step step, const char *why);
 
 /* The lease runs out in ms milliseconds from now. */
 void bp_space_up_lease(const struct bp_space_up *up, uint64_t ms);

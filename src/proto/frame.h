@@ -48,6 +48,19 @@ enum bp_frame_type {
     BP_REFUSED,       /* Refusal: the request with this tag is refused, and why */
     BP_JOB_LIST,      /* empty; answer JOBS */
     BP_JOBS,          /* JobList */
+    BP_DONE,          /* the request with this tag is done */
+    BP_NODE_RIGHTS,   /* of `node` (-1: the master): NodeRights; answer DONE */
+    BP_NODE_STATE,    /* of `node`: NodeState; root; answer DONE */
+    BP_NODE_SET,      /* an attribute of `node`: NodeAttribute; root; answer DONE */
+    BP_NODE_GET,      /* the same without value; answer NODE_VALUE */
+    BP_NODE_VALUE,    /* NodeAttribute */
+    BP_NODE_WATCH,    /* empty; answer DONE, then NODE_CHANGED */
+    BP_NODE_CHANGED,  /* bpmaster to tool: nodes or configuration are not what they were */
+    BP_PROC_LIST,     /* empty; answer PROCS: of `node`, of all (-4) */
+    BP_PROCS,         /* ProcList */
+    BP_LIBRARY_SET,   /* LibraryChange; root; answer DONE */
+    BP_LIBRARY_LIST,  /* empty; answer LIBRARIES */
+    BP_LIBRARIES,     /* LibraryList */
     /* bpnode and bpmaster */
     BP_JOIN = 32,    /* Join */
     BP_JOINED,       /* Joined */
@@ -62,6 +75,8 @@ enum bp_frame_type {
     BP_PROC_SIGNAL,  /* tag = serial (0 = all of the job on that node); ProcSignal */
     BP_SPACE_END,    /* bpmaster to bpnode: close this job's space */
     BP_SPACE_ENDED,  /* bpnode to bpmaster: SpaceEnded; nothing of the job is left there */
+    BP_NODE_ORDER,   /* tool (root) to bpmaster, on to bpnode: NodeOrder; answer DONE */
+    BP_NODE_ORDERED, /* bpnode to bpmaster: tag = of the order; NodeOrdered */
     /* bpshepherd; bpnode passes them on without decoding but for READY and ABORT's type */
     BP_PMIX_JOB = 64, /* bpnode to bpshepherd: PmixJob; first frame */
     BP_PMIX_READY,    /* bpshepherd to bpnode: PmixReady */

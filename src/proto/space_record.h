@@ -26,7 +26,8 @@ enum bp_space_type {
                          * fd 0: memory file (memfd) of the job's strings, see bp_space_strings */
     BP_SPACE_CREATE,    /* serial, pid (the master's; 0 = any from the upper half), flags;
                          * payload: bp_space_create, CPU mask, extra environment.
-                         * fds: stdin, stdout, stderr, then `extra_fds` more, put at 3, 4, ... */
+                         * fds: stdin, stdout, stderr, then `extra_fds` more, put at 3, 4, ...;
+                         * with BP_SPACE_IMAGE the last of them is the image */
     BP_SPACE_SIGNAL,    /* serial, signo, code, sender_pid, uid, value; serial 0 = every process
                          * that CREATE made except helpers. Before CREATED signals wait, but for
                          * SIGKILL and SIGCONT. A code below 0 comes with sender and value, others
@@ -41,7 +42,8 @@ enum bp_space_type {
     BP_SPACE_CREATED,    /* serial, pid: exec has succeeded, or it was killed on the way there;
                           * payload: its CPU mask as the kernel has it, may be empty */
     BP_SPACE_FAILED,     /* serial, status = errno, flags = enum bp_space_step: not created (no EXIT
-                          * follows), or serial 0: SETUP failed and bpspace exits */
+                          * follows), or serial 0: SETUP failed and bpspace exits. payload: with
+                          * BP_STEP_IMAGE what the restorer said, without a NUL */
     BP_SPACE_EXIT,       /* serial, pid, status, cpu_us, maxrss_kib */
     BP_SPACE_STOPPED,    /* serial, signo */
     BP_SPACE_CONTINUED,  /* serial; a stop or a continue that is over before anybody looked is not
@@ -60,12 +62,16 @@ enum bp_space_step { /* where a creation failed */
     BP_STEP_IDENTITY, /* groups, gid, uid */
     BP_STEP_CHDIR,
     BP_STEP_EXEC,
+    BP_STEP_IMAGE, /* the image cannot be made into a process here */
     BP_STEP_FILE = 16, /* and 17, 18: opening the file in place of descriptor 0, 1, 2 */
 };
 
 enum bp_space_flags {
     BP_SPACE_HELPER = 1, /* CREATE: the job's helper (bpshepherd): own session, child of bpspace,
                           * root's choice of program: `argv` comes from extra strings, see below */
+    BP_SPACE_IMAGE = 2,  /* CREATE: not exec but an image makes it the program (image/format.h) */
+    BP_SPACE_SELF = 4,   /* with BP_SPACE_IMAGE: it is of kind SELF, and is told the vectors and, as
+                          * its result, `value` */
 };
 
 struct bp_space_record {

@@ -35,10 +35,10 @@ int bp_stream_decode(const uint8_t bytes[BP_STREAM_HEAD_BYTES], struct bp_stream
     memcpy(&head.length, bytes + 8, sizeof head.length);
     head.rank = le32toh(head.rank);
     head.length = le32toh(head.length);
-    uint32_t most = head.kind == BP_STREAM_DATA ? BP_STREAM_DATA_MAX
+    uint32_t most = head.kind == BP_STREAM_DATA || head.kind == BP_STREAM_IMAGE ? BP_STREAM_DATA_MAX
                     : head.kind == BP_STREAM_CREDIT || head.kind == BP_STREAM_LEFT ? 4
                                                                                    : 0;
-    if (head.kind < BP_STREAM_DATA || head.kind > BP_STREAM_STOP || head.channel > 2 ||
+    if (head.kind < BP_STREAM_DATA || head.kind > BP_STREAM_IMAGE || head.channel > 2 ||
         head.length > most || (most == 4 && head.length != 4))
         return bp_error_set(err, -EPROTO, "a data connection sent kind %u, channel %u, %u bytes",
                             head.kind, head.channel, head.length);

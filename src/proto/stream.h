@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* stream.h - the data connection between a node and the launcher of a job: standard input, output
- * and error of the ranks on that node. 12-byte heads, little endian, then `length` bytes. */
+ * and error of the ranks on that node, and the image they start from. 12-byte heads, little endian,
+ * then `length` bytes. */
 #ifndef BP_PROTO_STREAM_H
 #define BP_PROTO_STREAM_H
 
@@ -27,6 +28,7 @@ enum bp_stream_kind {
     BP_STREAM_END,      /* all is drained; the node closes */
     /* launcher to node */
     BP_STREAM_STOP,     /* channel 1 or 2: nobody reads this any more; close the ranks' pipes */
+    BP_STREAM_IMAGE,    /* the next bytes of the job's image; length 0: those were all */
 };
 
 struct bp_stream_head {

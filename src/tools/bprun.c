@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/std.h"
 #include "tools/run.h"
+#include "tools/start.h"
 #include "tools/words.h"
 
 enum { /* options without a short form */
@@ -19,6 +20,7 @@ struct options {
     struct run_policy policy;
     const char *cwd;
     int mpi;
+    Bpmix__Start start;
     int command; /* index of the program in argv */
 };
 
@@ -46,7 +48,8 @@ static const struct argp_option rows[] = {
      3},
     {NULL, 0, NULL, 0, "How:", 4},
     {"mpi", OPT_MPI, "KIND", 0, "pmix, or none for programs without MPI (pmix)", 4},
-    {"start", OPT_START, "WAY", 0, "exec: the node executes the program (exec)", 4},
+    {"start", OPT_START, "WAY", 0,
+     "exec: the node executes the program; ld, entry: it gets an image of the program (exec)", 4},
     {0}};
 
 static void parse_status(struct argp_state *state, struct options *options, char *arg)
@@ -138,8 +141,7 @@ static int parse_rest(int key, char *arg, struct argp_state *state, struct optio
             argp_error(state, "--mpi takes pmix or none, not \"%s\"", arg);
         return 0;
     case OPT_START:
-        if (strcmp(arg, "exec") != 0)
-            argp_error(state, "--start takes exec, not \"%s\"", arg);
+        options->start = start_way(state, arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -183,6 +185,7 @@ int main(int argc, char **argv)
                         argv + options.command);
     request.place = &options.place;
     request.mpi = options.mpi;
+    request.start = options.start;
     request.stdin_rank = options.policy.stdin_rank;
     if (options.cwd != NULL) {
         char *cwd = options.cwd[0] == '/' ? bp_strdup(options.cwd)

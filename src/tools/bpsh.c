@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/std.h"
 #include "tools/run.h"
+#include "tools/start.h"
 #include "tools/words.h"
 
 enum { FILES = 3 };
@@ -15,8 +16,11 @@ struct options {
     const char *nodes;
     const char *files[FILES]; /* on the node, by descriptor */
     struct run_policy policy;
+    Bpmix__Start start;
     int command;
 };
+
+enum { OPT_START = 256 };
 
 static const struct argp_option rows[] = {
     {NULL, 0, NULL, 0, "Where:", 1},
@@ -35,6 +39,8 @@ static const struct argp_option rows[] = {
     {NULL, 'E', "FILE", 0, "Standard error to this file of the node", 2},
     {NULL, 0, NULL, 0, "More:", 3},
     {NULL, 't', "TIME", 0, "End it after minutes or minutes:seconds (exit status 124)", 3},
+    {"start", OPT_START, "WAY", 0,
+     "exec: the node executes the command; ld, entry: it gets an image of it (exec)", 3},
     {NULL, 'h', NULL, 0, "Show this summary and exit", 3},
     {NULL, 'v', NULL, 0, "Show the version and exit", 3},
     {0}};
@@ -103,6 +109,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 't':
         options->policy.limit_s = word_time(state, "-t", arg);
         return 0;
+    case OPT_START:
+        options->start = start_way(state, arg);
+        return 0;
     case 'h':
         argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
         return 0;
@@ -166,6 +175,7 @@ int main(int argc, char **argv)
     place.node_list = (char *)options.nodes;
     place.one_each = 1;
     place.bind_to = (char *)"none";
+    request.start = options.start;
     add_files(&request, &options, &files);
     if (options.files[0] != NULL)
         options.policy.stdin_rank = -2;

@@ -5,6 +5,7 @@ librun_la_SOURCES = \
 	src/tools/report.c src/tools/report.h \
 	src/tools/run.c src/tools/run.h \
 	src/tools/sink.c src/tools/sink.h \
+	src/tools/start.c src/tools/start.h \
 	src/tools/text.c src/tools/text.h \
 	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \
@@ -12,7 +13,7 @@ librun_la_SOURCES = \
 librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS) \
 	$(JANSSON_CFLAGS)
 librun_la_CFLAGS = $(BP_CFLAGS)
-BP_TOOL_LIBS = librun.la libjob.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $(JANSSON_LIBS)
+BP_TOOL_LIBS = librun.la libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $(JANSSON_LIBS)
 
 # the two ends of bpcp
 COPY_SOURCES = \
@@ -30,7 +31,7 @@ bpcopy_CPPFLAGS = $(BP_CPPFLAGS)
 bpcopy_CFLAGS = $(BP_CFLAGS)
 bpcopy_LDADD = libcommon.la
 
-bin_PROGRAMS += bpcp bprun bpsh bpstat
+bin_PROGRAMS += bpcp bprun bpsh bpstat bpctl bplib
 bpcp_SOURCES = src/tools/bpcp.c $(COPY_SOURCES)
 bpcp_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpcp_CFLAGS = $(BP_CFLAGS)
@@ -43,10 +44,23 @@ bpsh_SOURCES = src/tools/bpsh.c
 bpsh_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpsh_CFLAGS = $(BP_CFLAGS)
 bpsh_LDADD = $(BP_TOOL_LIBS)
-bpstat_SOURCES = src/tools/bpstat.c src/tools/wait_up.c src/tools/wait_up.h
+bpstat_SOURCES = src/tools/bpstat.c \
+	src/tools/job_rows.c src/tools/job_rows.h \
+	src/tools/listing.c src/tools/listing.h \
+	src/tools/node_rows.c src/tools/node_rows.h \
+	src/tools/proc_rows.c src/tools/proc_rows.h \
+	src/tools/wait_up.c src/tools/wait_up.h
 bpstat_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpstat_CFLAGS = $(BP_CFLAGS)
 bpstat_LDADD = $(BP_TOOL_LIBS)
+bpctl_SOURCES = src/tools/bpctl.c
+bpctl_CPPFLAGS = $(librun_la_CPPFLAGS)
+bpctl_CFLAGS = $(BP_CFLAGS)
+bpctl_LDADD = $(BP_TOOL_LIBS)
+bplib_SOURCES = src/tools/bplib.c
+bplib_CPPFLAGS = $(librun_la_CPPFLAGS)
+bplib_CFLAGS = $(BP_CFLAGS)
+bplib_LDADD = $(BP_TOOL_LIBS)
 # targets of src/tools
 pkglibexec_PROGRAMS += bpcluster-node
 bpcluster_node_SOURCES = \

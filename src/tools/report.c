@@ -51,7 +51,7 @@ static json_t *rank_row(const struct bp_job *job, const struct verdict *verdict,
 }
 
 void report_status(const struct bp_job *job, const struct verdict *verdict, int status,
-                   uint64_t ms, const struct run_policy *policy)
+                   uint64_t ms, const char *start, const struct run_policy *policy)
 {
     json_t *ranks = json_array();
     for (size_t i = 0; i < verdict->count; i++)
@@ -59,7 +59,7 @@ void report_status(const struct bp_job *job, const struct verdict *verdict, int 
     auto_free char *cause = text_plain(verdict->text);
     json_t *all = json_pack("{s:I s:i s:s s:s s:I s:o}", "job",
                             (json_int_t)bp_job_map(job)->job, "status", status, "cause",
-                            cause, "start", "exec", "ms", (json_int_t)ms, "ranks", ranks);
+                            cause, "start", start, "ms", (json_int_t)ms, "ranks", ranks);
     FILE *file = policy->status[0] == '\0' ? stderr : fopen(policy->status, "we");
     if (file == NULL) {
         fprintf(stderr, "%s: %s: %s\n", policy->tool, policy->status, strerror(errno));

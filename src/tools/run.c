@@ -15,18 +15,20 @@
 #include "tools/input.h"
 #include "tools/report.h"
 #include "tools/run.h"
+#include "tools/start.h"
 #include "tools/turns.h"
 #include "tools/verdict.h"
 
 struct run {
     const struct run_policy *policy;
-    const Bpmix__JobRequest *request;
+    Bpmix__JobRequest *request;
     struct event_base *base;
     struct bp_job *job;
     struct output *output;
     struct turns *turns; /* NULL: everybody's output as it comes */
     struct input *input;
     struct verdict verdict;
+    struct start start;
     int signals; /* signalfd */
     sigset_t old_mask;
     struct event *signal_event, *kill_timer, *limit_timer, *silence_timer;
@@ -155,6 +157,15 @@ static void on_credit(void *arg, uint32_t rank, uint32_t taken)
 static void on_left(void *arg, uint32_t rank, uint32_t bytes)
 {
     input_left(((struct run *)arg)->input, rank, bytes);
+}
+
+static void on_image_failed(void *arg, const char *why)
+{
+    struct run *run = arg;
+    char text[300];
+    snprintf(text, sizeof text, "the program's image cannot be sent: %s", why);
+    verdict_end(&run->verdict, 125, text);
+    kill_now(run);
 }
 
 /* All ghosts have gone, and nothing comes any more that would end the job: bpmaster hangs (then the
@@ -293,6 +304,7 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
 {
     sigset_t none;
     sigemptyset(&none);
+    start_capture(&run->start, request, run->policy->tool);
     raise_files();
     run->base = event_base_new();
     run->signals = signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -314,6 +326,7 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
     run->input = input_new(run->base, run->job, run->policy->stdin_rank);
     for (size_t i = 0; i < map->n_warnings; i++)
         say(run, map->warnings[i]);
+    start_send(&run->start, run->job, on_image_failed, run);
     event_add(run->signal_event, NULL);
     if (run->policy->limit_s > 0)
         event_add(run->limit_timer, &(struct timeval){.tv_sec = run->policy->limit_s});
@@ -339,6 +352,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     struct bp_error err = {0};
     int r = start(&run, request, &err);
     if (r < 0) {
+        start_done(&run.start);
         fprintf(stderr, "%s: %s\n", policy->tool, err.text);
         return 125;
     }
@@ -352,11 +366,13 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     int status = verdict_status(&run.verdict);
     say_verdict(&run, status);
     if (policy->status != NULL)
-        report_status(run.job, &run.verdict, status, bp_clock_ms() - run.start_ms, policy);
+        report_status(run.job, &run.verdict, status, bp_clock_ms() - run.start_ms,
+                      start_name(request->start), policy);
     turns_free(run.turns);
     output_free(run.output);
     input_free(run.input);
     bp_job_free(run.job);
+    start_done(&run.start);
     verdict_done(&run.verdict);
     event_free(run.signal_event);
     event_free(run.kill_timer);

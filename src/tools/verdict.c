@@ -47,6 +47,9 @@ static void describe(struct verdict *verdict, uint32_t number, const char *node,
         snprintf(verdict->text, sizeof verdict->text,
                  "%s: working directory %.200s: %s (is it on that node?)", where, what,
                  strerror(rank->error));
+    else if (rank->failed && rank->step == BP_STEP_IMAGE)
+        snprintf(verdict->text, sizeof verdict->text,
+                 "%s: it cannot be started from its image: %.300s", where, what);
     else if (rank->failed)
         snprintf(verdict->text, sizeof verdict->text, "%s: %.200s: %s", where, what,
                  strerror(rank->error));

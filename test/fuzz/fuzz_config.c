@@ -1,4 +1,4 @@
-// sources: src/master/config.c src/common/mem.c src/common/error.c
+// sources: src/master/config.c src/common/mem.c src/common/error.c src/common/nodeset.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_config.c - any bytes as bpmaster's configuration file: refused with its line, or values
  * within their bounds. */
@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memchr(config.cluster_key, '\0', sizeof config.cluster_key) == NULL)
         abort();
     for (int i = 0; i < BP_NODES_MAX; i++)
-        if (config.node[i] > 1)
+        if (config.node[i] > 1 || (config.rights[i].mode & ~0111u) != 0)
             abort();
     return 0;
 }

@@ -1,5 +1,6 @@
-// sources: src/master/job.c src/master/job_frames.c src/master/limits.c src/master/listen.c src/master/machine.c
-// src/master/node.c src/master/place.c src/master/proc.c src/master/publish.c src/master/tool.c
+// sources: src/master/admin.c src/master/job.c src/master/job_frames.c src/master/limits.c src/master/listen.c
+// src/master/machine.c src/master/node.c src/master/order.c src/master/place.c src/master/proc.c
+// src/master/publish.c src/master/rights.c src/master/roster.c src/master/tool.c
 // src/placement/choice.c src/placement/cores.c src/placement/deal.c src/placement/machine.c
 // src/placement/map.c src/placement/place.c src/placement/slots.c src/proto/frame.c
 // src/proto/key.c src/proto/local.c src/proto/pack.c src/proto/preamble.c src/proto/bpmix.pb-c.c
@@ -171,7 +172,7 @@ static void turn(void)
             tool_listens(&tools[i]);
 }
 
-static void tool_says(unsigned number, unsigned type, uint64_t job, const uint8_t *body,
+static void tool_says(unsigned number, unsigned type, int node, uint64_t job, const uint8_t *body,
                       size_t length)
 {
     int *tool = &tools[number % TOOLS];
@@ -179,7 +180,7 @@ static void tool_says(unsigned number, unsigned type, uint64_t job, const uint8_
         *tool = bp_local_connect("./master.sock", NULL);
         evutil_make_socket_nonblocking(*tool);
     }
-    bp_local_send(*tool, &(struct bp_frame){.type = (uint16_t)type, .job = job,
+    bp_local_send(*tool, &(struct bp_frame){.type = (uint16_t)type, .node = node, .job = job,
                                             .length = (uint32_t)length}, body, NULL, 0);
 }
 
@@ -202,7 +203,7 @@ static void open_job(unsigned number, unsigned ranks, unsigned options, char *li
     request.launcher = &launcher;
     request.mpi = options & 1;
     auto_free uint8_t *body = bp_pack(&request, &length);
-    tool_says(number, BP_JOB_OPEN, 0, body, length);
+    tool_says(number, BP_JOB_OPEN, 0, 0, body, length);
 }
 
 static void herder_says(unsigned number, const struct bp_ghost_record *records, size_t count)
@@ -272,16 +273,16 @@ static void end(void)
     turn();
     tick();
     if (master->jobs != NULL || master->tools != NULL || master->tickets != NULL ||
-        master->publications != NULL || master->lookups != NULL)
+        master->publications != NULL || master->lookups != NULL || master->orders != NULL)
         abort();
     for (int i = 0; i < NODES; i++) {
         struct node *node = master->nodes[i];
         if (node->jobs != 0 || (node->machine != NULL && machine_used(node->machine) != 0))
             abort();
-        machine_put(master, node->machine);
-        free(node->slots);
-        free(node);
+        node_free(node);
     }
+    libraries_clear(master);
+    attributes_free(&master->attributes);
     close(event_get_fd(master->local_event));
     event_free(master->local_event);
     event_base_free(master->base);
@@ -327,8 +328,9 @@ static void step(void)
     } else if (what == 2) {
         unsigned type = byte();
         uint64_t job = a_job();
+        int node = (int)(who >> 5) - 4;
         auto_free uint8_t *body = take_body(&length);
-        tool_says(who, type, job, body, length);
+        tool_says(who, type, node, job, body, length);
     } else if (what == 3) {
         unsigned ranks = byte(), options = byte();
         open_job(who, ranks, options, (char *)((options & 16) != 0 ? "all" : ""));

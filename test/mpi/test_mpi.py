@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # time limit: 400 s
 """test_mpi.py - real Open MPI and mpi4py jobs over four nodes, under bprun."""
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,22 @@ from bptest import run, test  # noqa: E402
 PYTHON = "/usr/bin/python3"
 
 
+STARTS = ("exec", "ld", "entry")
+START = None  # of the test that runs
+
+
+def each_start(name):
+    """Decorator: a test of each way to start the ranks."""
+    def add(function):
+        for way in STARTS:
+            def one(way=way):
+                global START
+                START = way
+                function()
+            test("%s, --start=%s" % (name, way))(one)
+    return add
+
+
 def program(name):
     return os.path.join(bptest.MPI, name)
 
@@ -24,8 +41,19 @@ def source(name):
 
 
 def job(*words, **more):
+    """bprun with the test's way of starting, which must be the one that was used."""
     more.setdefault("timeout", 60)
-    return run(["bprun", *words], **more)
+    handle, path = tempfile.mkstemp()
+    os.close(handle)
+    os.chmod(path, 0o666)
+    try:
+        result = run([*more.pop("before", ()), "bprun", "--start=" + START,
+                      "--status=json:" + path, *words], **more)
+        with open(path, encoding="utf-8") as f:
+            assert json.load(f)["start"] == START, repr(result)
+    finally:
+        os.unlink(path)
+    return result
 
 
 def good(result, text):
@@ -44,18 +72,18 @@ def wire_bytes():
     return total
 
 
-@test("ring: 8 ranks on four hosts")
+@each_start("ring: 8 ranks on four hosts")
 def _():
     good(job("-n", "8", "-N", "4", program("ring")), "ring: 8 ranks on 4 hosts ok")
 
 
-@test("Allreduce and Alltoall with checked results, 4 and 8 ranks")
+@each_start("Allreduce and Alltoall with checked results, 4 and 8 ranks")
 def _():
     for ranks in ("4", "8"):
         good(job("-n", ranks, "-N", "4", program("collectives")), "ok")
 
 
-@test("Sendrecv of 64 MiB crosses the wire")
+@each_start("Sendrecv of 64 MiB crosses the wire")
 def _():
     before = wire_bytes()
     good(job("-n", "4", "-N", "4", program("sendrecv"), "64"), "ok")
@@ -63,19 +91,19 @@ def _():
     assert crossed > 2 * 4 * 64 << 20, "only %d bytes crossed the wire" % crossed
 
 
-@test("64 ranks on 4 nodes")
+@each_start("64 ranks on 4 nodes")
 def _():
     good(job("-n", "64", "-N", "4", program("ring"), timeout=120), "ring: 64 ranks on 4 hosts ok")
     good(job("-n", "64", "-N", "4", program("collectives"), timeout=120), "ok")
 
 
-@test("mpi4py: hello and allreduce")
+@each_start("mpi4py: hello and allreduce")
 def _():
     good(job("-n", "8", "-N", "4", PYTHON, source("hello.py")), "hello")
     good(job("-n", "8", "-N", "4", PYTHON, source("allreduce.py")), "ok")
 
 
-@test("fences wait for all, carry all data; subsets of ranks")
+@each_start("fences wait for all, carry all data; subsets of ranks")
 def _():
     folder = tempfile.mkdtemp(dir=bptest.BUILD)
     try:
@@ -84,12 +112,12 @@ def _():
         shutil.rmtree(folder)
 
 
-@test("publish, lookup, connect and accept between ranks")
+@each_start("publish, lookup, connect and accept between ranks")
 def _():
     good(job("-n", "4", "-N", "4", program("names")), "ok")
 
 
-@test("direct modex instead of the collecting fence")
+@each_start("direct modex instead of the collecting fence")
 def _():
     env = {"OMPI_MCA_pmix_base_async_modex": "1", "OMPI_MCA_pmix_base_collect_data": "0"}
     # One rank a node: Open MPI 4.1 itself loses this race between ranks of one node.
@@ -97,7 +125,7 @@ def _():
         good(job("-n", "4", "-N", "4", program("collectives"), env=env), "ok")
 
 
-@test("MPI_Abort's status is the job's; a killed rank and one that just exits end the job")
+@each_start("MPI_Abort's status is the job's; a killed rank and one that just exits end the job")
 def _():
     for how, code in (("abort", 7), ("kill", 137), ("exit", 9)):
         result = job("-n", "8", "-N", "4", program("abort"), how)
@@ -107,13 +135,13 @@ def _():
         assert job("-n", "8", "-N", "4", program("abort"), how).code == 7
 
 
-@test("ranks hear of a peer's death with --no-kill")
+@each_start("ranks hear of a peer's death with --no-kill")
 def _():
     result = job("--no-kill", "-n", "4", "-N", "4", program("pmixevent"), "death")
     assert "pmixevent: 4 ranks ok" in result.out and result.code == 137, repr(result)
 
 
-@test("wrapper scripts find rank variables; ranks find the caller's environment")
+@each_start("wrapper scripts find rank variables; ranks find the caller's environment")
 def _():
     result = job("-n", "4", "-N", "2", "sh", "-c",
                  "echo $OMPI_COMM_WORLD_RANK $OMPI_COMM_WORLD_SIZE $OMPI_COMM_WORLD_LOCAL_RANK "
@@ -126,16 +154,17 @@ def _():
                     ["3", "4", "1", "2", "1", "3", "1", "3", "here"]], repr(result)
 
 
-@test("a user without passwd entry and without HOME")
+@each_start("a user without passwd entry and without HOME")
 def _():
-    result = run(["env", "-i", "PATH=" + os.environ["PATH"], "setpriv", "--reuid", "12345", "--regid",
-                  "12345", "--clear-groups", "bprun", "-n", "4", "-N", "4", program("ring")])
+    result = job("-n", "4", "-N", "4", program("ring"), before=[
+        "env", "-i", "PATH=" + os.environ["PATH"], "setpriv", "--reuid", "12345", "--regid", "12345",
+        "--clear-groups"])
     good(result, "ring: 4 ranks on 4 hosts ok")
 
 
 @test("an MPI job that comes up as singletons is detected and reported")
 def _():
-    result = job("-n", "2", program("hello"), env={"OMPI_MCA_schizo": "^jsm", "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    result = run(["bprun", "-n", "2", program("hello")], env={"OMPI_MCA_schizo": "^jsm", "OMPI_ALLOW_RUN_AS_ROOT": "1",
                                                    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
     assert "MPI job of its own" in result.err, repr(result)
 
@@ -157,10 +186,11 @@ def _():
         CLUSTER.order("stop", "master")
         CLUSTER.order("start", "master")
         CLUSTER.wait_up()
-        good(job("-n", "8", "-N", "4", program("collectives")), "ok")
+        good(run(["bprun", "-n", "8", "-N", "4", program("collectives")]), "ok")
         folder = tempfile.mkdtemp(dir=bptest.BUILD)
         try:
-            good(job("-n", "8", "-N", "4", program("pmixfence"), folder), "pmixfence: 8 ranks ok")
+            good(run(["bprun", "-n", "8", "-N", "4", program("pmixfence"), folder]),
+                 "pmixfence: 8 ranks ok")
         finally:
             shutil.rmtree(folder)
 

@@ -3,6 +3,8 @@
 """bproc_calls.py - libbproc as a stranger's programs see it: the installed header, pkg-config and
 library, every call that is not about making processes, in C and in C++."""
 import os
+import shutil
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -12,6 +14,7 @@ from bptest import must, run, test  # noqa: E402
 PKGCONFIG = bptest.PREFIX + "/lib/pkgconfig"
 LIBRARY = bptest.PREFIX + "/lib/libbproc.so"
 NODES = 4
+USER = 23456
 
 
 def flags(*options):
@@ -35,6 +38,21 @@ C_PROGRAM = build(["cc", "-std=gnu99"], "bproc_calls")
 def calls(*words, program=C_PROGRAM, **more):
     """A line for each call."""
     return must([program, *words], **more).splitlines()
+
+
+class Loss:
+    """with Loss(n): what makes bpmaster lose node n; afterwards it has noticed."""
+
+    def __init__(self, node):
+        self.word = "node-lost node=%d" % node
+
+    def __enter__(self):
+        self.before = cluster.log("master").count(self.word)
+
+    def __exit__(self, kind, value, trace):
+        if kind is None:
+            bptest.wait_for(lambda: cluster.log("master").count(self.word) > self.before,
+                            what=self.word)
 
 
 @test("only BProc's names are to be seen, and the shared object's name is libbproc.so.4")
@@ -134,6 +152,257 @@ def _():
     assert sorted(out.split()) == ["0", "2"], out
 
 
+@test("attributes: set by root, asked by all, few and short; state and addr are the node's own")
+def _():
+    out = calls("setnodeattr:1:rack:r7", "getnodeattr:1:rack", "getnodeattr:1:bproc.rack",
+                "getnodeattr:1:rack:1", "setnodeattr:1:bproc.rack:r8", "getnodeattr:1:rack",
+                "getnodeattr:0:rack", "setnodeattr:1:rack:", "getnodeattr:1:rack",
+                "setnodeattr:1:rack:", "setnodeattr:9:rack:x")
+    assert out[:3] == ["0", "2 r7", "2 r7"] and "range" in out[3], out
+    assert out[4:6] == ["0", "2 r8"] and out[6].startswith("-1") and out[7] == "0", out
+    assert all("No data" in line for line in out[6:10:2]) and "No data" in out[9], out
+    assert out[10] == "-1 Invalid node", out
+    long = "v" * 64
+    out = calls("setnodeattr:1:%s:%s" % ("n" * 63, long), "getnodeattr:1:" + "n" * 63,
+                "setnodeattr:1:%s:v" % ("n" * 64), "setnodeattr:1:x:%sv" % long,
+                "setnodeattr:1:%s:" % ("n" * 63))
+    assert out == ["0", "64 " + long] + ["-1 Invalid argument"] * 2 + ["0"], out
+    out = calls(*["setnodeattr:-1:a%d:x" % i for i in range(33)],
+                *["setnodeattr:-1:a%d:" % i for i in range(32)])
+    assert out[:32] == ["0"] * 32 and "space" in out[32] and out[33:] == ["0"] * 32, out
+    out = calls("getnodeattr:1:state", "setnodeattr:1:state:error", "nodestatus:1",
+                "setnodeattr:1:state:up", "setnodeattr:1:addr:x")
+    assert out[:4] == ["3 up", "0", "error", "0"] and "not permitted" in out[4], out
+    out = calls("setnodeattr:1:rack:x", "getnodeattr:1:rack", user=USER)
+    assert "not permitted" in out[0] and "No data" in out[1], out
+
+
+@test("rights: who may change them")
+def _():
+    assert calls("access:1:1", "access:1:0", "access:1:4", user=USER) == \
+        ["0", "0", "-1 Invalid argument"]
+    out = calls("chmod:1:0111", "chown:1:5", "chgrp:1:%d" % USER, user=USER)
+    assert out == ["-1 Operation not permitted"] * 3, out
+    out = calls("chown:1:%d" % USER, "chgrp:1:77", "chmod:1:0777", "nodeinfo:1", "chown:-1:3",
+                "nodeinfo:-1", "chown:-1:0")
+    assert out[3].startswith("1/up/111/%d/77/" % USER) and out[5].startswith("-1/up/111/3/0/"), out
+    out = calls("chmod:1:0600", "nodeinfo:1", "access:1:1", "chgrp:1:%d" % USER, "chgrp:1:5",
+                "chown:1:0", "chmod:1:0100", "access:1:1", user=USER)
+    assert out[0] == "0" and out[1].startswith("1/up/0/%d/77/" % USER), out
+    assert out[2] == "-1 Permission denied" and out[3] == "0", out
+    assert out[4:6] == ["-1 Operation not permitted"] * 2 and out[6:] == ["0", "0"], out
+    assert calls("access:1:1", user=USER + 1) == ["-1 Permission denied"]
+    assert calls("access:1:1", "chown:1:0", "chgrp:1:0", "chmod:1:0111") == ["0"] * 4
+
+
+@test("rights are enforced where processes are placed, and running ones are left alone")
+def _():
+    command = ["bpsh", "-n", "1", "sh", "-c"]
+    with bptest.start(command + ["echo in; exec sleep 60"], user=USER + 1) as job:
+        assert job.stdout.readline() == "in\n"
+        calls("chown:1:%d" % USER, "chmod:1:0100")
+        for nodes in (["1"], ["0,1"]):
+            result = run(["bpsh", *nodes, "true"], user=USER + 1)
+            assert result.code != 0 and "node 1: user %d may not" % (USER + 1) in result.err, result
+        must(["bpsh", "1", "true"], user=USER)
+        must(["bpsh", "1", "true"])  # root
+        out = must(["bpsh", "-a", "hostname"], user=USER + 1)
+        assert sorted(out.split()) == ["n0", "n2", "n3"], out
+        out = must(["bprun", "--mpi=none", "-N", "3", "hostname"], user=USER + 1)
+        assert sorted(out.split()) == ["n0", "n2", "n3"], out
+        result = run(["bprun", "--mpi=none", "-N", "4", "hostname"], user=USER + 1)
+        assert result.code != 0, result
+        calls("chmod:0:0", "chmod:2:0", "chmod:3:0")
+        result = run(["bprun", "--mpi=none", "hostname"], user=USER + 1)
+        assert result.code != 0 and "may not place processes on any node" in result.err, result
+        assert job.poll() is None
+        job.terminate()
+    calls("chown:1:0", *["chmod:%d:0111" % i for i in range(NODES)])
+
+
+@test("states: a node that is not up takes root's jobs only")
+def _():
+    out = calls("nodesetstatus:2:unavailable", "nodesetstatus:2:", "nodesetstatus:2:no good",
+                "nodesetstatus:2:%s" % ("x" * 16), "nodesetstatus:-1:up", "nodesetstatus:7:up",
+                "nodestatus:2", "nodespec:allup", "nodespec:allunavailable")
+    assert out == ["0"] + ["-1 Invalid argument"] * 4 + \
+        ["-1 Invalid node", "unavailable", "0,1,3 (3)", "2 (1)"], out
+    result = run(["bpsh", "2", "true"], user=USER)
+    assert result.code != 0 and "node 2 is unavailable" in result.err, result
+    must(["bpsh", "2", "true"])
+    assert sorted(must(["bpsh", "-a", "hostname"], user=USER).split()) == ["n0", "n1", "n3"]
+    assert calls("nodesetstatus:2:up", user=USER) == ["-1 Operation not permitted"]
+    assert calls("nodesetstatus:2:boot", "nodestatus:2", "nodesetstatus:2:up",
+                 "nodestatus:2") == ["0", "boot", "0", "up"]
+    must(["bpsh", "2", "true"], user=USER)
+
+
+@test("processes: their list, a process's node")
+def _():
+    with bptest.start(["bpsh", "-n", "0,3", "sh", "-c", "echo in; exec sleep 60"]) as job:
+        for _ in range(2):
+            assert job.stdout.readline() == "in\n"
+        ghosts = sorted(pid for pid, row in bptest.processes().items() if row[0] == job.pid)
+        rows = sorted(calls("proclist:-4")[0].split()[1:])
+        assert sorted(int(r.split("/")[0]) for r in rows) == ghosts, (rows, ghosts)
+        assert sorted(r.split("/")[1] for r in rows) == ["0", "3"], rows
+        where = dict(r.split("/") for r in rows)
+        out = calls("proclist:3", "proclist:1", "proclist:-1", "proclist:9",
+                    *["pidnode:%d" % g for g in ghosts], "pidnode:", "pidnode:4194304")
+        assert out[0] == "1: %s/3" % [p for p, n in where.items() if n == "3"][0], out
+        assert out[1:4] == ["0:", "0:", "-1 Invalid node"], out
+        assert out[4:6] == [where[str(g)] + " " for g in ghosts], out
+        assert out[6:] == ["-1 Success", "-1 No such process"], out
+        job.terminate()
+    assert calls("proclist:-4") == ["0:"]
+
+
+@test("notifier: a change is told once until it is read")
+def _():
+    out = calls("notifier", "chmod:0:0", "await", "chmod:0:0111", "chmod:1:0111", "read", "news",
+                "nodesetstatus:1:error", "await", "nodelist_", "news", "nodesetstatus:1:up", "await",
+                "read", "setnodeattr:0:a:b", "await", "nodelist_", "setnodeattr:0:a:", "await")
+    assert out == ["0", "0", "1", "0", "0", "1 0", "0", "0", "1", "0,1,2,3 (4)", "0", "0", "1",
+                   "1 0", "0", "1", "0,1,2,3 (4)", "0", "1"], out
+
+
+@test("notifier: news of nodes that go and come, and the end of bpmaster")
+def _():
+    with bptest.start([C_PROGRAM, "notifier", "await", "nodelist_"]) as program:
+        assert program.stdout.readline() == "0\n"
+        cluster.order("kill", "n3")
+        assert bptest.finish(program).out == "1\n0,1,2,3 (4)\n"
+    with bptest.start([C_PROGRAM, "notifier", "await", "nodelist_"]) as program:
+        assert program.stdout.readline() == "0\n"
+        cluster.order("start", "n3")
+        assert bptest.finish(program).out == "1\n0,1,2,3 (4)\n"
+    cluster.wait_up()
+    with bptest.start([C_PROGRAM, "notifier", "await", "read", "nodelist_"]) as program:
+        assert program.stdout.readline() == "0\n"
+        cluster.order("stop", "master")
+        out = bptest.finish(program).out.splitlines()
+        assert out[:2] == ["1", "0 1"] and out[2].startswith("-1 "), out
+    cluster.order("start", "master")
+    cluster.wait_up()
+
+
+@test("the list of libraries")
+def _():
+    out = calls("liblist", "libadd:/lib/a.so", "libadd:/lib/b.so", "libadd:/lib/a.so", "libadd:b.so",
+                "liblist", "libdel:/lib/a.so", "libdel:/lib/a.so", "liblist", "libclear", "liblist")
+    assert out == ["1:", "0", "0", "-1 File exists", "-1 Invalid argument", "21: /lib/a.so /lib/b.so",
+                   "0", "-1 No such file or directory", "11: /lib/b.so", "0", "1:"], out
+    assert calls("libadd:/lib/c.so", "libclear", "liblist", user=USER) == \
+        ["-1 Operation not permitted"] * 2 + ["1:"]
+
+
+@test("orders to nodes: reboot, halt, power off are this node's commands and nothing else")
+def _():
+    for call, again in (("nodereboot", False), ("nodereboot_async", False), ("nodehalt", True),
+                        ("nodepwroff", True), ("nodehalt_async", True), ("nodepwroff_async", True)):
+        daemon = cluster.daemon_pid("n1")
+        with bptest.start(["bpsh", "-n", "1", "sleep", "60"]) as job:
+            bptest.wait_for(lambda: calls("proclist:1")[0] != "0:", what="a process on n1")
+            with Loss(1):
+                assert calls(call + ":1") == ["0"], call
+            assert bptest.finish(job).code != 0
+        if again:
+            bptest.wait_for(lambda: cluster.machines()["n1"][2] == "exited 0", what="its end")
+            cluster.order("start", "n1")
+        else:
+            assert cluster.daemon_pid("n1") == daemon
+        cluster.wait_up()
+        must(["bpsh", "1", "true"])
+    out = calls("nodehalt:9", "nodehalt:-1")
+    assert out == ["-1 Invalid node", "-1 Invalid argument"], out
+    assert calls("nodehalt:1", "nodechroot:1:/", user=USER) == ["-1 Operation not permitted"] * 2
+    cluster.order("stop", "n1")
+    bptest.wait_for(lambda: calls("nodestatus:1") == ["down"], what="n1 down")
+    assert calls("nodehalt:1", "nodesetstatus:1:up") == ["-1 Node is down"] * 2
+    cluster.order("start", "n1")
+    cluster.wait_up()
+
+
+@test("reconnect: to the same master, to another address that is refused or does not answer")
+def _():
+    with Loss(1):
+        assert calls("nodereconnect:1:") == ["0"]
+    cluster.wait_up()
+    address = calls("nodeaddr:-1")[0].split()[0]
+    with Loss(1):
+        assert calls("nodereconnect:1:%s:2223" % address) == ["0"]
+    cluster.wait_up()
+    assert calls("nodereconnect:1:%s:2224" % address) == ["0"]
+    bptest.wait_for(lambda: "Connection refused" in cluster.log("n1"), what="its failure")
+    cluster.order("stop", "n1")
+    cluster.order("start", "n1")
+    cluster.wait_up()
+
+
+@test("another root for the jobs of a node")
+def _():
+    out = calls("nodechroot:2:/nowhere", "nodechroot:2:here")
+    assert out == ["-1 No such file or directory", "-1 Invalid argument"], out
+    root = os.path.join(bptest.BUILD, "root")
+    for folder in ("usr", "tmp", "proc", "sys", "dev", "run", "etc", "lib", "lib64", "bin",
+                   bptest.PREFIX[1:]):
+        os.makedirs(os.path.join(root, folder), exist_ok=True)
+    shares = [bptest.PREFIX] + [f for f in ("/usr", "/lib", "/lib64", "/bin") if os.path.isdir(f)]
+    for share in shares:
+        must(["bpcluster", "exec", "n2", "mount", "--bind", share, root + share])
+    with open(root + "/mark", "w", encoding="utf-8") as f:
+        f.write("new root\n")
+    assert calls("nodechroot:2:" + root) == ["0"]
+    assert run(["bpsh", "2", "cat", "/mark"], cwd="/").out == "new root\n"
+    assert must(["bpsh", "2", "sh", "-c", "id -u; ls -d /proc/self"], cwd="/") == "0\n/proc/self\n"
+    with Loss(2):
+        assert calls("nodereboot:2") == ["0"]
+    cluster.wait_up()
+    assert run(["bpsh", "2", "cat", "/mark"], cwd="/").code != 0
+    for share in reversed(shares):
+        must(["bpcluster", "exec", "n2", "umount", root + share])
+    shutil.rmtree(root)
+
+
+@test("the configuration is read again by SIGHUP: nodes come and go, rights change, errors are kept out")
+def _():
+    path = cluster.rundir + "/bpmix.conf"
+    with open(path, encoding="utf-8") as f:
+        before = f.read()
+
+    def reread(text, word="config-read"):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        seen = cluster.log("master").count(word)
+        os.kill(cluster.daemon_pid("master"), signal.SIGHUP)
+        bptest.wait_for(lambda: cluster.log("master").count(word) > seen, what=word)
+    reread(before + "ip 9 10.1.2.3\nrights 0 0100 %d\n" % USER)
+    out = calls("numnodes", "nodestatus:9", "nodeaddr:9", "nodeinfo:0")
+    assert out[:3] == ["5", "down", "10.1.2.3 16"] and "/up/100/%d/0/" % USER in out[3], out
+    must(["bpsh", "0", "true"], user=USER)
+    assert run(["bpsh", "0", "true"], user=USER + 1).code != 0
+    calls("chmod:1:0")
+    reread(before + "lease 99\n", "config-kept")
+    assert calls("numnodes", "nodeinfo:0", "nodeinfo:1")[0] == "4"
+    assert "/up/111/0/" in calls("nodeinfo:0")[0] and "/up/0/0/" in calls("nodeinfo:1")[0]
+    calls("chmod:1:0111")
+    reread(before + "nonsense\n", "config-refused")
+    assert "unknown tag" in cluster.log("master") and calls("numnodes") == ["4"]
+    last = [w for w in before.splitlines() if w.startswith("iprange")][0].split()[3]
+    fewer = before.replace(last, last.rsplit(".", 1)[0] + "." + str(int(last.rsplit(".", 1)[1]) - 1))
+    with bptest.start(["bpsh", "-n", "3", "sleep", "60"]) as job:
+        bptest.wait_for(lambda: calls("proclist:3")[0] != "0:", what="a process on n3")
+        reread(fewer)
+        assert bptest.finish(job).code != 0
+    assert calls("numnodes", "nodestatus:3") == ["3", "-1 Invalid node"]
+    assert "there is no node 3" in run(["bpsh", "3", "true"]).err
+    reread(before)
+    cluster.order("stop", "n3")  # it was told that there is no such node, and has ended
+    cluster.order("start", "n3")
+    cluster.wait_up()
+    must(["bpsh", "3", "true"])
+
+
 @test("a node that is down")
 def _():
     cluster.order("stop", "n3")
@@ -147,7 +416,8 @@ def _():
 @test("the same program as C++")
 def _():
     program = build(["clang", "-x", "c++", "-Wno-deprecated"], "bproc_calls_cxx")
-    words = ["numnodes", "nodelist", "nodeinfo:1", "nodespec:0,1", "version", "nodeset"]
+    words = ["numnodes", "nodelist", "nodeinfo:1", "nodespec:0,1", "version", "nodeset", "notifier",
+             "nodelist_", "proclist:-4", "liblist"]
     assert calls(*words, program=program) == calls(*words)
 
 
@@ -165,6 +435,11 @@ def all_calls():
     assert lib.bproc_nodelist(space) == %d
     assert lib.bproc_nodespec(space, b"all") == 0
     assert lib.bproc_nodestatus(99, space, 16) == -1
+    assert lib.bproc_setnodeattr(0, b"x", b"y", 1) == 0
+    assert lib.bproc_getnodeattr(0, b"x", space, 64) == 1
+    assert lib.bproc_proclist(-4, space) == 0
+    assert lib.bproc_pidnode(1) == -1
+    os.close(lib.bproc_notifier())
     lib.bproc_currnode()
 all_calls()
 before = used()

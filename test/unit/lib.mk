@@ -19,3 +19,14 @@ test_copy_SOURCES = test/unit/test_copy.c $(COPY_SOURCES)
 test_copy_CPPFLAGS = $(TEST_CPPFLAGS)
 test_copy_CFLAGS = $(BP_CFLAGS)
 test_copy_LDADD = libtap.la libcommon.la
+check_PROGRAMS += test_proc_rows
+test_proc_rows_SOURCES = test/unit/test_proc_rows.c src/tools/proc_rows.c src/tools/node_rows.c
+test_proc_rows_CPPFLAGS = $(TEST_CPPFLAGS) $(librun_la_CPPFLAGS)
+test_proc_rows_CFLAGS = $(BP_CFLAGS)
+test_proc_rows_LDADD = libtap.la $(BP_TOOL_LIBS)
+# a launcher for test/system/start.py
+noinst_PROGRAMS += start_driver
+start_driver_SOURCES = test/system/start_driver.c
+start_driver_CPPFLAGS = $(TEST_CPPFLAGS) $(librun_la_CPPFLAGS)
+start_driver_CFLAGS = $(BP_CFLAGS)
+start_driver_LDADD = libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS)

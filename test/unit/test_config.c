@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_config.c - bpmaster's configuration file, good and bad. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,24 @@ static void numbers_follow(void)
     CU_ASSERT(config.node[0] && config.node[1] && config.node[2] && !config.node[3]);
 }
 
+static void rights_of_nodes(void)
+{
+    struct bp_config config;
+    struct bp_error err;
+    CU_ASSERT_EQUAL(read_text("rights all 750 root 100\nrights 1-2,n[4,6] 001 1000\nip 3 10.0.0.9\n",
+                              &config, &err), 0);
+    CU_ASSERT_EQUAL(config.rights[0].mode, 0110);
+    CU_ASSERT(config.rights[0].user == 0 && config.rights[0].group == 100);
+    CU_ASSERT_EQUAL(config.rights[BP_NODES_MAX - 1].mode, 0110);
+    CU_ASSERT_EQUAL(config.rights[1].mode, 0001);
+    CU_ASSERT(config.rights[6].user == 1000 && config.rights[6].group == 0);
+    CU_ASSERT_EQUAL(config.rights[5].mode, 0110);
+    CU_ASSERT_EQUAL(config.ip[3], htonl(0x0a000009));
+    CU_ASSERT_EQUAL(config.ip[4], 0);
+    CU_ASSERT_EQUAL(read_text("", &config, &err), 0);
+    CU_ASSERT_EQUAL(config.rights[0].mode, 0111);
+}
+
 static void bad(void)
 {
     static const struct {
@@ -58,6 +77,12 @@ static void bad(void)
         {"iprange 0 0.0.0.0 255.255.255.255\n", ":1: ", "too many nodes"},
         {"iprange 99999 10.0.0.1 10.0.0.2\n", ":1: ", "node numbers"},
         {"ip 3\n", ":1: ", "missing"},
+        {"rights all 0888\n", ":1: ", "octal"},
+        {"rights all 1111\n", ":1: ", "octal"},
+        {"rights 3-1 0111\n", ":1: ", "which nodes"},
+        {"rights all 0111 nobody-of-that-name\n", ":1: ", "no such user"},
+        {"rights all 0111 0 4294967296\n", ":1: ", "no such group"},
+        {"rights all\n", ":1: ", "wrong number of words"},
         {"a b c d e f g h i j k l m n o p q r\n", ":1: ", "too many words"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -81,6 +106,7 @@ int main(void)
 {
     static const struct bp_test tests[] = {
         {"a good file", good},
+        {"rights and addresses", rights_of_nodes},
         {"numbers follow each other", numbers_follow},
         {"bad lines are named by number", bad},
         {"a missing file", missing},

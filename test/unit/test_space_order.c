@@ -84,7 +84,11 @@ static void refuse(void)
     packet.record.pid = 1;
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
     packet.record.pid = 0;
-    packet.record.flags = 2;
+    packet.record.flags = 8;
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
+    packet.record.flags = BP_SPACE_SELF; /* of no image */
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
+    packet.record.flags = BP_SPACE_IMAGE; /* without a descriptor */
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
     packet.record.flags = BP_SPACE_HELPER; /* not an absolute path */
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
@@ -98,6 +102,20 @@ static void refuse(void)
 
 /* Small random numbers in the places of the counts: whatever is taken must stay in its bounds,
  * which the sanitizers watch. */
+static void image(void)
+{
+    struct bp_space_job job = a_job();
+    struct bp_space_order order;
+    fill((struct bp_space_create){.extra_fds = 1}, "", 0);
+    packet.nfds = 4;
+    packet.record.flags = BP_SPACE_IMAGE | BP_SPACE_SELF;
+    packet.record.value = 11;
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
+    CU_ASSERT(order.image && order.self && order.result == 11 && order.nfds == 4);
+    packet.record.flags = BP_SPACE_IMAGE | BP_SPACE_HELPER;
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
+}
+
 static void random_orders(void)
 {
     struct bp_space_job job = a_job();
@@ -214,6 +232,7 @@ int main(void)
         {"strings are cut exactly", cut},
         {"environments merge by name", merge},
         {"impossible orders are refused", refuse},
+        {"an order with an image", image},
         {"random orders", random_orders},
         {"files in place of descriptors", files},
         {"a job's strings", jobs},

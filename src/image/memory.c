@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* memory.c - see memory.h. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "image/file.h"
+#include "image/maps.h"
+#include "image/memory.h"
+#include "image/pages.h"
+
+#define PIECE (256u << 10)
+
+struct walk {
+    struct bp_tables *tables;
+    pid_t pid;
+    const struct bp_image_options *options;
+    struct bp_pages pages;
+};
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool ends(const char *text, const char *with)
+{
+    size_t length = strlen(text), tail = strlen(with);
+
+    return length >= tail && strcmp(text + length - tail, with) == 0;
+}
+
+static int refuse(const struct bp_map *map, const char *what, struct bp_error *err)
+{
+    return bp_error_set(err, -EOPNOTSUPP, "%s cannot travel (%s at %#lx)", what,
+                        map->path[0] != '\0' ? map->path : "memory", (unsigned long)map->start);
+}
+
+static int map_check(const struct bp_map *map, struct bp_error *err)
+{
+    if (begins(map->path, "[vvar") || strcmp(map->path, "[vdso]") == 0)
+        return 0;
+    if (begins(map->path, "/SYSV"))
+        return refuse(map, "System V shared memory", err);
+    if (begins(map->path, "anon_inode:[io_uring]"))
+        return refuse(map, "an io_uring", err);
+    if (begins(map->path, "anon_inode:") || begins(map->path, "socket:"))
+        return refuse(map, "memory of a kernel object", err);
+    if ((map->flags & BP_MAP_HUGETLB) != 0)
+        return refuse(map, "memory of hugetlb pages", err);
+    if ((map->flags & BP_MAP_USERFAULT) != 0)
+        return refuse(map, "memory watched by userfaultfd", err);
+    if ((map->flags & BP_MAP_SHADOW_STACK) != 0)
+        return refuse(map, "a shadow stack", err);
+    if ((map->flags & BP_MAP_IO) != 0)
+        return refuse(map, "memory of a device", err);
+    if (map->key != 0)
+        return refuse(map, "memory with a protection key", err);
+    if (map->is_shared && (map->prot & PROT_WRITE) != 0 && map->path[0] == '/' &&
+        !begins(map->path, "/memfd:") && !begins(map->path, "/dev/zero"))
+        return refuse(map, "a file mapped shared and writable", err);
+    return 0;
+}
+
+static int take_run(void *arg, uint64_t start, uint64_t pages, struct bp_error *err)
+{
+    struct walk *walk = arg;
+
+    return bp_tables_run(walk->tables, start, pages, err);
+}
+
+static bool is_zero(const uint64_t *page)
+{
+    for (size_t i = 0; i < BP_IMAGE_PAGE / sizeof(*page); i += 4)
+        if ((page[i] | page[i + 1] | page[i + 2] | page[i + 3]) != 0)
+            return false;
+    return true;
+}
+
+/* Shared memory: the page tables of one process do not tell which pages there are, so all are read
+ * and those of zeros are left out. */
+static int shared_pages(struct walk *walk, const struct bp_map *map, struct bp_error *err)
+{
+    auto_free uint64_t *piece = bp_calloc(1, PIECE);
+
+    if ((map->prot & PROT_READ) == 0)
+        return refuse(map, "shared memory that cannot be read", err);
+    for (uint64_t at = map->start; at < map->end;) {
+        struct iovec to = {piece, map->end - at < PIECE ? map->end - at : PIECE};
+        struct iovec from = {(void *)(uintptr_t)at, to.iov_len};
+        ssize_t n = process_vm_readv(walk->pid, &to, 1, &from, 1, 0);
+        if (n < (ssize_t)BP_IMAGE_PAGE)
+            return bp_error_set(err, n < 0 ? -errno : -EFAULT, "shared memory cannot be read: %s",
+                                n < 0 ? strerror(errno) : "it is shorter than its mapping");
+        for (size_t i = 0; i < (size_t)n / BP_IMAGE_PAGE; i++, at += BP_IMAGE_PAGE) {
+            int rc = is_zero(piece + i * BP_IMAGE_PAGE / sizeof(*piece))
+                         ? 0
+                         : bp_tables_run(walk->tables, at, 1, err);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+static int own_pages(struct walk *walk, const struct bp_map *map, struct bp_error *err)
+{
+    return bp_pages_find(&walk->pages, map->start, map->end, false, take_run, walk, err);
+}
+
+/* A file's mapping: asked of the receiver, or all of its content carried, up to the file's end. */
+static int file_area(struct walk *walk, const struct bp_map *map, struct bp_image_area *area,
+                     struct bp_error *err)
+{
+    struct bp_image_file file;
+    uint64_t size, end;
+    int rc;
+
+    if (bp_file_identify(map->path, map->inode, walk->options->carry, &file, &size)) {
+        area->kind = BP_AREA_FILE;
+        area->offset = map->offset;
+        rc = bp_tables_file(walk->tables, &file, map->path, &area->file, err);
+        if (rc == 0)
+            rc = bp_tables_area(walk->tables, area, err);
+        return rc < 0 ? rc : own_pages(walk, map, err);
+    }
+    area->flags |= BP_AREA_CARRIED;
+    rc = bp_tables_area(walk->tables, area, err);
+    if (rc < 0)
+        return rc;
+    if (map->prot == PROT_NONE)
+        return own_pages(walk, map, err);
+    if (size <= map->offset)
+        return 0;
+    size = (size - map->offset + BP_IMAGE_PAGE - 1) / BP_IMAGE_PAGE * BP_IMAGE_PAGE;
+    end = size < map->end - map->start ? map->start + size : map->end;
+    return bp_tables_run(walk->tables, map->start, (end - map->start) / BP_IMAGE_PAGE, err);
+}
+
+static int area_capture(struct walk *walk, const struct bp_map *map, struct bp_error *err)
+{
+    struct bp_image_area area = {.start = map->start, .end = map->end, .kind = BP_AREA_ANON,
+                                 .prot = map->prot, .flags = map->area_flags};
+    bool is_file = map->path[0] == '/' && !ends(map->path, "/dev/zero (deleted)");
+    int rc = map_check(map, err);
+
+    if (rc == 0)
+        rc = bp_tables_string(walk->tables, map->path, &area.name, err);
+    if (rc < 0)
+        return rc;
+    if (begins(map->path, "[vvar") || strcmp(map->path, "[vdso]") == 0) {
+        area.flags = 0;
+        area.kind = map->path[1] == 'v' && map->path[2] == 'v' ? BP_AREA_VVAR : BP_AREA_VDSO;
+        rc = bp_tables_area(walk->tables, &area, err);
+        if (rc < 0 || area.kind == BP_AREA_VVAR)
+            return rc;
+        return bp_tables_run(walk->tables, map->start, (map->end - map->start) / BP_IMAGE_PAGE,
+                             err);
+    }
+    if (strcmp(map->path, "[stack]") == 0)
+        area.flags |= BP_AREA_STACK;
+    if (strcmp(map->path, "[heap]") == 0)
+        area.flags |= BP_AREA_HEAP;
+    if (map->is_shared)
+        area.flags |= BP_AREA_SHARED;
+    if (is_file && !(map->is_shared && begins(map->path, "/memfd:")))
+        return file_area(walk, map, &area, err);
+    rc = bp_tables_area(walk->tables, &area, err);
+    if (rc < 0)
+        return rc;
+    return map->is_shared ? shared_pages(walk, map, err) : own_pages(walk, map, err);
+}
+
+/* What a copy does not have and a move must not lose, from the maps of the process itself: memory
+ * that is locked stays so. */
+static int own_maps_check(struct bp_tables *tables, struct bp_error *err)
+{
+    struct bp_maps maps;
+    uint32_t area = 0;
+    int rc = bp_maps_read(getpid(), &maps, err);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < maps.count; i++) {
+        const struct bp_map *map = &maps.maps[i];
+        if ((map->flags & BP_MAP_USERFAULT) != 0)
+            rc = refuse(map, "memory watched by userfaultfd", err);
+        else if ((map->area_flags & BP_AREA_DONTFORK) != 0)
+            rc = refuse(map, "memory under MADV_DONTFORK", err);
+        while (area < tables->head.areas && tables->areas[area].start < map->start)
+            area++;
+        if (area < tables->head.areas && tables->areas[area].start == map->start)
+            tables->areas[area].flags |= map->area_flags & BP_AREA_LOCKED;
+    }
+    bp_maps_done(&maps);
+    return rc;
+}
+
+int bp_memory_capture(struct bp_tables *tables, pid_t pid, const struct bp_image_options *options,
+                      struct bp_error *err)
+{
+    struct walk walk = {.tables = tables, .pid = pid, .options = options};
+    struct bp_maps maps;
+    int rc = bp_maps_read(pid, &maps, err);
+
+    if (rc < 0)
+        return rc;
+    rc = bp_pages_open(&walk.pages, pid, options->no_pagemap_scan, err);
+    for (size_t i = 0; rc == 0 && i < maps.count; i++)
+        rc = area_capture(&walk, &maps.maps[i], err);
+    bp_pages_done(&walk.pages);
+    bp_maps_done(&maps);
+    if (rc == 0 && options->is_move)
+        rc = own_maps_check(tables, err);
+    return rc;
+}

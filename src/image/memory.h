@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* memory.h - the memory of a frozen process as areas, runs and files of an image. */
+#ifndef BP_IMAGE_MEMORY_H
+#define BP_IMAGE_MEMORY_H
+
+#include <sys/types.h>
+
+#include "image/image.h"
+#include "image/tables.h"
+
+/* Fill the tables from a process that does not run. -EOPNOTSUPP with a sentence that names what
+ * cannot travel. */
+int bp_memory_capture(struct bp_tables *tables, pid_t pid, const struct bp_image_options *options,
+                      struct bp_error *err);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sending.c - an image on its way to the nodes of a job. */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "common/mem.h"
+#include "lib/sending.h"
+
+#define BLOCK_BYTES   (4 * BP_STREAM_DATA_MAX)
+#define BACKLOG_BYTES (BP_STREAM_HIGH / 2) /* in one stream */
+
+struct bp_sending {
+    struct bp_image_source source;
+    int ended;
+    uint64_t start; /* of the block in `bytes`; a multiple of BLOCK_BYTES */
+    size_t length;  /* 0 = none yet */
+    uint8_t bytes[BLOCK_BYTES];
+};
+
+struct bp_sending *bp_sending_new(const struct bp_image_source *source)
+{
+    struct bp_sending *sending = bp_calloc(1, sizeof *sending);
+    sending->source = *source;
+    return sending;
+}
+
+void bp_sending_free(struct bp_sending *sending)
+{
+    free(sending);
+}
+
+void bp_sending_end(struct bp_sending *sending, const struct bp_error *why)
+{
+    if (sending->ended)
+        return;
+    sending->ended = 1;
+    sending->source.done(sending->source.arg, why);
+}
+
+/* The block that has the byte at offset. */
+static int load(struct bp_sending *sending, uint64_t offset, struct bp_error *err)
+{
+    uint64_t start = offset / BLOCK_BYTES * BLOCK_BYTES;
+    uint64_t left = sending->source.bytes - start;
+    size_t wanted = left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES;
+    if (sending->length > 0 && sending->start == start)
+        return 0;
+    sending->length = 0;
+    for (size_t have = 0; have < wanted;) {
+        ssize_t got = sending->source.read(sending->source.arg, sending->bytes + have,
+                                           wanted - have, start + have, err);
+        if (got < 0)
+            return (int)got;
+        if (got == 0)
+            return bp_error_set(err, -EIO, "the image ends after %" PRIu64 " of its %" PRIu64
+                                " bytes", start + have, sending->source.bytes);
+        have += (size_t)got;
+    }
+    sending->start = start;
+    sending->length = wanted;
+    return 0;
+}
+
+int bp_sending_feed(struct bp_sending *sending, struct bp_stream *stream, uint64_t *offset,
+                    struct bp_error *err)
+{
+    while (*offset < sending->source.bytes) {
+        if (sending->ended || bp_stream_backlog(stream) >= BACKLOG_BYTES)
+            return 0;
+        int r = load(sending, *offset, err);
+        if (r < 0)
+            return r;
+        size_t at = (size_t)(*offset - sending->start);
+        size_t length = sending->length - at;
+        if (length > BP_STREAM_DATA_MAX)
+            length = BP_STREAM_DATA_MAX;
+        bp_stream_send(stream, &(struct bp_stream_head){.kind = BP_STREAM_IMAGE,
+                                                        .length = (uint32_t)length},
+                       sending->bytes + at);
+        *offset += length;
+    }
+    bp_stream_send(stream, &(struct bp_stream_head){.kind = BP_STREAM_IMAGE}, NULL);
+    return 1;
+}

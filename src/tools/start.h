@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* start.h - how a job's program is started: from an image of it that goes to the nodes, where that
+ * can be had, else by exec on each node. */
+#ifndef BP_TOOLS_START_H
+#define BP_TOOLS_START_H
+
+#include <argp.h>
+
+#include "image/image.h"
+#include "lib/job.h"
+
+struct start {
+    struct bp_image *image; /* NULL = exec, or every node has it */
+    char **argv;            /* the image's arguments, or NULL */
+    size_t argc;
+    void (*failed)(void *arg, const char *why);
+    void *arg;
+};
+
+/* The way that an option's word names; a wrong word is argp's error. */
+Bpmix__Start start_way(struct argp_state *state, const char *word);
+const char *start_name(Bpmix__Start way);
+
+/* Take the image that request->start asks for. request->start becomes what it is: EXEC where there
+ * can be none, and the tool says why; and request->argv what is started: for a script its
+ * interpreter's. It is the start's then. */
+void start_capture(struct start *start, Bpmix__JobRequest *request, const char *tool);
+/* Let it go to the nodes of the job. failed: it cannot be read any more. */
+void start_send(struct start *start, struct bp_job *job,
+                void (*failed)(void *arg, const char *why), void *arg);
+void start_done(struct start *start);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* imagestart_driver.c - starts a program from an image, count times, one after the other, each with
+ * RANK in its environment. Usage: imagestart_driver [-e NAME=VALUE]... [-f FLAGS] [-m] [-u UID] [-c
+ * FOLDER] [-s FILE] [-t] exec|ld|entry[+all] COUNT PROGRAM ARGUMENT... -f: for the restorer, in
+ * hexadecimal (default: shared); -m: it says that it needs every feature of CPUs; -c: the processes
+ * see an empty folder there; -s: save the image; -t: print the time of a start. Status: of the
+ * first process that failed; 3: no image (the reason is printed); 4: the restorer refused it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "image/image.h"
+
+static struct {
+    uid_t uid;
+    unsigned flags;
+    int cpu;
+    const char *cover, *save;
+    int timed;
+} options = {.flags = BP_RESTORE_SHARED};
+
+static _Noreturn void die(const char *what)
+{
+    printf("%s: %s\n", what, strerror(errno));
+    exit(2);
+}
+
+/* As if the program had begun on a CPU that has everything. */
+static void cpu_add(int image)
+{
+    uint32_t all[BP_IMAGE_CPU_WORDS];
+    memset(all, 0xff, sizeof all);
+    if (pwrite(image, all, sizeof all, offsetof(struct bp_image_head, cpu)) != sizeof all)
+        die("cpu");
+}
+
+/* The image in a sealed memory file, as a node has it, and the arguments for the restorer. */
+static int image_make(const char *kind, char **argv, char ***ret_argv)
+{
+    struct bp_error err = {0};
+    struct bp_image *image;
+    struct bp_image_options how = {.carry = strstr(kind, "+all") ? BP_CARRY_ALL : BP_CARRY_DEFAULT};
+    struct bp_image_program program = {
+        .path = argv[0],
+        .argv = argv,
+        .envp = environ,
+        .search = true,
+        .kind = strncmp(kind, "entry", 5) == 0 ? BP_IMAGE_ENTRY : BP_IMAGE_LD,
+    };
+    if (bp_image_capture_exec(&how, &program, &image, &err) < 0) {
+        printf("refused: %s\n", err.text);
+        exit(3);
+    }
+    int fd = memfd_create("image", MFD_ALLOW_SEALING);
+    if (bp_image_write(image, fd, &err) < 0) {
+        printf("not written: %s\n", err.text);
+        exit(2);
+    }
+    if (options.cpu)
+        cpu_add(fd);
+    *ret_argv = bp_image_arguments(image, argv);
+    for (char **arg = *ret_argv; *arg != NULL; arg++)
+        *arg = strdup(*arg);
+    bp_image_free(image);
+    if (waitpid(-1, NULL, __WALL) != -1 || errno != ECHILD)
+        die("a child was left");
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+        die("seal");
+    return fd;
+}
+
+static void image_save(int image, const char *path)
+{
+    off_t from = 0;
+    auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (fd < 0)
+        die(path);
+    while (sendfile(fd, image, &from, 1 << 20) > 0)
+        ;
+}
+
+/* The rank's side; image -1: plain exec. */
+static _Noreturn void rank_run(int image, int report, char **argv)
+{
+    char order[64];
+    char *words[1 << 16] = {(char *)"bprestore", order};
+    int n = 2;
+    int restorer = open(BP_LIBEXECDIR "/bprestore", O_PATH | O_CLOEXEC);
+    if (options.cover != NULL &&
+        (unshare(CLONE_NEWNS) < 0 || mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0 ||
+         mount("tmpfs", options.cover, "tmpfs", 0, NULL) < 0))
+        die("cover");
+    if (options.uid != 0 && (setgid(options.uid) < 0 || setuid(options.uid) < 0))
+        die("setuid");
+    if (image < 0) {
+        execvp(argv[0], argv);
+        die(argv[0]);
+    }
+    snprintf(order, sizeof order, "%d,%d,%x,0", image, report, options.flags);
+    for (char **arg = argv; *arg != NULL && n + 1 < (int)(sizeof words / sizeof *words); arg++)
+        words[n++] = *arg;
+    fcntl(report, F_SETFD, 0);
+    fexecve(restorer, words, environ);
+    die("bprestore");
+}
+
+/* Start one and wait for its end. */
+static int rank_start(int image, int rank, char **argv)
+{
+    struct bp_restore_report report = {0};
+    char text[16];
+    int pair[2], status;
+    snprintf(text, sizeof text, "%d", rank);
+    setenv("RANK", text, 1);
+    fflush(stdout);
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        die("pipe");
+    pid_t pid = fork();
+    if (pid == 0)
+        rank_run(image, pair[1], argv);
+    close(pair[1]);
+    ssize_t got = read(pair[0], &report, sizeof report);
+    close(pair[0]);
+    if (waitpid(pid, &status, 0) != pid)
+        die("wait");
+    if (got > 0) {
+        printf("not restored: %.251s (%d)\n", report.text, report.code);
+        return WEXITSTATUS(status) == 127 ? 4 : 2;
+    }
+    if (WIFSIGNALED(status))
+        printf("killed by signal %d\n", WTERMSIG(status));
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int main(int argc, char **argv)
+{
+    int result = 0;
+    for (int option; (option = getopt(argc, argv, "+e:f:mu:c:s:t")) != -1;) {
+        if (option == 'e')
+            putenv(optarg);
+        else if (option == 'f')
+            options.flags = (unsigned)strtoul(optarg, NULL, 16);
+        else if (option == 'm')
+            options.cpu = 1;
+        else if (option == 'u')
+            options.uid = (uid_t)atoi(optarg);
+        else if (option == 'c')
+            options.cover = optarg;
+        else if (option == 's')
+            options.save = optarg;
+        else if (option == 't')
+            options.timed = 1;
+        else
+            return 2;
+    }
+    if (argc - optind < 3)
+        return 2;
+    const char *kind = argv[optind];
+    int count = atoi(argv[optind + 1]);
+    char **program = argv + optind + 2;
+    int image = strcmp(kind, "exec") == 0 ? -1 : image_make(kind, program, &program);
+    if (options.save != NULL)
+        image_save(image, options.save);
+    uint64_t start_us = bp_clock_us();
+    for (int i = 0; i < count && result == 0; i++)
+        result = rank_start(image, i, program);
+    if (options.timed)
+        printf("%s: %.0f us each\n", kind, (double)(bp_clock_us() - start_us) / count);
+    return result;
+}
