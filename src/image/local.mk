@@ -37,6 +37,7 @@ bprestore_SOURCES = \
 	src/image/restore.h \
 	src/image/restore_block.c src/image/restore_block.h \
 	src/image/restore_args.c \
+	src/image/restore_exe.c \
 	src/image/restore_hole.c \
 	src/image/restore_main.c \
 	src/image/restore_map.c \

@@ -80,7 +80,8 @@ static void memory_set(const struct bp_restore *restore)
         .env_start = memory->env_start, .env_end = memory->env_end,
         .auxv = (void *)restore->auxv, .auxv_size = (uint32_t)restore->auxv_bytes,
     };
-    long fd = exe[0] == '/' ? BP_SYS(SYS_open, exe, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0) : -ENOENT;
+    bool is_known = restore->exe_fd >= 0 || exe[0] != '/';
+    long fd = is_known ? -ENOENT : BP_SYS(SYS_open, exe, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0);
     long rc = -EPERM;
 
     map.exe_fd = (uint32_t)fd;
