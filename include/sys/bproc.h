@@ -102,6 +102,15 @@ int bproc_libdel(const char *path);
 /* *list: paths, each with its NUL, an empty one at the end; its bytes are returned; free(*list). */
 int bproc_liblist(char **list);
 
+/* ---- bpmix's own ---- */
+
+/* Under bprun --warm: start the ranks of the job from here. The program ends in this call; each
+ * rank returns from it with 1, in its own process on its node, with its own environment (variables
+ * that the program has set stay), without open files but 0, 1 and 2. Anywhere else: 0, at once.
+ * -1 EBUSY: there are other threads; EOPNOTSUPP: the program has something that cannot travel.
+ * bprun tells what. */
+int bproc_warm(void);
+
 /* ---- this library ---- */
 
 const char *bproc_strerror(int error);

@@ -26,9 +26,11 @@ libbproc_la_SOURCES = \
 	src/lib/bproc_proc.c \
 	src/lib/bproc_rights.c \
 	src/lib/bproc_version.c \
+	src/lib/bproc_warm.c \
 	src/lib/client.c src/lib/client.h \
 	src/lib/node.c src/lib/node.h \
 	src/lib/public.h \
+	src/lib/warm.h \
 	src/proto/frame.c src/proto/frame.h \
 	src/proto/local.c src/proto/local.h \
 	src/proto/pack.c src/proto/pack.h
@@ -36,8 +38,8 @@ nodist_libbproc_la_SOURCES = src/proto/bpmix.pb-c.c src/proto/bpmix.pb-c.h
 libbproc_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
 libbproc_la_CFLAGS = $(BP_CFLAGS)
 libbproc_la_LDFLAGS = -version-info 4:0:0 -Wl,--version-script=$(top_srcdir)/src/lib/libbproc.map
-libbproc_la_LIBADD = $(PROTOBUF_C_LIBS)
-libbproc_la_DEPENDENCIES = $(top_srcdir)/src/lib/libbproc.map
+libbproc_la_LIBADD = libimage.la $(PROTOBUF_C_LIBS)
+libbproc_la_DEPENDENCIES = libimage.la $(top_srcdir)/src/lib/libbproc.map
 bprocincludedir = $(includedir)/sys
 bprocinclude_HEADERS = include/sys/bproc.h include/sys/bproc_common.h
 pkgconfigdir = $(libdir)/pkgconfig
