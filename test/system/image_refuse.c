@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -149,6 +150,27 @@ static int dontfork(void)
     return madvise(place, 4096, MADV_DONTFORK) < 0 ? errno : 0;
 }
 
+/* Room for a copy, none for tables. */
+static int memory(void)
+{
+    struct rlimit limit = {.rlim_max = RLIM_INFINITY};
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    void *place;
+
+    if (file == NULL || fscanf(file, "%lu", &pages) != 1)
+        return EIO;
+    fclose(file);
+    limit.rlim_cur = pages * 4096;
+    if (setrlimit(RLIMIT_AS, &limit) < 0)
+        return errno;
+    for (size_t size = 65536; size > 16; size /= 2)
+        while ((place = malloc(size)) != NULL)
+            *(volatile char *)place = 1;
+    limit.rlim_cur += 49152;
+    return setrlimit(RLIMIT_AS, &limit) < 0 ? errno : 0;
+}
+
 static int not_dumpable(void)
 {
     return prctl(PR_SET_DUMPABLE, 0) < 0 ? errno : 0;
@@ -162,6 +184,7 @@ static const struct {
     {"move-userfault", userfault}, {"shared-file", shared_file}, {"seccomp", filter},
     {"key", key},         {"traced", traced},        {"move-threads", threads},
     {"move-timer", timer}, {"not-dumpable", not_dumpable}, {"move-dontfork", dontfork},
+    {"memory", memory},
 };
 
 int refuse_set(const char *what)
