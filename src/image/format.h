@@ -193,8 +193,8 @@ struct bp_image_mailbox {
 /* The restorer: execve(BP_LIBEXECDIR "/bprestore", {name, "IMAGE,REPORT,FLAGS,RESULT,EXE",
  * arguments of the program from its argv[0] on...}, environment). IMAGE is a descriptor with the
  * image, which can be read at any place; REPORT is one to write to; FLAGS in hexadecimal; RESULT
- * for the mailbox. EXE may be left out: a descriptor of what /proc/self/exe shall be, which the
- * kernel takes from who has CAP_CHECKPOINT_RESTORE; that is set, and the capabilities dropped,
+ * for the mailbox. EXE may be left out or -1: a descriptor of what /proc/self/exe shall be, which
+ * the kernel takes from who has CAP_CHECKPOINT_RESTORE; that is set, and the capabilities dropped,
  * before IMAGE is read. Where the image starts to run REPORT is closed and nothing was written;
  * else a report was written and the exit status is 127. */
 enum bp_restore_flags {

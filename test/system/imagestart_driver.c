@@ -130,8 +130,7 @@ static _Noreturn void rank_run(int image, int report, char **argv)
         die(argv[0]);
     }
     int exe = options.exe != NULL ? open(options.exe, O_RDONLY) : -1;
-    snprintf(order, sizeof order, exe < 0 ? "%d,%d,%x,0" : "%d,%d,%x,0,%d", image, report,
-             options.flags, exe);
+    snprintf(order, sizeof order, "%d,%d,%x,0,%d", image, report, options.flags, exe);
     for (char **arg = argv; *arg != NULL && n + 1 < (int)(sizeof words / sizeof *words); arg++)
         words[n++] = *arg;
     fcntl(report, F_SETFD, 0);
