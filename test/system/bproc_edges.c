@@ -205,13 +205,19 @@ static int do_many(char **argv)
     return 0;
 }
 
+static int do_rexec(char **argv)
+{
+    bproc_rexec(atoi(argv[0]), argv[1], argv + 1, environ);
+    return failed("rexec");
+}
+
 static const struct {
     const char *name;
     int (*run)(char **argv);
 } commands[] = {
     {"orphan", do_orphan},   {"child", do_child}, {"ignoring", do_ignoring},
     {"threads", do_threads}, {"io", do_io},       {"pending", do_pending},
-    {"many", do_many},
+    {"many", do_many},       {"rexec", do_rexec},
 };
 
 int main(int argc, char **argv)

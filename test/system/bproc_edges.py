@@ -66,7 +66,8 @@ def _():
         [keeper] = wait_for(keepers, what="a keeper")
         wait_for(lambda: "job-open" in cluster.log("master"), what="the job")
         os.kill(keeper, signal.SIGKILL)
-        assert finish(p).out.startswith("rfork: %d " % ECONNABORTED)
+        result = finish(p)
+        assert result.out.startswith("rfork: %d " % ECONNABORTED), result
 
 
 @test("the node is killed in the middle of a call: an error, no child")
@@ -76,7 +77,8 @@ def _():
         p = start([PROGRAM, "child", "1"])
         wait_for(lambda: "job-open" in cluster.log("master"), what="the job")
         cluster.order("kill", "n1")
-        assert finish(p).out.startswith("rfork: %d " % BE_SLAVEDIED)
+        result = finish(p)
+        assert result.out.startswith("rfork: %d " % BE_SLAVEDIED), result
 
 
 @test("the node of a child is killed: the child ends as killed")
@@ -129,6 +131,72 @@ def _():
         for p in callers:
             assert finish(p, 60).out == "good 25 more 0\n"
         before.check()
+
+
+# ---- the process that was the caller ----
+
+AS_GROUP = [sys.executable, "-c", "import subprocess, sys\n"
+            "sys.exit(subprocess.call(sys.argv[1:], process_group=0))"]
+NUMBERS = "ps -o pid= -o ppid= -o pgid= -o sid= -p $$"
+
+
+def await_ghost(p):
+    """It runs on its node before it is a ghost here."""
+    wait_for(lambda: bptest.processes()[p.pid][4] == "sh", what="the ghost")
+
+
+def remote(node, script):
+    return [PROGRAM, "rexec", str(node), "/bin/sh", "-c", script]
+
+
+@test("in place: process group and session are those it had")
+def _():
+    with bptest.Cluster(1):
+        p = start(remote(0, NUMBERS))
+        assert finish(p).out.split() == [str(n) for n in (p.pid, os.getpid(), p.pid, p.pid)]
+        p = start(["sh", "-c", '"$@"; :', "sh", *remote(0, NUMBERS)])
+        numbers = [int(word) for word in finish(p).out.split()]
+        assert numbers[0] != p.pid and numbers[1:] == [p.pid] * 3, numbers
+        p = start([*AS_GROUP, *remote(0, NUMBERS)])
+        numbers = [int(word) for word in finish(p).out.split()]
+        assert numbers == [numbers[0], p.pid, numbers[0], p.pid], numbers
+
+
+@test("in place: its parent sees it stop, go on, and be killed")
+def _():
+    with bptest.Cluster(1) as cluster:
+        p = start(remote(0, "echo ready; sleep 1234"))
+        assert p.stdout.readline() == "ready\n"
+        await_ghost(p)
+        os.kill(p.pid, signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(p.pid, os.WUNTRACED)[1])
+        os.kill(p.pid, signal.SIGCONT)
+        assert os.WIFCONTINUED(os.waitpid(p.pid, os.WCONTINUED)[1])
+        os.kill(p.pid, signal.SIGKILL)
+        assert p.wait(10) == -signal.SIGKILL
+        assert cluster.execute("n0", ["pgrep", "-f", "sleep 1234"]).code == 1
+        finish(p)
+
+
+@test("in place: the herder, the keeper or bpmaster is killed: it ends as killed")
+def _():
+    with bptest.Cluster(1) as cluster:
+        before = bptest.Snapshot()
+        for victim in ("bpghost", "bpkeeper"):
+            p = start(remote(0, "echo ready; sleep 1234"))
+            assert p.stdout.readline() == "ready\n"
+            await_ghost(p)
+            pids = wait_for(lambda: [pid for pid, row in bptest.processes().items()
+                                     if row[4] == victim], what=victim)
+            assert len(pids) == 1 and pids[0] != p.pid, pids
+            os.kill(pids[0], signal.SIGKILL)
+            assert finish(p).code == -signal.SIGKILL
+            before.check()
+        p = start(remote(0, "echo ready; sleep 1234"))
+        assert p.stdout.readline() == "ready\n"
+        await_ghost(p)
+        cluster.order("kill", "master")
+        assert finish(p).code == -signal.SIGKILL
 
 
 bptest.main()
