@@ -16,7 +16,27 @@ librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENS
 librun_la_CFLAGS = $(BP_CFLAGS)
 BP_TOOL_LIBS = librun.la libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $(JANSSON_LIBS)
 
-bin_PROGRAMS += bprun bpsh bpstat bpctl bplib
+# the two ends of bpcp
+COPY_SOURCES = \
+	src/tools/copy.h \
+	src/tools/copy_file.c src/tools/copy_file.h \
+	src/tools/copy_progress.c src/tools/copy_progress.h \
+	src/tools/copy_record.c src/tools/copy_record.h \
+	src/tools/copy_say.c \
+	src/tools/copy_send.c \
+	src/tools/copy_take.c
+
+pkglibexec_PROGRAMS += bpcopy
+bpcopy_SOURCES = src/tools/bpcopy.c $(COPY_SOURCES)
+bpcopy_CPPFLAGS = $(BP_CPPFLAGS)
+bpcopy_CFLAGS = $(BP_CFLAGS)
+bpcopy_LDADD = libcommon.la
+
+bin_PROGRAMS += bpcp bprun bpsh bpstat bpctl bplib
+bpcp_SOURCES = src/tools/bpcp.c $(COPY_SOURCES)
+bpcp_CPPFLAGS = $(librun_la_CPPFLAGS)
+bpcp_CFLAGS = $(BP_CFLAGS)
+bpcp_LDADD = $(BP_TOOL_LIBS)
 bprun_SOURCES = src/tools/bprun.c
 bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)
