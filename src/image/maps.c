@@ -132,6 +132,8 @@ static void detail_read(const char *line, struct bp_map *map)
 {
     if (strncmp(line, "VmFlags:", 8) == 0)
         flags_read(line + 8, map);
+    else if (strncmp(line, "Rss:", 4) == 0)
+        map->resident_kib = strtoull(line + 4, NULL, 10);
     else if (strncmp(line, "Swap:", 5) == 0)
         map->swapped_kib = strtoull(line + 5, NULL, 10);
     else if (strncmp(line, "ProtectionKey:", 14) == 0)

@@ -142,13 +142,6 @@ static int timer(void)
     return timer_create(CLOCK_MONOTONIC, NULL, &id) < 0 ? errno : 0;
 }
 
-static int dontfork(void)
-{
-    void *place = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    return madvise(place, 4096, MADV_DONTFORK) < 0 ? errno : 0;
-}
-
 static int not_dumpable(void)
 {
     return prctl(PR_SET_DUMPABLE, 0) < 0 ? errno : 0;
@@ -161,7 +154,7 @@ static const struct {
     {"sysv", sysv},       {"io-uring", uring},       {"hugetlb", hugetlb},
     {"move-userfault", userfault}, {"shared-file", shared_file}, {"seccomp", filter},
     {"key", key},         {"traced", traced},        {"move-threads", threads},
-    {"move-timer", timer}, {"not-dumpable", not_dumpable}, {"move-dontfork", dontfork},
+    {"move-timer", timer}, {"not-dumpable", not_dumpable},
 };
 
 int refuse_set(const char *what)
