@@ -97,6 +97,26 @@ def _():
     assert result.code == 4 and "/usr/" in result.out, result
 
 
+@test("a node with another dynamic linker: a program that has not begun gets that one")
+def _():
+    with open("/lib64/ld-linux-x86-64.so.2", "rb") as f:
+        linker = bytearray(f.read())
+    place = linker.index(b"\x03\0\0\0GNU\0") + 8  # its build id
+    linker[place] ^= 1
+    with open("/tmp/imagestart.ld", "wb") as f:
+        f.write(linker)
+    os.chmod("/tmp/imagestart.ld", 0o755)
+    try:
+        for name in PROGRAMS:
+            for user in ("0", "1000"):
+                check_ok(driver("ld", 2, PROGRAMS[name],
+                                options=["-b", "/tmp/imagestart.ld", "-u", user]), 2)
+        result = driver("entry", 1, PROGRAMS["pie"], options=["-b", "/tmp/imagestart.ld"])
+        assert result.code == 4 and "another one here" in result.out, result
+    finally:
+        os.unlink("/tmp/imagestart.ld")
+
+
 @test("a node whose CPU lacks something refuses it by name")
 def _():
     result = driver("entry", 1, PROGRAMS["pie"], options=["-m"])
