@@ -20,6 +20,12 @@ struct walk {
     pid_t pid;
     const struct bp_image_options *options;
     struct bp_pages pages;
+    struct { /* the file of the last mapping: there are several of each in a row */
+        const char *path;
+        uint64_t inode, size;
+        struct bp_image_file file;
+        bool is_asked;
+    } last;
 };
 
 static bool begins(const char *text, const char *with)
@@ -85,8 +91,10 @@ static bool is_zero(const uint64_t *page)
  * and those of zeros are left out. */
 static int shared_pages(struct walk *walk, const struct bp_map *map, struct bp_error *err)
 {
-    auto_free uint64_t *piece = bp_calloc(1, PIECE);
+    auto_free uint64_t *piece = malloc(PIECE);
 
+    if (piece == NULL)
+        return bp_error_set(err, -ENOMEM, "there is no memory to read shared memory");
     if ((map->prot & PROT_READ) == 0)
         return refuse(map, "shared memory that cannot be read", err);
     for (uint64_t at = map->start; at < map->end;) {
@@ -118,14 +126,21 @@ static int own_pages(struct walk *walk, const struct bp_map *map, struct bp_erro
 static int file_area(struct walk *walk, const struct bp_map *map, struct bp_image_area *area,
                      struct bp_error *err)
 {
-    struct bp_image_file file;
     uint64_t size, end = map->end;
     int rc;
 
-    if (bp_file_identify(map->path, map->inode, walk->options->carry, &file, &size)) {
+    if (walk->last.path == NULL || walk->last.inode != map->inode ||
+        strcmp(walk->last.path, map->path) != 0) {
+        walk->last.path = map->path;
+        walk->last.inode = map->inode;
+        walk->last.is_asked = bp_file_identify(map->path, map->inode, walk->options->carry,
+                                               &walk->last.file, &walk->last.size);
+    }
+    size = walk->last.size;
+    if (walk->last.is_asked) {
         area->kind = BP_AREA_FILE;
         area->offset = map->offset;
-        rc = bp_tables_file(walk->tables, &file, map->path, &area->file, err);
+        rc = bp_tables_file(walk->tables, &walk->last.file, map->path, &area->file, err);
         if (rc == 0)
             rc = bp_tables_area(walk->tables, area, err);
         return rc < 0 ? rc : own_pages(walk, map, err);
