@@ -236,6 +236,14 @@ def _():
         os.unlink("/tmp/imagestart.x")
 
 
+@test("40 images in a program with threads and a timer leave nothing behind")
+def _():
+    before = bptest.Snapshot()
+    for kind in ("ld", "entry"):
+        check_ok(driver(kind, 1, PROGRAMS["pie"], options=["-n", "40"]), 1)
+    before.check()
+
+
 @test("what a start costs (64 in a row, printed)")
 def _():
     for name, names in (("a small program", {}), ("with libmpi", {"LD_PRELOAD": "libmpi.so.40"})):
