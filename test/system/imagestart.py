@@ -46,6 +46,11 @@ def _():
             check_ok(driver(kind, 2, PROGRAMS["pie"], options=["-f", flags]), 2)
 
 
+@test("where only a tracer may read a process")
+def _():
+    check_ok(driver("ld", 2, PROGRAMS["pie"], options=["-p"]), 2)
+
+
 @test("without address randomisation")
 def _():
     for kind in KINDS:

@@ -8,6 +8,7 @@
  *   -f FLAGS   for the restorer, in hexadecimal (default: shared)
  *   -m         the image says that it needs every feature of CPUs
  *   -n TIMES   so many images are made before
+ *   -p         who does not trace a process may not read it
  *   -s FILE    save the image
  *   -t         print the time of a start
  *   -u UID     the processes' user
@@ -18,6 +19,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -62,6 +65,20 @@ static void cpu_add(int image)
     memset(all, 0xff, sizeof all);
     if (pwrite(image, all, sizeof all, offsetof(struct bp_image_head, cpu)) != sizeof all)
         die("cpu");
+}
+
+/* As Yama's ptrace_scope 1 does. */
+static void reading_forbid(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof code / sizeof *code, .filter = code};
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
+        die("seccomp");
 }
 
 static volatile sig_atomic_t alarms;
@@ -240,7 +257,7 @@ static int rank_start(int image, int rank, char **argv)
 int main(int argc, char **argv)
 {
     int result = 0;
-    for (int option; (option = getopt(argc, argv, "+b:e:f:mn:u:c:s:tx:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "+b:e:f:mn:pu:c:s:tx:")) != -1;) {
         if (option == 'b')
             options.bind = optarg;
         else if (option == 'e')
@@ -251,6 +268,8 @@ int main(int argc, char **argv)
             options.cpu = 1;
         else if (option == 'n')
             options.repeat = atoi(optarg);
+        else if (option == 'p')
+            reading_forbid();
         else if (option == 'u')
             options.uid = (uid_t)atoi(optarg);
         else if (option == 'c')
