@@ -136,7 +136,8 @@ uint64_t bp_arch_xsave_bytes(void)
 }
 
 /* The first thing a restored process does: which states of xsave can be loaded as they lie there; 0
- * when there is no xsave, here or where the process was captured. What this CPU keeps in another place is left as it starts. */
+ * when there is no xsave, here or where the process was captured. What this CPU keeps in another
+ * place is left as it starts. */
 __attribute__((visibility("hidden"), used)) uint64_t bp_arch_resumed(struct bp_arch_state *saved);
 uint64_t bp_arch_resumed(struct bp_arch_state *saved)
 {
