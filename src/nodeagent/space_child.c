@@ -167,7 +167,7 @@ static _Noreturn void run_program(const struct bp_space_order *order,
     if (order->image)
         run_image(order, job, argv, envp, pipe);
     environ = envp; /* execvpe takes PATH from here */
-    execvpe(argv[0], argv, envp);
+    execvpe(job->program[0] != '\0' && !order->helper ? job->program : argv[0], argv, envp);
     give_up(pipe, errno, BP_STEP_EXEC);
 }
 
@@ -175,8 +175,10 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
                                 struct path path)
 {
     char go;
-    if (order->helper)
+    if (order->helper || job->setup.leads == BP_LEADS_SESSION)
         setsid();
+    else if (job->setup.leads == BP_LEADS_GROUP)
+        setpgid(0, 0);
     setpriority(PRIO_PROCESS, 0, job->setup.nice); /* not the agent's own */
     if (job->setup.timer_slack_us > 0 && !order->helper)
         prctl(PR_SET_TIMERSLACK, job->setup.timer_slack_us * 1000UL);

@@ -18,6 +18,12 @@ librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENS
 librun_la_CFLAGS = $(BP_CFLAGS)
 BP_TOOL_LIBS = librun.la libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $(JANSSON_LIBS)
 
+pkglibexec_PROGRAMS += bpkeeper
+bpkeeper_SOURCES = src/tools/bpkeeper.c
+bpkeeper_CPPFLAGS = $(librun_la_CPPFLAGS)
+bpkeeper_CFLAGS = $(BP_CFLAGS)
+bpkeeper_LDADD = $(BP_TOOL_LIBS)
+
 # the two ends of bpcp
 COPY_SOURCES = \
 	src/tools/copy.h \
