@@ -21,6 +21,7 @@
 
 struct space;
 struct link;
+struct client;
 
 struct agent {
     struct event_base *base;
@@ -47,6 +48,7 @@ struct agent {
     struct sockaddr_in local; /* our end of the connection; family 0: as the kernel likes */
     int first_mounts;         /* namespace of the mounts we came with; -1: we are in it */
     char **restart_argv;
+    uint64_t last_client; /* of relay.c */
     int restarting; /* exec ourselves when nothing runs here any more */
 };
 
@@ -135,6 +137,8 @@ struct space {
     int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
     char text[192];
     uint8_t master_told;
+    struct event *relay_event; /* accepts; NULL = nobody can ask from there */
+    struct client *clients;
     UT_hash_handle hh;
 };
 
@@ -198,6 +202,13 @@ int image_piece(struct space *space, const uint8_t *bytes, size_t length);
 /* No more of it will come. */
 void image_lost(struct space *space);
 void image_close(struct space *space);
+
+/* ---- relay.c: libbproc in a space ---- */
+/* Before any process of the user is in the space. */
+void relay_open(struct space *space);
+void relay_close(struct space *space);
+int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body,
+                struct bp_error *err);
 
 /* ---- shepherd.c: the job's bpshepherd ---- */
 /* Its socket, so that frames for it can wait; then the program, when the space is ready. */

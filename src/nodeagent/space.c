@@ -289,6 +289,7 @@ static void said(struct space *space, const struct bp_space_packet *packet)
         if (space->state != SPACE_SETUP)
             return;
         space->state = SPACE_READY;
+        relay_open(space);
         if (space->open->mpi)
             shepherd_start(space);
         else
@@ -472,6 +473,7 @@ static void space_free(struct space *space)
     HASH_ITER(hh, space->ranks, rank, next)
         rank_free(rank);
     HASH_DEL(agent->spaces, space);
+    relay_close(space);
     data_free(space);
     image_close(space);
     if (space->event != NULL)

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
 #include "common/mem.h"
 #include "common/std.h"
 #include "lib/job.h"
@@ -171,6 +173,7 @@ int main(void)
     bp_std_open();
     signal(SIGPIPE, SIG_IGN);
     raise_files();
+    SSL_CTX_free(SSL_CTX_new(TLS_server_method())); /* OpenSSL is slow to start: meanwhile */
     int r = bp_local_receive(BP_KEEPER_CONTROL, BP_PEER_MASTER, BP_PEER_TOOL, &message, &err);
     if (r <= 0 || message.frame.type != BP_JOB_MAP ||
         message.fd_count != (message.frame.tag != 0 ? BP_KEEPER_FDS : 1u))
