@@ -206,6 +206,7 @@ static int spawn(struct bp_order *order, const int *nodes, int count, const char
             ret_pids[i] = codes[next++];
     }
     bp_quiet_end(&quiet);
+    bp_quiet_forget(&quiet, ret_pids, count);
     return count;
 }
 
