@@ -71,6 +71,12 @@ const struct bp_image_head *bp_image_head(const struct bp_image *image)
     return image->view.head;
 }
 
+const struct bp_image_pending *bp_image_pending(const struct bp_image *image, uint32_t *ret_count)
+{
+    *ret_count = image->view.head->pending;
+    return image->view.pending;
+}
+
 /* Make `run` the one that holds this offset, which is one of a page of the image. */
 static void run_seek(struct bp_image *image, uint64_t offset)
 {

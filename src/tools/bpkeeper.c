@@ -20,6 +20,7 @@
 struct keeper {
     struct event_base *base;
     struct bp_job *job;
+    struct ranks *ranks;
     struct output *output;
     struct start start;
     uint8_t *told;  /* by rank */
@@ -158,7 +159,8 @@ static int keep(struct keeper *keeper, struct bp_local_message *message, struct 
     keeper->job = bp_job_attach(keeper->base, &launch, &events, keeper, err);
     if (keeper->job == NULL)
         return err->code;
-    keeper->output = output_new(keeper->base, keeper->job, &style);
+    keeper->ranks = ranks_new(keeper->job, NULL);
+    keeper->output = output_new(keeper->base, keeper->ranks, &style);
     start_send(&keeper->start, keeper->job, on_image_failed, keeper);
     event_base_dispatch(keeper->base);
     output_finish(keeper->output);
@@ -185,6 +187,7 @@ int main(void)
     start_done(&keeper.start);
     if (keeper.output != NULL)
         output_free(keeper.output);
+    ranks_free(keeper.ranks);
     bp_job_free(keeper.job);
     if (keeper.base != NULL)
         event_base_free(keeper.base);
