@@ -29,4 +29,4 @@ _bpmix() {
     [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
 }
 
-complete -o default -F _bpmix bprun bpsh bpcp bpstat bpctl bpcluster
+complete -o default -F _bpmix bprun bpsh bpcp bpstat bpctl bplib bpcluster

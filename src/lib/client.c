@@ -72,13 +72,17 @@ static int other_answer(struct bp_local_message *got, struct bp_error *err)
 int bp_client_request(int fd, struct bp_frame frame, const void *message, unsigned answer,
                       struct bp_local_message *ret_message, struct bp_error *err)
 {
-    struct bp_local_message got;
     int r = bp_client_send(fd, frame, message, err);
-    if (r == 0) {
-        r = bp_local_receive(fd, BP_PEER_MASTER, BP_PEER_TOOL, &got, err);
-        if (r == 0)
-            r = bp_error_set(err, -ECONNRESET, "bpmaster closed the connection");
-    }
+    return r < 0 ? r : bp_client_answer(fd, answer, ret_message, err);
+}
+
+int bp_client_answer(int fd, unsigned answer, struct bp_local_message *ret_message,
+                     struct bp_error *err)
+{
+    struct bp_local_message got;
+    int r = bp_local_receive(fd, BP_PEER_MASTER, BP_PEER_TOOL, &got, err);
+    if (r == 0)
+        r = bp_error_set(err, -ECONNRESET, "bpmaster closed the connection");
     if (r < 0)
         return r;
     if (got.frame.type != answer)

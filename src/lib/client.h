@@ -25,8 +25,10 @@ int bp_client_request(int fd, struct bp_frame frame, const void *message, unsign
 int bp_client_call(struct bp_frame frame, const void *message, unsigned answer,
                    struct bp_local_message *ret_message, struct bp_error *err);
 
-/* Send a request without waiting for its answer. */
+/* Its two halves: send, and wait for the answer. */
 int bp_client_send(int fd, struct bp_frame frame, const void *message, struct bp_error *err);
+int bp_client_answer(int fd, unsigned answer, struct bp_local_message *ret_message,
+                     struct bp_error *err);
 
 /* NODE_LIST whose answer NODES comes when so many nodes are up. */
 int bp_client_ask_nodes(int fd, uint32_t up, struct bp_local_message *ret_message,

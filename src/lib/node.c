@@ -64,9 +64,29 @@ Bpmix__NodeAttribute *bp_node_attribute(int node, const char *name, struct bp_er
                &bpmix__node_attribute__descriptor, err);
 }
 
+int bp_node_order_start(int node, const Bpmix__NodeOrder *order, struct bp_error *err)
+{
+    auto_close int fd = bp_client_connect(err);
+    if (fd < 0)
+        return fd;
+    int r = bp_client_send(fd, (struct bp_frame){.type = BP_NODE_ORDER, .node = node}, order, err);
+    return r < 0 ? r : bp_take_fd(fd);
+}
+
+int bp_node_order_end(int take_fd, struct bp_error *err)
+{
+    auto_close int fd = take_fd;
+    struct bp_local_message message;
+    int r = bp_client_answer(fd, BP_DONE, &message, err);
+    if (r == 0)
+        bp_local_done(&message);
+    return r;
+}
+
 int bp_node_order(int node, const Bpmix__NodeOrder *order, struct bp_error *err)
 {
-    return tell(BP_NODE_ORDER, node, order, err);
+    int fd = bp_node_order_start(node, order, err);
+    return fd < 0 ? fd : bp_node_order_end(fd, err);
 }
 
 Bpmix__ProcList *bp_node_procs(int node, struct bp_error *err)

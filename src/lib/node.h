@@ -18,6 +18,9 @@ int bp_node_set_attribute(int node, const char *name, const void *value, size_t 
 Bpmix__NodeAttribute *bp_node_attribute(int node, const char *name, struct bp_error *err);
 /* Returns when the node has done it, or is gone; with no_wait when it is on its way. */
 int bp_node_order(int node, const Bpmix__NodeOrder *order, struct bp_error *err);
+/* The same in two steps, for many at once: what start returns is a descriptor for end. */
+int bp_node_order_start(int node, const Bpmix__NodeOrder *order, struct bp_error *err);
+int bp_node_order_end(int take_fd, struct bp_error *err);
 
 /* A connection that becomes readable when nodes or configuration have changed. */
 int bp_node_watch(struct bp_error *err);

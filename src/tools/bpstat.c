@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bpstat.c - the nodes and the jobs. */
+/* bpstat.c - the nodes, the jobs, the remote processes. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <jansson.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/mem.h"
-#include "common/nodeset.h"
 #include "common/std.h"
-#include "lib/client.h"
-#include "tools/text.h"
+#include "lib/node.h"
+#include "tools/job_rows.h"
+#include "tools/node_rows.h"
+#include "tools/proc_rows.h"
 #include "tools/wait_up.h"
 #include "tools/words.h"
 
@@ -19,206 +20,150 @@ enum { OPT_JSON = 256, OPT_HOSTFILE, OPT_WAIT };
 #define WAIT_MS 30000
 
 struct options {
-    int jobs, json, hostfile;
+    enum { NODES, JOBS, PROCESSES, PS } what;
+    enum node_format format;
+    enum listing_order order;
+    int json, reverse, update;
     uint32_t wait_up;
-    const char *nodes;
+    char **specs;
+    size_t spec_count;
 };
 
 static const struct argp_option rows[] = {
-    {"jobs", 'j', NULL, 0, "List jobs instead of nodes", 0},
-    {"json", OPT_JSON, NULL, 0, "As JSON", 0},
-    {"hostfile", OPT_HOSTFILE, NULL, 0, "Print the nodes that are up as a hostfile for mpirun", 0},
-    {"wait-up", OPT_WAIT, "N", 0, "Wait until N nodes are up, 30 s at most (exit status 1)", 0},
+    {NULL, 0, NULL, 0, "What of the nodes (else a table of what they have):", 1},
+    {"compact", 'c', NULL, 0, "State and rights, nodes that are alike in one line", 1},
+    {"long", 'l', NULL, 0, "State, rights and address, a line a node", 1},
+    {"address", 'a', NULL, 0, "Addresses only", 1},
+    {"status", 's', NULL, 0, "States only", 1},
+    {"number", 'n', NULL, 0, "Numbers only", 1},
+    {"total", 't', NULL, 0, "How many there are", 1},
+    {"hostfile", OPT_HOSTFILE, NULL, 0, "Those that are up, as a hostfile for mpirun", 1},
+    {NULL, 0, NULL, 0, "In which order:", 2},
+    {"by-number", 'N', NULL, 0, "By number", 2},
+    {"by-status", 'S', NULL, 0, "By state", 2},
+    {"by-owner", 'O', NULL, 0, "By user and group", 2},
+    {"reverse", 'R', NULL, 0, "The other way round", 2},
+    {NULL, 0, NULL, 0, "Other things:", 3},
+    {"jobs", 'j', NULL, 0, "List jobs instead of nodes", 3},
+    {"processes", 'p', NULL, 0, "List the remote processes of the nodes", 3},
+    {"ps", 'P', NULL, 0, "Copy what ps prints, with the node in front of each line", 3},
+    {"update", 'U', NULL, 0, "Show the nodes again whenever something changes", 3},
+    {"json", OPT_JSON, NULL, 0, "As JSON", 3},
+    {"wait-up", OPT_WAIT, "N", 0, "Wait until N nodes are up, 30 s at most (exit status 1)", 3},
     {0}};
+
+static error_t parse_what(int key, struct options *options)
+{
+    static const struct {
+        int key;
+        enum node_format format;
+    } formats[] = {{'c', NODE_COMPACT}, {'l', NODE_LONG},  {'a', NODE_ADDRESS},
+                   {'s', NODE_STATE},   {'n', NODE_NUMBER}, {'t', NODE_TOTAL},
+                   {OPT_HOSTFILE, NODE_HOSTFILE}};
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (formats[i].key != key)
+            continue;
+        options->format = formats[i].format;
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case 'j':
-        options->jobs = 1;
-        return 0;
-    case OPT_JSON:
-        options->json = 1;
-        return 0;
-    case OPT_HOSTFILE:
-        options->hostfile = 1;
-        return 0;
+    case 'N': options->order = LISTING_BY_NUMBER; return 0;
+    case 'S': options->order = LISTING_BY_STATE; return 0;
+    case 'O': options->order = LISTING_BY_OWNER; return 0;
+    case 'R': options->reverse = 1; return 0;
+    case 'j': options->what = JOBS; return 0;
+    case 'p': options->what = PROCESSES; return 0;
+    case 'P': options->what = PS; return 0;
+    case 'U': options->update = 1; return 0;
+    case OPT_JSON: options->json = 1; return 0;
     case OPT_WAIT:
         options->wait_up = word_number(state, "--wait-up", arg, 1, 65536);
         return 0;
-    case ARGP_KEY_ARG:
-        if (options->nodes != NULL)
-            argp_error(state, "one node specification, with commas");
-        options->nodes = arg;
+    case ARGP_KEY_ARGS:
+        options->specs = state->argv + state->next;
+        options->spec_count = (size_t)(state->argc - state->next);
+        return 0;
+    case ARGP_KEY_END:
+        if (options->update && options->what != NODES)
+            argp_error(state, "-U is for nodes");
+        if (options->json)
+            options->format = NODE_JSON;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_what(key, options);
     }
 }
 
-static Bpmix__NodeList *ask_nodes(int fd, struct bp_error *err)
+static int show_nodes(Bpmix__NodeList *take_list, const struct options *options,
+                      struct bp_error *err)
 {
-    struct bp_local_message message;
-    if (bp_client_ask(fd, BP_NODE_LIST, NULL, BP_NODES, &message, err) < 0)
-        return NULL;
-    Bpmix__NodeList *list =
-        BP_UNPACK(NodeList, node_list, message.body, message.frame.length, err);
-    bp_local_done(&message);
-    return list;
-}
-
-static Bpmix__JobList *ask_jobs(int fd, struct bp_error *err)
-{
-    struct bp_local_message message;
-    if (bp_client_ask(fd, BP_JOB_LIST, NULL, BP_JOBS, &message, err) < 0)
-        return NULL;
-    Bpmix__JobList *list = BP_UNPACK(JobList, job_list, message.body, message.frame.length, err);
-    bp_local_done(&message);
-    return list;
-}
-
-/* Leave only the nodes that the specification names. */
-static int filter(Bpmix__NodeList *list, const char *text, struct bp_error *err)
-{
-    auto_free struct bp_nodeset_node *table = bp_calloc(list->n_nodes, sizeof *table);
-    struct bp_nodeset set;
-    for (size_t i = 0; i < list->n_nodes; i++)
-        table[i] = (struct bp_nodeset_node){list->nodes[i]->number, list->nodes[i]->state};
-    int r = bp_nodeset_parse(text, table, list->n_nodes, &set, err);
+    struct listing listing;
+    if (take_list == NULL)
+        return err->code;
+    int r = listing_make(take_list, options->specs, options->spec_count, &listing, err);
     if (r < 0)
         return r;
-    size_t kept = 0;
-    for (size_t i = 0; i < list->n_nodes; i++) {
-        int wanted = 0;
-        for (size_t k = 0; k < set.count && !wanted; k++)
-            wanted = set.numbers[k] == list->nodes[i]->number;
-        if (wanted)
-            list->nodes[kept++] = list->nodes[i];
-        else
-            bpmix__node__free_unpacked(list->nodes[i], NULL);
-    }
-    list->n_nodes = kept;
-    bp_nodeset_done(&set);
-    return 0;
-}
-
-static void print_nodes(const Bpmix__NodeList *list)
-{
-    printf("%-8s %-6s %6s %6s %6s %5s  %-15s %s\n", "NODE", "STATE", "CORES", "CPUS", "USED",
-           "JOBS", "ADDRESS", "KERNEL");
-    for (size_t i = 0; i < list->n_nodes; i++) {
-        const Bpmix__Node *n = list->nodes[i];
-        printf("%-8s %-6s %6u %6u %6u %5u  %-15s %s\n", n->name, n->state, n->cores, n->threads,
-               n->used, n->jobs, n->address[0] != '\0' ? n->address : "-",
-               n->release[0] != '\0' ? n->release : "-");
-    }
-}
-
-static void print_hostfile(const Bpmix__NodeList *list)
-{
-    for (size_t i = 0; i < list->n_nodes; i++)
-        if (strcmp(list->nodes[i]->state, "up") == 0)
-            printf("%s slots=%u\n", list->nodes[i]->name, list->nodes[i]->cores);
-}
-
-static void print_json(json_t *value)
-{
-    json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    putchar('\n');
-    json_decref(value);
-}
-
-static json_t *nodes_json(const Bpmix__NodeList *list)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < list->n_nodes; i++) {
-        const Bpmix__Node *n = list->nodes[i];
-        auto_free char *release = text_plain(n->release);
-        json_array_append_new(
-            array, json_pack("{s:i s:s s:s s:i s:i s:i s:i s:s s:s}", "node", n->number, "name",
-                             n->name, "state", n->state, "cores", (int)n->cores, "cpus",
-                             (int)n->threads, "used", (int)n->used, "jobs", (int)n->jobs,
-                             "address", n->address, "kernel", release));
-    }
-    return json_pack("{s:o}", "nodes", array);
-}
-
-static json_t *jobs_json(const Bpmix__JobList *list)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < list->n_jobs; i++) {
-        const Bpmix__JobRow *j = list->jobs[i];
-        auto_free char *command = text_plain(j->command);
-        json_array_append_new(
-            array, json_pack("{s:I s:i s:s s:i s:s s:i s:I s:s}", "job", (json_int_t)j->job,
-                             "uid", (int)j->uid, "state", j->state, "ranks", (int)j->ranks,
-                             "nodes", j->nodes, "launcher", (int)j->launcher_pid, "age_ms",
-                             (json_int_t)j->age_ms, "command", command));
-    }
-    return json_pack("{s:o}", "jobs", array);
-}
-
-static void print_jobs(const Bpmix__JobList *list)
-{
-    printf("%-16s %6s %-9s %6s %-12s %8s %8s  %s\n", "JOB", "UID", "STATE", "RANKS", "NODES",
-           "LAUNCHER", "SECONDS", "COMMAND");
-    for (size_t i = 0; i < list->n_jobs; i++) {
-        const Bpmix__JobRow *j = list->jobs[i];
-        auto_free char *command = text_plain(j->command);
-        printf("%-16llu %6u %-9s %6u %-12s %8d %8llu  %s\n", (unsigned long long)j->job, j->uid,
-               j->state, j->ranks, j->nodes, j->launcher_pid,
-               (unsigned long long)(j->age_ms / 1000), command);
-    }
-}
-
-static int show_jobs(int fd, const struct options *options, struct bp_error *err)
-{
-    auto_unpack Bpmix__JobList *list = ask_jobs(fd, err);
-    if (list == NULL)
-        return err->code;
-    if (options->json)
-        print_json(jobs_json(list));
+    listing_sort(&listing, options->order, options->reverse);
+    if (options->what == PROCESSES)
+        r = proc_rows_show(&listing, options->json, err);
     else
-        print_jobs(list);
-    return 0;
+        node_rows_print(&listing, options->format);
+    listing_done(&listing);
+    return r;
 }
 
-static int show_nodes(int fd, const struct options *options, struct bp_error *err)
+/* A terminal is cleared before each; what goes elsewhere gets an empty line between. */
+static int show_updates(const struct options *options, struct bp_error *err)
 {
-    auto_unpack Bpmix__NodeList *list = ask_nodes(fd, err);
-    if (list == NULL)
-        return err->code;
-    int r = options->nodes != NULL ? filter(list, options->nodes, err) : 0;
-    if (r < 0)
+    char byte;
+    int r, count = 0;
+    auto_close int fd = r = bp_node_watch(err);
+    if (fd < 0)
         return r;
-    if (options->hostfile)
-        print_hostfile(list);
-    else if (options->json)
-        print_json(nodes_json(list));
-    else
-        print_nodes(list);
-    return 0;
+    do {
+        if (isatty(STDOUT_FILENO))
+            fputs("\033[H\033[J", stdout);
+        else if (count++ > 0)
+            putchar('\n');
+        r = show_nodes(bp_node_list_watched(fd, err), options, err);
+        fflush(stdout);
+    } while (r == 0 && recv(fd, &byte, 1, MSG_PEEK) > 0);
+    return r < 0 ? r : bp_error_set(err, -ECONNRESET, "bpmaster has gone");
+}
+
+static int show(const struct options *options, struct bp_error *err)
+{
+    if (options->wait_up > 0)
+        return wait_up(options->wait_up, WAIT_MS, err);
+    if (options->what == JOBS)
+        return job_rows_show(options->json, err);
+    if (options->what == PS)
+        return proc_rows_mix(stdin, stdout, err);
+    if (options->update)
+        return show_updates(options, err);
+    return show_nodes(bp_node_list(err), options, err);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {rows, parse, "[NODES]",
-                                     "bpstat - the nodes and the jobs of the cluster.", NULL, NULL,
-                                     NULL};
+    static const struct argp argp = {
+        rows, parse, "[NODES...]",
+        "bpstat - the nodes, the jobs and the remote processes of the cluster. NODES: 0-3,7 or "
+        "n[0-3,7] or allup.", NULL, NULL, NULL};
     argp_program_version = "bpstat (bpmix) " BP_VERSION;
     struct options options = {0};
     struct bp_error err = {0};
     bp_std_open();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    int r;
-    if (options.wait_up > 0) {
-        r = wait_up(options.wait_up, WAIT_MS, &err);
-    } else {
-        auto_close int fd = r = bp_client_connect(&err);
-        if (fd >= 0)
-            r = options.jobs ? show_jobs(fd, &options, &err) : show_nodes(fd, &options, &err);
-    }
+    int r = show(&options, &err);
+    if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+        r = bp_error_set(&err, -EIO, "standard output: %s", strerror(errno));
     if (r < 0)
         fprintf(stderr, "bpstat: %s\n", err.text);
     return r < 0 ? 1 : 0;

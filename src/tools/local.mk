@@ -15,7 +15,7 @@ librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENS
 librun_la_CFLAGS = $(BP_CFLAGS)
 BP_TOOL_LIBS = librun.la libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $(JANSSON_LIBS)
 
-bin_PROGRAMS += bprun bpsh bpstat
+bin_PROGRAMS += bprun bpsh bpstat bpctl bplib
 bprun_SOURCES = src/tools/bprun.c
 bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)
@@ -24,10 +24,23 @@ bpsh_SOURCES = src/tools/bpsh.c
 bpsh_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpsh_CFLAGS = $(BP_CFLAGS)
 bpsh_LDADD = $(BP_TOOL_LIBS)
-bpstat_SOURCES = src/tools/bpstat.c src/tools/wait_up.c src/tools/wait_up.h
+bpstat_SOURCES = src/tools/bpstat.c \
+	src/tools/job_rows.c src/tools/job_rows.h \
+	src/tools/listing.c src/tools/listing.h \
+	src/tools/node_rows.c src/tools/node_rows.h \
+	src/tools/proc_rows.c src/tools/proc_rows.h \
+	src/tools/wait_up.c src/tools/wait_up.h
 bpstat_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpstat_CFLAGS = $(BP_CFLAGS)
 bpstat_LDADD = $(BP_TOOL_LIBS)
+bpctl_SOURCES = src/tools/bpctl.c
+bpctl_CPPFLAGS = $(librun_la_CPPFLAGS)
+bpctl_CFLAGS = $(BP_CFLAGS)
+bpctl_LDADD = $(BP_TOOL_LIBS)
+bplib_SOURCES = src/tools/bplib.c
+bplib_CPPFLAGS = $(librun_la_CPPFLAGS)
+bplib_CFLAGS = $(BP_CFLAGS)
+bplib_LDADD = $(BP_TOOL_LIBS)
 # targets of src/tools
 pkglibexec_PROGRAMS += bpcluster-node
 bpcluster_node_SOURCES = \

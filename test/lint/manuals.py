@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """manuals.py - each installed tool has a man page, with exactly the options of its --help, and
-every man page is clean reStructuredText."""
+every man page is clean reStructuredText; each call of libbproc is in a page of section 3."""
 import glob
 import os
 import re
@@ -64,12 +64,31 @@ def page_problems(path):
         yield "%s: %s" % (os.path.relpath(path, TOP), done.stderr.strip())
 
 
+def call_problems():
+    """Each call of libbproc has its man page, and each of those the header."""
+    with open(os.path.join(TOP, "include/sys/bproc.h"), encoding="utf-8") as f:
+        declared = set(re.findall(r"^\w[\w *]*\b(_?bproc_\w+)\(", f.read(), re.M))
+    shown = set()
+    for page in glob.glob(os.path.join(TOP, "doc", "*.3.rst")):
+        with open(page, encoding="utf-8") as f:
+            synopsis = f.read().split("\nDESCRIPTION\n")[0]
+        shown.update(re.findall(r"^\| .*?\*\*(_?bproc_\w+)\*\*\\ \(", synopsis, re.M))
+    for name in sorted(declared - shown):
+        yield "%s is declared and has no man page" % name
+    for name in sorted(shown - declared - {"bproc_node_set_node"}):  # a macro
+        yield "%s has a man page and is not declared" % name
+    for name in sorted(shown):
+        if not os.path.exists(os.path.join(PREFIX, "share/man/man3", name + ".3")):
+            yield "man %s would find nothing" % name
+
+
 def main():
     found = tools()
     pages = sorted(glob.glob(os.path.join(TOP, "doc", "*.[0-9].rst")))
     rows = [("%s: man page and --help agree" % os.path.basename(t), list(tool_problems(t)))
             for t in found]
     rows += [("%s is clean" % os.path.basename(p), list(page_problems(p))) for p in pages]
+    rows.append(("each call of libbproc has a man page", list(call_problems())))
     rows.append(("there are tools in %s" % os.path.relpath(PREFIX, TOP), [] if found else ["none"]))
     print("1..%d" % len(rows))
     for number, (name, problems) in enumerate(rows, 1):

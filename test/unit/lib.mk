@@ -14,6 +14,11 @@ test_output_SOURCES = test/unit/test_output.c src/tools/output.c src/tools/outpu
 test_output_CPPFLAGS = $(TEST_CPPFLAGS) $(librun_la_CPPFLAGS)
 test_output_CFLAGS = $(BP_CFLAGS)
 test_output_LDADD = libtap.la $(BP_PROTO_LIBS) $(EVENT_LIBS)
+check_PROGRAMS += test_proc_rows
+test_proc_rows_SOURCES = test/unit/test_proc_rows.c src/tools/proc_rows.c src/tools/node_rows.c
+test_proc_rows_CPPFLAGS = $(TEST_CPPFLAGS) $(librun_la_CPPFLAGS)
+test_proc_rows_CFLAGS = $(BP_CFLAGS)
+test_proc_rows_LDADD = libtap.la $(BP_TOOL_LIBS)
 # a launcher for test/system/start.py
 noinst_PROGRAMS += start_driver
 start_driver_SOURCES = test/system/start_driver.c
