@@ -7,6 +7,8 @@
 #include "tools/start.h"
 #include "tools/text.h"
 
+#define RELAY_BYTES (8u << 20) /* images from here on are passed on by the nodes */
+
 static const char *const names[] = {
     [BPMIX__START__EXEC] = "exec", [BPMIX__START__LD] = "ld", [BPMIX__START__ENTRY] = "entry"};
 
@@ -61,6 +63,7 @@ void start_capture(struct start *start, Bpmix__JobRequest *request, const char *
         if (bp_image_head(start->image)->kind == BP_IMAGE_LD)
             request->start = BPMIX__START__LD;
         use_arguments(start, request, argv);
+        request->relay = start->relay = bp_image_bytes(start->image) >= RELAY_BYTES;
         return;
     }
     auto_free char *why = text_plain(err.text);
@@ -93,7 +96,8 @@ void start_send(struct start *start, struct bp_job *job,
         bp_job_send_image(job, &(struct bp_image_source){.bytes = bp_image_bytes(start->image),
                                                          .read = read_image,
                                                          .done = on_done,
-                                                         .arg = start});
+                                                         .arg = start,
+                                                         .relay = start->relay});
 }
 
 void start_done(struct start *start)
