@@ -12,3 +12,5 @@ bprsh bpmix-openmpi.sh: %: $(top_srcdir)/contrib/openmpi/%.in Makefile
 	$(BP_SUBSTITUTE) $< >$@.tmp && chmod +x $@.tmp && mv $@.tmp $@
 bpmaster.service bpnode.service: %: $(top_srcdir)/contrib/systemd/%.in Makefile
 	$(BP_SUBSTITUTE) $< >$@
+# Python: warm starts. Not a package: a program adds this folder to its path.
+dist_pkgdata_DATA = contrib/python/bpmix.py

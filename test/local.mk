@@ -15,6 +15,7 @@ include test/unit/pmix.mk
 include test/unit/master.mk
 include test/unit/lib.mk
 include test/mpi/local.mk
+include test/system/move/local.mk
 include test/unit/imagestart.mk
 
 noinst_PROGRAMS += sigrank

@@ -102,6 +102,65 @@ int bproc_libdel(const char *path);
 /* *list: paths, each with its NUL, an empty one at the end; its bytes are returned; free(*list). */
 int bproc_liblist(char **list);
 
+/* ---- making processes ----
+ *
+ * A process on a node is in the master's process space: there a ghost of the same PID stands for
+ * it, a child of whoever made it, to wait for and to send signals to. Its standard output and error
+ * go to the caller's, its standard input is empty, and it has no other descriptors than those of
+ * `io` (iolen of them). */
+
+/* Fork: the child is on the node and returns 0. */
+int bproc_rfork(int node);
+int bproc_rfork_io(int node, struct bproc_io_t *io, int iolen);
+int _bproc_rfork(int node, int flags);
+int _bproc_rfork_io(int node, struct bproc_io_t *io, int iolen, int flags);
+/* Fork to many nodes: the child on nodes[i] returns i, the caller nnodes. pids[i] is then its PID,
+ * or an errno made negative where there is none. */
+int bproc_vrfork(int nnodes, int *nodes, int *pids);
+int bproc_vrfork_io(int nnodes, int *nodes, int *pids, struct bproc_io_t *io, int iolen);
+int _bproc_vrfork(int nnodes, int *nodes, int *pids, int flags);
+int _bproc_vrfork_io(int nnodes, int *nodes, int *pids, struct bproc_io_t *io, int iolen,
+                     int flags);
+
+/* Go to the node. The PID stays, parent and children see no difference; what was open is closed. */
+int bproc_move(int node);
+int bproc_move_io(int node, struct bproc_io_t *io, int iolen);
+int _bproc_move(int node, int flags);
+int _bproc_move_io(int node, struct bproc_io_t *io, int iolen, int flags);
+
+/* Execute a program of the node there, in place of the caller. */
+int bproc_rexec(int node, const char *cmd, char *const argv[], char *const envp[]);
+int bproc_rexec_io(int node, struct bproc_io_t *io, int iolen, const char *cmd,
+                   char *const argv[], char *const envp[]);
+/* Execute a program of the caller's machine on the node, in place of the caller. */
+int bproc_execmove(int node, const char *cmd, char *const argv[], char *const envp[]);
+int bproc_execmove_io(int node, struct bproc_io_t *io, int iolen, const char *cmd,
+                      char *const argv[], char *const envp[]);
+/* The same as children on many nodes: returns nnodes, with pids as bproc_vrfork. */
+int bproc_vexecmove(int nnodes, int *nodes, int *pids, const char *cmd, char *const argv[],
+                    char *const envp[]);
+int bproc_vexecmove_io(int nnodes, int *nodes, int *pids, struct bproc_io_t *io, int iolen,
+                       const char *cmd, char *const argv[], char *const envp[]);
+/* Execute a program of the master, as execve. */
+int bproc_execve(const char *cmd, char *const argv[], char *const envp[]);
+
+/* Write the calling process to a file. How many bytes (INT_MAX: that or more); and 0 in the process
+ * that comes from them. */
+int bproc_dump(int fd, int flags);
+/* Become the process in the file, with the caller's PID. */
+int bproc_undump(int fd);
+/* Write a program that has not run yet. */
+int bproc_execdump(int fd, int flags, const char *cmd, char *const argv[], char *const envp[]);
+
+/* ---- bpmix's own ---- */
+
+/* Under bprun --warm: start the ranks of the job from here. The program ends in this call; each
+ * rank returns from it with 1, in its own process on its node, with its own environment (variables
+ * that the program has set stay), without open files but 0, 1 and 2. Anywhere else: 0, at once.
+ * -1 EBUSY: there are other threads; EOPNOTSUPP: the program has something that cannot travel.
+ * bprun tells what. */
+int bproc_warm(void);
+
 /* ---- this library ---- */
 
 const char *bproc_strerror(int error);

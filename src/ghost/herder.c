@@ -208,7 +208,7 @@ static void start(struct bp_herder *herder)
         bp_sys_exit(0);
     bp_sys_prctl(PR_SET_NAME, (unsigned long)"bpghost");
     bp_sys_setsid();
-    herder->canary.alive = true;
+    herder->canary.alive = !(bp_herd.setup.flags & BP_GHOST_IN_PLACE);
     herder->signals = (int)bp_sys_signalfd(1UL << (SIGCHLD - 1), SFD_NONBLOCK);
     herder->lease = (int)bp_sys_timerfd(CLOCK_BOOTTIME, TFD_NONBLOCK);
     if (herder->signals < 0)

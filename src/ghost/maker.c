@@ -51,7 +51,8 @@ static int setup_read(struct bp_ghost_setup *setup)
     setup->comm[sizeof(setup->comm) - 1] = '\0';
     if (setup->version != BP_GHOST_VERSION)
         return -EPROTONOSUPPORT;
-    if (setup->count < 1 || setup->count > BP_GHOST_MAX || setup->lease_ms < 1)
+    if (setup->count < 1 || setup->count > BP_GHOST_MAX || setup->lease_ms < 1 ||
+        (setup->flags & ~BP_GHOST_IN_PLACE) || (setup->flags && setup->count != 1))
         return -EINVAL;
     return 0;
 }
@@ -85,7 +86,7 @@ static void report(uint32_t type, int32_t pid, long error)
 
 /* Block until the herder has set *word. Its death before it traces us is the one end it cannot
  * give us itself: afterwards PTRACE_O_EXITKILL takes us along. */
-static int32_t word_await(const int32_t *word, int32_t unset)
+static int32_t word_await(const int32_t *word, int32_t unset, uint64_t signals)
 {
     int32_t value;
 
@@ -93,7 +94,7 @@ static int32_t word_await(const int32_t *word, int32_t unset)
         siginfo_t info;
         int status;
 
-        bp_sys_sigwait(&info, NULL);
+        bp_sys_sigwait_of(signals, &info, NULL);
         if (bp_sys_wait(bp_herd.herder, &status, WNOHANG | __WALL) == bp_herd.herder)
             give_up(-EOWNERDEAD);
     }
@@ -148,8 +149,23 @@ static int herder_make(void)
     return r < 0 ? (int)r : 0;
 }
 
+/* Become the ghost in slot 0. Signals that came before wait for it, but for the two that wake us:
+ * a SIGCHLD or 64 of this moment may be lost. */
+static _Noreturn void ghost_become(void)
+{
+    bp_sys_prctl(PR_SET_NAME, (unsigned long)bp_herd.setup.comm);
+    bp_herd.alive[0] = 1;
+    bp_sys_set_tid_address(&bp_herd.alive[0]);
+    __atomic_store_n(&bp_herd.pids[0], bp_herd.maker, __ATOMIC_RELEASE);
+    bp_sys_close_range(BP_HERD_SETUP, BP_HERD_SETUP);
+    report(BP_REPORT_MADE, 1, 0);
+    bp_ghost_run(NULL);
+    bp_sys_exit(0);
+}
+
 _Noreturn void bp_maker_run(void)
 {
+    uint64_t wakers = BP_SYS_SIGNALS;
     int32_t made = 0;
     long r;
 
@@ -166,12 +182,16 @@ _Noreturn void bp_maker_run(void)
     bp_sys_prctl(PR_SET_DUMPABLE, 1);
     bp_sys_prctl(PR_SET_PTRACER, (unsigned long)bp_herd.herder); /* EINVAL without Yama */
     report(BP_REPORT_NAMED, 0, 0);
-    if (word_await(&bp_herd.go, 0) > 0) {
+    if (bp_herd.setup.flags & BP_GHOST_IN_PLACE)
+        wakers = 1UL << (BP_HERD_KICK - 1) | 1UL << (SIGCHLD - 1);
+    if (word_await(&bp_herd.go, 0, wakers) > 0) {
         /* No core files and no crash reports of ghosts; tracing was granted before. */
         bp_sys_prctl(PR_SET_DUMPABLE, 0);
+        if (bp_herd.setup.flags & BP_GHOST_IN_PLACE)
+            ghost_become();
         r = herd_make(&made);
         bp_sys_close_range(BP_HERD_SETUP, BP_HERD_SETUP);
         report(BP_REPORT_MADE, made, r);
     }
-    bp_sys_exit(word_await(&bp_herd.verdict, -1));
+    bp_sys_exit(word_await(&bp_herd.verdict, -1, BP_SYS_SIGNALS));
 }

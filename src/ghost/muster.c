@@ -66,6 +66,11 @@ void bp_muster_made(struct bp_herder *herder, uint32_t made, int32_t error)
 
     muster->made = made;
     muster->made_known = true;
+    if (bp_herd.setup.flags & BP_GHOST_IN_PLACE) {
+        herder->maker_gone = true;
+        if (made)
+            bp_life_event(herder, 0, BP_EVENT_TRAP, NULL); /* before anything it has to tell */
+    }
     if (error)
         bp_muster_fail(herder, error);
     else if (muster->phase == BP_MUSTER_MAKING)

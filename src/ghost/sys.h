@@ -110,13 +110,17 @@ static inline long bp_sys_sigdefault(int signo)
     return BP_SYSCALL(SYS_rt_sigaction, signo, &action, 0, sizeof(action.mask), 0, 0);
 }
 
-/* Wait for any signal; they must be blocked. Returns its number. Limit NULL: for ever; one of zero:
- * -EAGAIN when none waits. */
+/* Wait for one of these signals; they must be blocked. Returns its number. Limit NULL: for ever;
+ * one of zero: -EAGAIN when none waits. */
+static inline long bp_sys_sigwait_of(uint64_t signals, siginfo_t *info,
+                                     const struct timespec *limit)
+{
+    return BP_SYSCALL(SYS_rt_sigtimedwait, &signals, info, limit, sizeof(signals), 0, 0);
+}
+
 static inline long bp_sys_sigwait(siginfo_t *info, const struct timespec *limit)
 {
-    uint64_t signals = BP_SYS_SIGNALS;
-
-    return BP_SYSCALL(SYS_rt_sigtimedwait, &signals, info, limit, sizeof(signals), 0, 0);
+    return bp_sys_sigwait_of(BP_SYS_SIGNALS, info, limit);
 }
 
 static inline long bp_sys_kill(int pid, int signo)
@@ -134,6 +138,12 @@ static inline long bp_sys_continue(int pid)
 static inline int bp_sys_getpid(void)
 {
     return (int)BP_SYSCALL(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+/* The kernel writes 0 to *word when this process ends. */
+static inline long bp_sys_set_tid_address(int32_t *word)
+{
+    return BP_SYSCALL(SYS_set_tid_address, word, 0, 0, 0, 0, 0);
 }
 
 static inline int bp_sys_getppid(void)

@@ -124,6 +124,10 @@ static void deaths_take(struct bp_herder *herder)
         canary_reap(herder, WNOHANG);
     if (!herder->muster.traced || herder->maker_gone)
         return;
+    if ((bp_herd.setup.flags & BP_GHOST_IN_PLACE) && herder->lives[0].state == BP_LIFE_GONE) {
+        bp_muster_maker_dead(herder, SIGKILL); /* as a ghost, before it could say so */
+        return;
+    }
     if (bp_sys_waitid(P_PID, bp_herd.maker, &end, WEXITED | WNOWAIT | WNOHANG | __WALL) == 0 &&
         end.si_pid == bp_herd.maker) {
         bp_sys_wait(bp_herd.maker, &status, __WALL);

@@ -97,6 +97,9 @@ static void xstates_read(struct bp_arch_state *state)
     state->xcr0 = xcr0_read();
     for (unsigned i = 2; i < BP_ARCH_XSTATES; i++) {
         uint32_t a, b, c, d;
+        state->xstates[i].bytes = state->xstates[i].offset = 0;
+        if ((state->xcr0 & 1ULL << i) == 0) /* cpuid is slow in a virtual machine */
+            continue;
         __cpuid_count(0xd, i, a, b, c, d);
         state->xstates[i].bytes = a;
         state->xstates[i].offset = b;

@@ -43,14 +43,17 @@ int bp_image_head_check(const struct bp_image_head *head, uint64_t *ret_bytes, s
 
 int bp_image_check(int fd, struct bp_image_head *ret_head, struct bp_error *err)
 {
-    auto_free struct bp_image_head *head = bp_calloc(1, sizeof(*head));
+    auto_free struct bp_image_head *head = calloc(1, sizeof(*head));
     auto_free char *prologue = NULL;
     struct bp_image_layout layout;
     struct bp_image_view view;
     const char *problem;
     struct stat st;
-    int rc = read_all(fd, head, sizeof(*head), 0, err);
+    int rc;
 
+    if (head == NULL)
+        return bp_error_set(err, -ENOMEM, "there is no memory for the image's tables");
+    rc = read_all(fd, head, sizeof(*head), 0, err);
     if (rc < 0)
         return rc;
     problem = bp_image_decode_head(head, &layout);
@@ -58,7 +61,9 @@ int bp_image_check(int fd, struct bp_image_head *ret_head, struct bp_error *err)
         return wrong(problem, err);
     if (fstat(fd, &st) == 0 && (uint64_t)st.st_size < layout.bytes)
         return wrong("it is too short", err);
-    prologue = bp_calloc(1, layout.data);
+    prologue = calloc(1, layout.data);
+    if (prologue == NULL)
+        return bp_error_set(err, -ENOMEM, "there is no memory for the image's tables");
     rc = read_all(fd, prologue, layout.data, 0, err);
     if (rc < 0)
         return rc;

@@ -7,6 +7,7 @@
 
 #define HEADERS_MAX 64
 #define NOTES_MAX   2048
+#define BEGIN_BYTES 1024
 #define SYMBOLS_MAX 256
 
 static bool is_elf(const Elf64_Ehdr *head)
@@ -41,17 +42,23 @@ static uint32_t notes_search(const uint8_t *notes, size_t size, uint8_t *id, uin
 
 uint32_t bp_elf_build_id(bp_elf_read *read, void *arg, uint8_t *id, uint32_t max)
 {
-    Elf64_Ehdr head;
+    union {
+        Elf64_Ehdr head;
+        char bytes[BEGIN_BYTES]; /* mostly all the headers */
+    } begin;
     Elf64_Phdr segment;
     uint32_t notes[NOTES_MAX / sizeof(uint32_t)], found;
+    long known = read(arg, &begin, sizeof(begin), 0), n;
 
     for (uint32_t i = 0; i < max; i++)
         id[i] = 0;
-    if (read(arg, &head, sizeof(head), 0) != sizeof(head) || !is_elf(&head))
+    if (known < (long)sizeof(begin.head) || !is_elf(&begin.head))
         return 0;
-    for (uint32_t i = 0; i < head.e_phnum && i < HEADERS_MAX; i++) {
-        long n = read(arg, &segment, sizeof(segment), head.e_phoff + i * sizeof(segment));
-        if (n != sizeof(segment))
+    for (uint32_t i = 0; i < begin.head.e_phnum && i < HEADERS_MAX; i++) {
+        uint64_t at = begin.head.e_phoff + i * sizeof(segment);
+        if (at <= sizeof(begin) && at + sizeof(segment) <= (uint64_t)known)
+            __builtin_memcpy(&segment, begin.bytes + at, sizeof(segment));
+        else if (read(arg, &segment, sizeof(segment), at) != sizeof(segment))
             return 0;
         if (segment.p_type != PT_NOTE || segment.p_filesz > NOTES_MAX)
             continue;

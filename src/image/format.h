@@ -190,16 +190,19 @@ struct bp_image_mailbox {
     uint64_t scrap, scrap_bytes; /* the restorer's last memory; the image unmaps it */
 };
 
-/* The restorer: execve(BP_LIBEXECDIR "/bprestore", {name, "IMAGE,REPORT,FLAGS,RESULT", arguments of
- * the program from its argv[0] on...}, environment). IMAGE is a descriptor with the image, which
- * can be read at any place; REPORT is one to write to; FLAGS in hexadecimal; RESULT for the
- * mailbox. Where the image starts to run REPORT is closed and nothing was written; else a report
- * was written and the exit status is 127. */
+/* The restorer: execve(BP_LIBEXECDIR "/bprestore", {name, "IMAGE,REPORT,FLAGS,RESULT,EXE",
+ * arguments of the program from its argv[0] on...}, environment). IMAGE is a descriptor with the
+ * image, which can be read at any place; REPORT is one to write to; FLAGS in hexadecimal; RESULT
+ * for the mailbox. EXE may be left out or -1: a descriptor of what /proc/self/exe shall be, which
+ * the kernel takes from who has CAP_CHECKPOINT_RESTORE; that is set, and the capabilities dropped,
+ * before IMAGE is read. Where the image starts to run REPORT is closed and nothing was written;
+ * else a report was written and the exit status is 127. */
 enum bp_restore_flags {
     BP_RESTORE_SHARED = 1, /* map big runs from IMAGE (a sealed memory file), do not copy them */
     BP_RESTORE_CWD = 2,    /* SELF: go to the image's directory */
     BP_RESTORE_ENV = 4,    /* SELF: place argv and environment for the mailbox */
     BP_RESTORE_VDSO = 8,   /* act as if the vdso were another one (for tests) */
+    BP_RESTORE_DROP = 16,  /* drop every capability before a byte of the image is read */
 };
 
 struct bp_restore_report {

@@ -12,6 +12,7 @@ libimage_la_SOURCES = \
 	src/image/file.c src/image/file.h \
 	src/image/format.h src/image/image.h \
 	src/image/freeze.c src/image/freeze.h \
+	src/image/keep.c src/image/keep.h \
 	src/image/hold.c src/image/hold.h \
 	src/image/holder.c src/image/holder.h \
 	src/image/maps.c src/image/maps.h \
@@ -37,6 +38,7 @@ bprestore_SOURCES = \
 	src/image/restore.h \
 	src/image/restore_block.c src/image/restore_block.h \
 	src/image/restore_args.c \
+	src/image/restore_exe.c \
 	src/image/restore_hole.c \
 	src/image/restore_main.c \
 	src/image/restore_map.c \

@@ -15,12 +15,18 @@
 
 #define TEXT_MAX (512u << 20)
 
+static int no_memory(const char *path, struct bp_error *err)
+{
+    return bp_error_set(err, -ENOMEM, "there is no memory to read %s", path);
+}
+
 int bp_proc_read(pid_t pid, const char *name, char **ret_text, size_t *ret_bytes,
                  struct bp_error *err)
 {
     char path[64];
     auto_close int fd = -1;
     auto_free char *text = NULL;
+    char *more;
     size_t bytes = 0, room = 65536;
     ssize_t n;
 
@@ -28,7 +34,9 @@ int bp_proc_read(pid_t pid, const char *name, char **ret_text, size_t *ret_bytes
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return bp_error_set(err, -errno, "%s cannot be opened: %s", path, strerror(errno));
-    text = bp_calloc(1, room);
+    text = calloc(1, room);
+    if (text == NULL)
+        return no_memory(path, err);
     while ((n = read(fd, text + bytes, room - bytes - 1)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
@@ -39,7 +47,10 @@ int bp_proc_read(pid_t pid, const char *name, char **ret_text, size_t *ret_bytes
             if (room > TEXT_MAX)
                 return bp_error_set(err, -EFBIG, "%s is too long", path);
             room *= 2;
-            text = bp_realloc(text, room, 1);
+            more = realloc(text, room);
+            if (more == NULL)
+                return no_memory(path, err);
+            text = more;
         }
     }
     text[bytes] = '\0';
@@ -132,16 +143,33 @@ static void detail_read(const char *line, struct bp_map *map)
 {
     if (strncmp(line, "VmFlags:", 8) == 0)
         flags_read(line + 8, map);
+    else if (strncmp(line, "Rss:", 4) == 0)
+        map->resident_kib = strtoull(line + 4, NULL, 10);
     else if (strncmp(line, "Swap:", 5) == 0)
         map->swapped_kib = strtoull(line + 5, NULL, 10);
     else if (strncmp(line, "ProtectionKey:", 14) == 0)
         map->key = (uint32_t)strtoul(line + 14, NULL, 10);
 }
 
+/* A place for one more. */
+static struct bp_map *map_new(struct bp_maps *maps, size_t *room)
+{
+    if (maps->count == *room) {
+        size_t more = *room == 0 ? 64 : *room * 2;
+        struct bp_map *grown = realloc(maps->maps, more * sizeof(*grown));
+        if (grown == NULL)
+            return NULL;
+        maps->maps = grown;
+        *room = more;
+    }
+    return &maps->maps[maps->count++];
+}
+
 int bp_maps_read(pid_t pid, struct bp_maps *ret_maps, struct bp_error *err)
 {
     struct bp_maps maps = {0};
     size_t bytes, room = 0;
+    struct bp_map *map;
     int rc = bp_proc_read(pid, "smaps", &maps.text, &bytes, err);
 
     if (rc < 0)
@@ -155,16 +183,14 @@ int bp_maps_read(pid_t pid, struct bp_maps *ret_maps, struct bp_error *err)
                 detail_read(line, &maps.maps[maps.count - 1]);
             continue;
         }
-        if (maps.count == room) {
-            room = room == 0 ? 64 : room * 2;
-            maps.maps = bp_realloc(maps.maps, room, sizeof(*maps.maps));
-        }
-        rc = line_read(line, &maps.maps[maps.count]);
+        map = map_new(&maps, &room);
+        rc = map == NULL ? no_memory("smaps", err) : line_read(line, map);
         if (rc < 0) {
             bp_maps_done(&maps);
-            return bp_error_set(err, rc, "/proc/%d/smaps cannot be understood", (int)pid);
+            return map == NULL ? rc
+                               : bp_error_set(err, rc, "/proc/%d/smaps cannot be understood",
+                                              (int)pid);
         }
-        maps.count++;
     }
     if (maps.count > 0 && maps.maps[maps.count - 1].end > BP_IMAGE_HIGHEST)
         maps.count--; /* [vsyscall], the same in every process */

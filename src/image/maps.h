@@ -19,7 +19,7 @@ enum bp_map_flags {      /* from VmFlags */
 
 struct bp_map {
     uint64_t start, end, offset, inode;
-    uint64_t swapped_kib;
+    uint64_t resident_kib, swapped_kib;
     uint32_t prot;  /* PROT_* */
     uint32_t flags; /* enum bp_map_flags */
     uint32_t area_flags; /* enum bp_image_area_flags, those that VmFlags tell */

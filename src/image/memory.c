@@ -8,6 +8,7 @@
 
 #include "common/mem.h"
 #include "image/file.h"
+#include "image/keep.h"
 #include "image/maps.h"
 #include "image/memory.h"
 #include "image/pages.h"
@@ -19,6 +20,12 @@ struct walk {
     pid_t pid;
     const struct bp_image_options *options;
     struct bp_pages pages;
+    struct { /* the file of the last mapping: there are several of each in a row */
+        const char *path;
+        uint64_t inode, size;
+        struct bp_image_file file;
+        bool is_asked;
+    } last;
 };
 
 static bool begins(const char *text, const char *with)
@@ -84,8 +91,10 @@ static bool is_zero(const uint64_t *page)
  * and those of zeros are left out. */
 static int shared_pages(struct walk *walk, const struct bp_map *map, struct bp_error *err)
 {
-    auto_free uint64_t *piece = bp_calloc(1, PIECE);
+    auto_free uint64_t *piece = malloc(PIECE);
 
+    if (piece == NULL)
+        return bp_error_set(err, -ENOMEM, "there is no memory to read shared memory");
     if ((map->prot & PROT_READ) == 0)
         return refuse(map, "shared memory that cannot be read", err);
     for (uint64_t at = map->start; at < map->end;) {
@@ -108,6 +117,8 @@ static int shared_pages(struct walk *walk, const struct bp_map *map, struct bp_e
 
 static int own_pages(struct walk *walk, const struct bp_map *map, struct bp_error *err)
 {
+    if (map->resident_kib == 0 && map->swapped_kib == 0) /* it may be a reservation of terabytes */
+        return 0;
     return bp_pages_find(&walk->pages, map->start, map->end, false, take_run, walk, err);
 }
 
@@ -115,14 +126,21 @@ static int own_pages(struct walk *walk, const struct bp_map *map, struct bp_erro
 static int file_area(struct walk *walk, const struct bp_map *map, struct bp_image_area *area,
                      struct bp_error *err)
 {
-    struct bp_image_file file;
-    uint64_t size, end;
+    uint64_t size, end = map->end;
     int rc;
 
-    if (bp_file_identify(map->path, map->inode, walk->options->carry, &file, &size)) {
+    if (walk->last.path == NULL || walk->last.inode != map->inode ||
+        strcmp(walk->last.path, map->path) != 0) {
+        walk->last.path = map->path;
+        walk->last.inode = map->inode;
+        walk->last.is_asked = bp_file_identify(map->path, map->inode, walk->options->carry,
+                                               &walk->last.file, &walk->last.size);
+    }
+    size = walk->last.size;
+    if (walk->last.is_asked) {
         area->kind = BP_AREA_FILE;
         area->offset = map->offset;
-        rc = bp_tables_file(walk->tables, &file, map->path, &area->file, err);
+        rc = bp_tables_file(walk->tables, &walk->last.file, map->path, &area->file, err);
         if (rc == 0)
             rc = bp_tables_area(walk->tables, area, err);
         return rc < 0 ? rc : own_pages(walk, map, err);
@@ -135,8 +153,9 @@ static int file_area(struct walk *walk, const struct bp_map *map, struct bp_imag
         return own_pages(walk, map, err);
     if (size <= map->offset)
         return 0;
-    size = (size - map->offset + BP_IMAGE_PAGE - 1) / BP_IMAGE_PAGE * BP_IMAGE_PAGE;
-    end = size < map->end - map->start ? map->start + size : map->end;
+    size -= map->offset;
+    if (size < end - map->start)
+        end = map->start + (size + BP_IMAGE_PAGE - 1) / BP_IMAGE_PAGE * BP_IMAGE_PAGE;
     return bp_tables_run(walk->tables, map->start, (end - map->start) / BP_IMAGE_PAGE, err);
 }
 
@@ -174,28 +193,20 @@ static int area_capture(struct walk *walk, const struct bp_map *map, struct bp_e
     return map->is_shared ? shared_pages(walk, map, err) : own_pages(walk, map, err);
 }
 
-/* What a copy does not have and a move must not lose, from the maps of the process itself: memory
- * that is locked stays so. */
-static int own_maps_check(struct bp_tables *tables, struct bp_error *err)
+/* A mapping, in parts as what a copy loses of it begins and ends. */
+static int map_capture(struct walk *walk, const struct bp_map *map, struct bp_error *err)
 {
-    struct bp_maps maps;
-    uint32_t area = 0;
-    int rc = bp_maps_read(getpid(), &maps, err);
+    struct bp_map part = *map;
+    int rc = 0;
 
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; rc == 0 && i < maps.count; i++) {
-        const struct bp_map *map = &maps.maps[i];
-        if ((map->flags & BP_MAP_USERFAULT) != 0)
-            rc = refuse(map, "memory watched by userfaultfd", err);
-        else if ((map->area_flags & BP_AREA_DONTFORK) != 0)
-            rc = refuse(map, "memory under MADV_DONTFORK", err);
-        while (area < tables->head.areas && tables->areas[area].start < map->start)
-            area++;
-        if (area < tables->head.areas && tables->areas[area].start == map->start)
-            tables->areas[area].flags |= map->area_flags & BP_AREA_LOCKED;
+    while (rc == 0 && part.start < map->end) {
+        uint32_t flags;
+        part.end = bp_keep_flags(walk->tables->keep, part.start, map->end, &flags);
+        part.offset = map->offset + (part.start - map->start);
+        part.area_flags = map->area_flags | flags;
+        rc = area_capture(walk, &part, err);
+        part.start = part.end;
     }
-    bp_maps_done(&maps);
     return rc;
 }
 
@@ -210,10 +221,8 @@ int bp_memory_capture(struct bp_tables *tables, pid_t pid, const struct bp_image
         return rc;
     rc = bp_pages_open(&walk.pages, pid, options->no_pagemap_scan, err);
     for (size_t i = 0; rc == 0 && i < maps.count; i++)
-        rc = area_capture(&walk, &maps.maps[i], err);
+        rc = map_capture(&walk, &maps.maps[i], err);
     bp_pages_done(&walk.pages);
     bp_maps_done(&maps);
-    if (rc == 0 && options->is_move)
-        rc = own_maps_check(tables, err);
     return rc;
 }

@@ -7,6 +7,7 @@
 #ifndef BP_IMAGE_RESTORE_H
 #define BP_IMAGE_RESTORE_H
 
+#include <elf.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -33,7 +34,8 @@ struct bp_restore_piece { /* of the kernel's own mappings: [vvar...] and [vdso] 
 };
 
 struct bp_restore {
-    int image_fd, report_fd;
+    int image_fd, report_fd, exe_fd;
+    uint64_t exec_place, exec_bytes; /* where exec put the code, when it runs elsewhere */
     uint32_t flags; /* enum bp_restore_flags */
     int64_t result;
     uint64_t signal_mask; /* as exec left it; all are blocked since */
@@ -63,6 +65,18 @@ __attribute__((noreturn)) void bp_restore_fail(const struct bp_restore *restore,
 /* restore_args.c: read the block and argv[1]; a copy of the block at another place. */
 void bp_restore_args_read(struct bp_restore *restore, uint64_t *block);
 void bp_restore_args_copy(struct bp_restore *restore, uint64_t place);
+
+extern const Elf64_Ehdr __ehdr_start; /* the linker's: where the program begins */
+
+/* restore_main.c: copy the restorer's code, or only tell how many bytes it takes. */
+uint64_t bp_restore_code_copy(char *to);
+
+/* restore_exe.c: go on in a copy of the code, so that exec's file need not stay mapped; make exe_fd
+ * the program's file; drop all capabilities. */
+__attribute__((noreturn)) void bp_restore_exe_leave(struct bp_restore *restore,
+                                                    void (*go_on)(struct bp_restore *restore));
+void bp_restore_exe_set(const struct bp_restore *restore);
+void bp_restore_exe_drop(const struct bp_restore *restore);
 
 /* restore_hole.c: a mapping of these bytes in a place that no area of the image uses. */
 uint64_t bp_restore_hole(const struct bp_restore *restore, uint64_t bytes);

@@ -7,7 +7,7 @@
 #include "image/restore.h"
 
 #define TRIES  4096
-#define MARGIN (16ULL << 20) /* to what grows: a break, a stack */
+#define MARGIN (16ULL << 20) /* to what grows: a break, a stack; less where there is less room */
 
 /* The largest room between two areas. */
 static void gap_find(const struct bp_image_view *view, uint64_t *ret_start, uint64_t *ret_end)
@@ -30,13 +30,15 @@ static void gap_find(const struct bp_image_view *view, uint64_t *ret_start, uint
 
 uint64_t bp_restore_hole(const struct bp_restore *restore, uint64_t bytes)
 {
-    uint64_t start, end, at, step;
+    uint64_t start, end, at, step, margin = MARGIN;
 
     gap_find(&restore->view, &start, &end);
-    if (end - start < bytes + 4 * MARGIN)
+    while (margin > BP_IMAGE_PAGE && end - start < bytes + 4 * margin)
+        margin /= 16;
+    if (end - start < bytes + 4 * margin)
         bp_restore_fail(restore, -ENOMEM, "the image leaves no room for its restorer", NULL);
-    start += MARGIN;
-    end -= bytes + MARGIN;
+    start += margin;
+    end -= bytes + margin;
     step = ((end - start) / TRIES) & ~(uint64_t)(BP_IMAGE_PAGE - 1);
     at = (start + (end - start) / 2) & ~(uint64_t)(BP_IMAGE_PAGE - 1);
     for (int i = 0; i < TRIES; i++) { /* what exec mapped is in few of these places */

@@ -193,18 +193,21 @@ static __attribute__((noreturn)) void second_part(struct bp_restore *restore)
     bp_restore_enter(restore);
 }
 
-/* Copy the program as it is mapped, or only tell how many bytes it takes. */
-static uint64_t code_copy(char *to)
+uint64_t bp_restore_code_copy(char *to)
 {
-    const Elf64_Phdr *segments = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
-    uint64_t start = (uint64_t)&__ehdr_start, bytes = 0;
+    const char *here = (const char *)&__ehdr_start;
+    const Elf64_Phdr *segments = (const void *)(here + __ehdr_start.e_phoff);
+    uint64_t first = 0, bytes = 0;
 
+    for (int i = __ehdr_start.e_phnum - 1; i >= 0; i--)
+        if (segments[i].p_type == PT_LOAD)
+            first = segments[i].p_vaddr; /* with the head of the file */
     for (int i = 0; i < __ehdr_start.e_phnum; i++) {
-        uint64_t at = segments[i].p_vaddr - start;
+        uint64_t at = segments[i].p_vaddr - first;
         if (segments[i].p_type != PT_LOAD)
             continue;
         if (to != NULL)
-            bp_bytes_copy(to + at, (void *)segments[i].p_vaddr, segments[i].p_filesz);
+            bp_bytes_copy(to + at, here + at, segments[i].p_filesz);
         bytes = at + segments[i].p_memsz;
     }
     return bp_page_up(bytes);
@@ -213,7 +216,7 @@ static uint64_t code_copy(char *to)
 /* Move to the hole: code, this struct, the stack, the tables, the block of arguments. */
 static __attribute__((noreturn)) void first_part(struct bp_restore *restore)
 {
-    uint64_t code = code_copy(NULL);
+    uint64_t code = bp_restore_code_copy(NULL);
     uint64_t self = bp_page_up(sizeof(*restore));
     uint64_t block = bp_page_up(restore->args.end - restore->args.start + BP_IMAGE_PAGE);
     uint64_t parking = bp_restore_vdso_bytes(restore), at;
@@ -223,7 +226,7 @@ static __attribute__((noreturn)) void first_part(struct bp_restore *restore)
     restore->hole_bytes = code + self + STACK_BYTES + bp_page_up(restore->prologue_bytes) + block +
                           parking + BP_IMAGE_PAGE;
     restore->hole = bp_restore_hole(restore, restore->hole_bytes);
-    code_copy((char *)restore->hole);
+    bp_restore_code_copy((char *)restore->hole);
     rc = BP_SYS(SYS_mprotect, restore->hole, code, PROT_READ | PROT_EXEC, 0, 0, 0);
     if (bp_is_error(rc))
         bp_restore_fail(restore, rc, "no code may run in the hole", NULL);
@@ -252,6 +255,22 @@ static __attribute__((noreturn)) void first_part(struct bp_restore *restore)
     __builtin_unreachable();
 }
 
+static __attribute__((noreturn)) void go_on(struct bp_restore *restore)
+{
+    uint64_t *block = (uint64_t *)restore->args.start;
+
+    if (restore->exe_fd >= 0)
+        bp_restore_exe_set(restore);
+    if ((restore->flags & BP_RESTORE_DROP) != 0)
+        bp_restore_exe_drop(restore);
+    prologue_read(restore);
+    cpu_check(restore);
+    if (restore->view.head->kind != BP_IMAGE_SELF)
+        bp_restore_start_find(restore, block);
+    bp_restore_vdso_find(restore);
+    first_part(restore);
+}
+
 void bp_restore_main(uint64_t *block)
 {
     struct bp_restore restore;
@@ -261,10 +280,7 @@ void bp_restore_main(uint64_t *block)
     restore.report_fd = -1;
     BP_SYS(SYS_rt_sigprocmask, SIG_SETMASK, &all, &restore.signal_mask, sizeof(all), 0, 0);
     bp_restore_args_read(&restore, block);
-    prologue_read(&restore);
-    cpu_check(&restore);
-    if (restore.view.head->kind != BP_IMAGE_SELF)
-        bp_restore_start_find(&restore, block);
-    bp_restore_vdso_find(&restore);
-    first_part(&restore);
+    if (restore.exe_fd >= 0)
+        bp_restore_exe_leave(&restore, go_on);
+    go_on(&restore);
 }

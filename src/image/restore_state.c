@@ -16,7 +16,7 @@
 #define XCOMP_REQUEST   0x1023 /* ARCH_REQ_XCOMP_PERM */
 #define XCOMP_TILE      18
 #define AUTODISARM      (1u << 31) /* SS_AUTODISARM */
-#define OWN_PERSONALITY (ADDR_NO_RANDOMIZE | ADDR_COMPAT_LAYOUT | READ_IMPLIES_EXEC)
+#define DOMAIN          0xff /* PER_MASK: another kind of kernel than Linux */
 #define CODE_SEGMENT    0x33
 #define DATA_SEGMENT    0x2b
 #define SECOND          1000000 /* microseconds */
@@ -80,7 +80,8 @@ static void memory_set(const struct bp_restore *restore)
         .env_start = memory->env_start, .env_end = memory->env_end,
         .auxv = (void *)restore->auxv, .auxv_size = (uint32_t)restore->auxv_bytes,
     };
-    long fd = exe[0] == '/' ? BP_SYS(SYS_open, exe, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0) : -ENOENT;
+    bool is_known = restore->exe_fd >= 0 || exe[0] != '/';
+    long fd = is_known ? -ENOENT : BP_SYS(SYS_open, exe, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0);
     long rc = -EPERM;
 
     map.exe_fd = (uint32_t)fd;
@@ -176,7 +177,7 @@ static void self_set(struct bp_restore *restore)
     if (bp_is_error(rc))
         bp_restore_fail(restore, rc, "the directory of the process cannot be entered", cwd);
     BP_SYS(SYS_umask, head->umask & 0777, 0, 0, 0, 0, 0);
-    BP_SYS(SYS_personality, head->personality & OWN_PERSONALITY, 0, 0, 0, 0, 0);
+    BP_SYS(SYS_personality, head->personality & ~(uint32_t)DOMAIN, 0, 0, 0, 0, 0);
     if (head->thp_disable != 0)
         BP_SYS(SYS_prctl, PR_SET_THP_DISABLE, 1, 0, 0, 0, 0);
     if ((head->xcomp & 1ULL << XCOMP_TILE) != 0)

@@ -2,6 +2,7 @@
 /* restore_vdso.c - the kernel's code in the process. Addresses in it are all over a process that
  * ran: it goes where it was when it is the same, and else the old copy stays there with jumps to
  * this kernel's functions at the begin of each of its own. */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -187,20 +188,14 @@ static void function_patch(uint8_t *function, const char *name, uint64_t target)
         }
 }
 
-/* Put the old vdso where it was, its functions led to the new one, which is at home. */
-static void old_place(struct bp_restore *restore, const struct bp_image_area *area, uint64_t offset)
+/* Lead the functions of the old vdso, which is writable, to the new one, which is at home. */
+static void old_patch(struct bp_restore *restore, const struct bp_image_area *area)
 {
     uint64_t bytes = area->end - area->start, home = 0, size = 0, at;
     uint8_t *old = (uint8_t *)area->start;
     const char *name;
-    long rc = BP_SYS(SYS_mmap, area->start, bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    long rc;
 
-    if (!bp_is_error(rc))
-        rc = BP_SYS(SYS_pread64, restore->image_fd, area->start, bytes, offset, 0, 0);
-    if (rc != (long)bytes)
-        bp_restore_fail(restore, bp_is_error(rc) ? rc : -EBADMSG, "the old vdso cannot be mapped",
-                        NULL);
     if (restore->vdso < restore->piece_count) {
         home = restore->pieces[restore->vdso].parked;
         size = restore->pieces[restore->vdso].bytes;
@@ -215,11 +210,54 @@ static void old_place(struct bp_restore *restore, const struct bp_image_area *ar
         bp_restore_fail(restore, rc, "the old vdso cannot be protected", NULL);
 }
 
+/* Put the old vdso where it was. */
+static void old_place(struct bp_restore *restore, const struct bp_image_area *area, uint64_t offset)
+{
+    uint64_t bytes = area->end - area->start;
+    long rc = BP_SYS(SYS_mmap, area->start, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    if (!bp_is_error(rc))
+        rc = BP_SYS(SYS_pread64, restore->image_fd, area->start, bytes, offset, 0, 0);
+    if (rc != (long)bytes)
+        bp_restore_fail(restore, bp_is_error(rc) ? rc : -EBADMSG, "the old vdso cannot be mapped",
+                        NULL);
+    old_patch(restore, area);
+}
+
+/* A process that came here from another kernel calls an old vdso, mapped again as memory of its
+ * own: that area; NULL when it calls its kernel's. */
+static const struct bp_image_area *old_find(const struct bp_image_view *view)
+{
+    uint64_t vdso = 0;
+
+    for (uint32_t i = 0; i + 1 < view->head->auxv_words; i += 2)
+        if (view->auxv[i] == AT_SYSINFO_EHDR)
+            vdso = view->auxv[i + 1];
+    for (uint32_t i = 0; vdso != 0 && i < view->head->areas; i++)
+        if (view->areas[i].start == vdso && view->areas[i].kind == BP_AREA_ANON &&
+            view->areas[i].runs > 0)
+            return &view->areas[i];
+    return NULL;
+}
+
+/* Lead it to this kernel's; what it led to before is not there any more. */
+static void old_lead(struct bp_restore *restore, const struct bp_image_area *area)
+{
+    long rc = BP_SYS(SYS_mprotect, area->start, area->end - area->start, PROT_READ | PROT_WRITE,
+                     0, 0, 0);
+
+    if (bp_is_error(rc))
+        bp_restore_fail(restore, rc, "the old vdso cannot be changed", NULL);
+    old_patch(restore, area);
+}
+
 void bp_restore_vdso_place(struct bp_restore *restore)
 {
     uint64_t offset, bytes = bp_restore_vdso_bytes(restore);
     uint32_t count;
     const struct bp_image_area *areas = image_areas(&restore->view, &count, &offset);
+    const struct bp_image_area *old = old_find(&restore->view);
     long home;
 
     if (restore->view.head->kind != BP_IMAGE_LD && count > 0 &&
@@ -227,12 +265,17 @@ void bp_restore_vdso_place(struct bp_restore *restore)
         pieces_move(restore, areas[0].start);
         return;
     }
-    if (bytes > 0) { /* anywhere; its mapping is replaced piece by piece */
-        home = BP_SYS(SYS_mmap, 0, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (bytes > 0) { /* where the last kernel's was, or anywhere; replaced piece by piece */
+        home = BP_SYS(SYS_mmap, old != NULL && count > 0 ? areas[0].start : 0, bytes, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (bp_is_error(home))
             bp_restore_fail(restore, home, "there is no room for the vdso", NULL);
         pieces_move(restore, (uint64_t)home);
     }
-    if (restore->view.head->kind != BP_IMAGE_LD && count > 0)
+    if (restore->view.head->kind == BP_IMAGE_LD)
+        return;
+    if (old != NULL)
+        old_lead(restore, old);
+    else if (count > 0)
         old_place(restore, &areas[count - 1], offset);
 }

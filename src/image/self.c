@@ -13,6 +13,7 @@
 
 #include "common/mem.h"
 #include "image/freeze.h"
+#include "image/keep.h"
 #include "image/memory.h"
 #include "image/process.h"
 #include "image/source.h"
@@ -134,7 +135,8 @@ static int own_capture(struct bp_tables *tables, const struct bp_freeze *freeze,
 
 /* The process goes on; its copy stands still. */
 static int captured(struct bp_freeze *freeze, const struct bp_image_options *options,
-                    struct bp_image **ret_image, struct bp_error *err)
+                    const struct bp_keep *keep, struct bp_image **ret_image,
+                    struct bp_error *err)
 {
     struct bp_tables tables;
     void *prologue;
@@ -142,6 +144,7 @@ static int captured(struct bp_freeze *freeze, const struct bp_image_options *opt
     int rc;
 
     bp_tables_init(&tables, BP_IMAGE_SELF);
+    tables.keep = keep;
     rc = bp_process_check(&tables, getpid(), options, err);
     if (rc == 0)
         rc = own_capture(&tables, freeze, options, err);
@@ -163,16 +166,25 @@ int bp_image_capture_self(const struct bp_image_options *options, struct bp_imag
                           enum bp_image_role *ret_role, struct bp_image_mailbox *ret_mailbox,
                           struct bp_error *err)
 {
+    auto_keep struct bp_keep keep = {0};
     struct bp_freeze *freeze;
     uint64_t mask;
-    int rc;
+    int rc = 0;
 
     if (prctl(PR_GET_DUMPABLE) != 1)
         return bp_error_set(err, -EOPNOTSUPP, "a process that must not be read cannot travel");
+    if (options->is_move)
+        rc = bp_keep_read(&keep, err);
+    if (rc == 0)
+        rc = bp_keep_open(&keep, err);
+    if (rc < 0)
+        return rc;
     freeze = bp_freeze_new();
-    if (freeze == NULL)
-        return bp_error_set(err, -errno, "no memory or descriptors for an image: %s",
-                            strerror(errno));
+    if (freeze == NULL) {
+        rc = -errno;
+        bp_keep_close(&keep);
+        return bp_error_set(err, rc, "no memory or descriptors for an image: %s", strerror(-rc));
+    }
     mask = mask_set(ALL_SIGNALS);
     freeze->brk = (uint64_t)BP_SYS(SYS_brk, 0, 0, 0, 0, 0, 0);
     rc = bp_arch_capture(&freeze->state, bp_freeze_copy);
@@ -184,10 +196,11 @@ int bp_image_capture_self(const struct bp_image_options *options, struct bp_imag
         mask_set(mask);
         return 0;
     }
+    bp_keep_close(&keep);
     if (rc < 0)
         bp_error_set(err, rc, "the process cannot be copied: %s", strerror(-rc));
     else
-        rc = captured(freeze, options, ret_image, err);
+        rc = captured(freeze, options, &keep, ret_image, err);
     *ret_role = BP_IMAGE_CAPTURED;
     close(freeze->hold_fds[0]);
     if (rc < 0)

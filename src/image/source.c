@@ -18,9 +18,14 @@
 int bp_image_make(void *prologue, size_t bytes, pid_t source, int hold_fd,
                   void (*release)(pid_t source), struct bp_image **ret_image, struct bp_error *err)
 {
-    struct bp_image *image = bp_calloc(1, sizeof(*image));
-    const char *problem = bp_image_decode(prologue, bytes, &image->view);
+    struct bp_image *image = calloc(1, sizeof(*image));
+    const char *problem;
 
+    if (image == NULL) {
+        free(prologue);
+        return bp_error_set(err, -ENOMEM, "there is no memory for the image");
+    }
+    problem = bp_image_decode(prologue, bytes, &image->view);
     if (problem != NULL) {
         free(image);
         free(prologue);
@@ -169,10 +174,12 @@ ssize_t bp_image_read(struct bp_image *image, void *buffer, size_t size, uint64_
 
 int bp_image_write(struct bp_image *image, int fd, struct bp_error *err)
 {
-    auto_free char *piece = bp_calloc(1, PIECE);
+    auto_free char *piece = malloc(PIECE);
     uint64_t offset = 0;
     ssize_t n, written;
 
+    if (piece == NULL)
+        return bp_error_set(err, -ENOMEM, "there is no memory to write the image");
     while ((n = bp_image_read(image, piece, PIECE, offset, err)) > 0) {
         for (ssize_t done = 0; done < n; done += written) {
             written = write(fd, piece + done, (size_t)(n - done));
@@ -217,7 +224,9 @@ int bp_image_take(int prologue_fd, pid_t source, int hold_fd, struct bp_image **
 
     if (fstat(prologue_fd, &st) < 0 || st.st_size < (off_t)BP_IMAGE_PAGE)
         return bp_error_set(err, -EBADMSG, "the image's tables are not there");
-    prologue = bp_calloc(1, (size_t)st.st_size);
+    prologue = calloc(1, (size_t)st.st_size);
+    if (prologue == NULL)
+        return bp_error_set(err, -ENOMEM, "there is no memory for the image's tables");
     while (done < (uint64_t)st.st_size && n > 0) {
         n = pread(prologue_fd, prologue + done, (size_t)st.st_size - done, (off_t)done);
         done += n > 0 ? (uint64_t)n : 0;

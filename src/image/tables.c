@@ -14,9 +14,7 @@ void bp_tables_init(struct bp_tables *tables, enum bp_image_kind kind)
     tables->head.magic = BP_IMAGE_MAGIC;
     tables->head.version = BP_IMAGE_VERSION;
     tables->head.kind = kind;
-    tables->strings = bp_calloc(1, 4096);
-    tables->strings_room = 4096;
-    tables->head.strings_bytes = 1;
+    tables->head.strings_bytes = 1; /* "", which stands there without a table */
 }
 
 void bp_tables_done(struct bp_tables *tables)
@@ -40,10 +38,22 @@ static void *entry_new(void *table, uint32_t *count, size_t *room, size_t size, 
         return NULL;
     }
     if (*count == *room) {
-        *room = *room == 0 ? 64 : *room * 2;
-        *entries = bp_realloc(*entries, *room, size);
+        size_t more = *room == 0 ? 64 : *room * 2;
+        char *grown = realloc(*entries, more * size);
+        if (grown == NULL) {
+            bp_error_set(err, -ENOMEM, "there is no memory for the image's tables");
+            return NULL;
+        }
+        *entries = grown;
+        *room = more;
     }
     return *entries + (size_t)(*count)++ * size;
+}
+
+/* Why there is no new entry. */
+static int err_code(const struct bp_error *err)
+{
+    return err != NULL ? err->code : -E2BIG;
 }
 
 int bp_tables_area(struct bp_tables *tables, const struct bp_image_area *area, struct bp_error *err)
@@ -53,7 +63,7 @@ int bp_tables_area(struct bp_tables *tables, const struct bp_image_area *area, s
                   BP_IMAGE_AREAS_MAX, "mappings", err);
 
     if (entry == NULL)
-        return -E2BIG;
+        return err_code(err);
     *entry = *area;
     entry->runs = 0;
     return 0;
@@ -72,7 +82,7 @@ int bp_tables_run(struct bp_tables *tables, uint64_t start, uint64_t pages, stru
     last = entry_new(&tables->runs, &tables->head.runs, &tables->runs_room, sizeof(*last),
                      BP_IMAGE_RUNS_MAX, "scattered pieces of memory", err);
     if (last == NULL)
-        return -E2BIG;
+        return err_code(err);
     *last = (struct bp_image_run){.start = start, .pages = pages};
     area->runs++;
     return 0;
@@ -85,7 +95,7 @@ int bp_tables_pending(struct bp_tables *tables, const void *info, struct bp_erro
                   BP_IMAGE_PENDING_MAX, "pending signals", err);
 
     if (entry == NULL)
-        return -E2BIG;
+        return err_code(err);
     memcpy(entry->info, info, sizeof(entry->info));
     return 0;
 }
@@ -98,7 +108,7 @@ int bp_tables_patch(struct bp_tables *tables, uint64_t address, enum bp_image_pa
                   BP_IMAGE_PATCHES_MAX, "words that point at its arguments", err);
 
     if (entry == NULL)
-        return -E2BIG;
+        return err_code(err);
     *entry = (struct bp_image_patch){.address = address, .what = what};
     return 0;
 }
@@ -129,7 +139,7 @@ int bp_tables_file(struct bp_tables *tables, const struct bp_image_file *file, c
     entry = entry_new(&tables->files, &tables->head.files, &tables->files_room, sizeof(*entry),
                       BP_IMAGE_FILES_MAX, "mapped files", err);
     if (entry == NULL)
-        return -E2BIG;
+        return err_code(err);
     *entry = *file;
     entry->path = reference;
     *ret_index = tables->head.files - 1;
@@ -147,9 +157,14 @@ int bp_tables_string(struct bp_tables *tables, const char *text, uint32_t *ret_r
     }
     if (used + bytes > BP_IMAGE_STRINGS_MAX)
         return bp_error_set(err, -E2BIG, "the process has too many names of files");
-    while (used + bytes > tables->strings_room) {
-        tables->strings_room *= 2;
-        tables->strings = bp_realloc(tables->strings, tables->strings_room, 1);
+    if (used + bytes > tables->strings_room) {
+        size_t more = 2 * (used + bytes) + BP_IMAGE_PAGE;
+        char *grown = realloc(tables->strings, more);
+        if (grown == NULL)
+            return bp_error_set(err, -ENOMEM, "there is no memory for the image's tables");
+        grown[0] = '\0';
+        tables->strings = grown;
+        tables->strings_room = more;
     }
     memcpy(tables->strings + used, text, bytes);
     tables->head.strings_bytes = used + bytes;
@@ -174,7 +189,9 @@ int bp_tables_finish(const struct bp_tables *tables, void **ret_prologue, size_t
 
     if (problem != NULL)
         return bp_error_set(err, -EOPNOTSUPP, "the process cannot be an image: %s", problem);
-    prologue = bp_calloc(1, at.data);
+    prologue = calloc(1, at.data);
+    if (prologue == NULL)
+        return bp_error_set(err, -ENOMEM, "there is no memory for the image's tables");
     memcpy(prologue, head, sizeof(*head));
     put(prologue, at.areas, tables->areas, head->areas, sizeof(*tables->areas));
     put(prologue, at.runs, tables->runs, head->runs, sizeof(*tables->runs));
@@ -182,7 +199,8 @@ int bp_tables_finish(const struct bp_tables *tables, void **ret_prologue, size_t
     put(prologue, at.pending, tables->pending, head->pending, sizeof(*tables->pending));
     put(prologue, at.patches, tables->patches, head->patches, sizeof(*tables->patches));
     put(prologue, at.auxv, tables->auxv, head->auxv_words, sizeof(*tables->auxv));
-    put(prologue, at.strings, tables->strings, head->strings_bytes, 1);
+    if (tables->strings != NULL)
+        put(prologue, at.strings, tables->strings, head->strings_bytes, 1);
     problem = bp_image_decode(prologue, at.data, &view);
     if (problem != NULL) {
         free(prologue);

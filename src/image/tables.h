@@ -10,6 +10,8 @@
 #include "common/error.h"
 #include "image/format.h"
 
+struct bp_keep;
+
 struct bp_tables {
     struct bp_image_head head; /* its counts are those of the tables */
     struct bp_image_area *areas;
@@ -19,6 +21,7 @@ struct bp_tables {
     struct bp_image_patch *patches;
     uint64_t auxv[BP_IMAGE_AUXV_MAX];
     char *strings;
+    const struct bp_keep *keep; /* what the process has and a copy of it has not; or NULL */
     size_t areas_room, runs_room, files_room, pending_room, patches_room, strings_room;
 };
 

@@ -54,20 +54,26 @@ static int spawn_maker(int socket, int setup, char *const argv[], pid_t *ret_pid
     return r;
 }
 
-/* A maker that failed has left its ghosts' PIDs behind the setup: dead children of ours. */
+/* The maker has left its ghosts' PIDs behind the setup; 0 = there is no such ghost. */
+static int32_t read_pid(int setup, uint32_t slot)
+{
+    int32_t pid = 0;
+    off_t where = (off_t)(sizeof(struct bp_ghost_setup) + slot * sizeof pid);
+    return pread(setup, &pid, sizeof pid, where) == (ssize_t)sizeof pid ? pid : 0;
+}
+
+/* Of a maker that failed: dead children of ours. */
 static void reap_failed(int setup, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        int32_t pid = 0;
-        off_t where = (off_t)(sizeof(struct bp_ghost_setup) + i * sizeof pid);
-        if (pread(setup, &pid, sizeof pid, where) == (ssize_t)sizeof pid && pid > 0)
-            while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-                ;
+        int32_t pid = read_pid(setup, i);
+        while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
     }
 }
 
 int bp_herd_make(int socket, uint32_t count, uint32_t lease_ms, char *const argv[],
-                 struct bp_error *err)
+                 int32_t *ret_pids, struct bp_error *err)
 {
     auto_close int setup = setup_file(count, lease_ms, argv[0]);
     pid_t maker;
@@ -87,5 +93,7 @@ int bp_herd_make(int socket, uint32_t count, uint32_t lease_ms, char *const argv
     if (WEXITSTATUS(status) != 0)
         return bp_error_set(err, -WEXITSTATUS(status), "no ghosts could be made: %s",
                             strerror(WEXITSTATUS(status)));
+    for (uint32_t i = 0; ret_pids != NULL && i < count; i++)
+        ret_pids[i] = read_pid(setup, i);
     return 0;
 }

@@ -45,19 +45,27 @@ int bp_launch_open(const Bpmix__JobRequest *request, struct bp_launch *ret_launc
     return 0;
 }
 
+int bp_launch_children(const struct bp_launch *launch, char *const argv[],
+                       struct bp_local_message *take_herds, int32_t *ret_pids,
+                       struct bp_error *err)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < take_herds->fd_count; i++) {
+        size_t first = (size_t)i * BP_GHOST_MAX, left = launch->map->n_ranks - first;
+        r = bp_herd_make(take_herds->fds[i], left < BP_GHOST_MAX ? (uint32_t)left : BP_GHOST_MAX,
+                         launch->map->lease_ms, argv, ret_pids != NULL ? ret_pids + first : NULL,
+                         err);
+    }
+    bp_local_done(take_herds);
+    return r;
+}
+
 int bp_launch_ghosts(const struct bp_launch *launch, const Bpmix__JobRequest *request,
                      struct bp_local_message *take_herds, struct bp_error *err)
 {
     auto_free char **argv = bp_calloc(request->n_argv + 1, sizeof *argv);
-    int r = 0;
     memcpy(argv, request->argv, request->n_argv * sizeof *argv);
-    for (unsigned i = 0; r == 0 && i < take_herds->fd_count; i++) {
-        size_t left = launch->map->n_ranks - (size_t)i * BP_GHOST_MAX;
-        r = bp_herd_make(take_herds->fds[i], left < BP_GHOST_MAX ? (uint32_t)left : BP_GHOST_MAX,
-                         launch->map->lease_ms, argv, err);
-    }
-    bp_local_done(take_herds);
-    return r;
+    return bp_launch_children(launch, argv, take_herds, NULL, err);
 }
 
 void bp_launch_done(struct bp_launch *launch)

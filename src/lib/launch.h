@@ -26,6 +26,10 @@ int bp_launch_open(const Bpmix__JobRequest *request, struct bp_launch *ret_launc
  * for them. Takes the herds. Blocks until the ghosts are there. */
 int bp_launch_ghosts(const struct bp_launch *launch, const Bpmix__JobRequest *request,
                      struct bp_local_message *take_herds, struct bp_error *err);
+/* The same with words of the caller's; ret_pids gets the PID of each rank. */
+int bp_launch_children(const struct bp_launch *launch, char *const argv[],
+                       struct bp_local_message *take_herds, int32_t *ret_pids,
+                       struct bp_error *err);
 void bp_launch_done(struct bp_launch *launch);
 
 #endif

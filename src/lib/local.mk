@@ -20,15 +20,30 @@ libbproc_la_SOURCES = \
 	src/common/nodeset.c src/common/nodeset.h \
 	src/lib/bproc_admin.c \
 	src/lib/bproc_attribute.c \
+	src/lib/bproc_dump.c \
+	src/lib/bproc_exec.c \
+	src/lib/bproc_fork.c \
 	src/lib/bproc_library.c \
+	src/lib/bproc_move.c \
 	src/lib/bproc_node.c \
 	src/lib/bproc_nodeset.c \
 	src/lib/bproc_proc.c \
 	src/lib/bproc_rights.c \
 	src/lib/bproc_version.c \
+	src/lib/bproc_warm.c \
 	src/lib/client.c src/lib/client.h \
+	src/lib/crew.c src/lib/crew.h \
+	src/lib/descriptors.c src/lib/descriptors.h \
+	src/lib/herd.c src/lib/herd.h \
+	src/lib/keeper.c src/lib/keeper.h \
+	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \
+	src/lib/order.c src/lib/order.h \
+	src/lib/passage.c src/lib/passage.h \
 	src/lib/public.h \
+	src/lib/quiet.c src/lib/quiet.h \
+	src/lib/request.c \
+	src/lib/warm.h \
 	src/proto/frame.c src/proto/frame.h \
 	src/proto/local.c src/proto/local.h \
 	src/proto/pack.c src/proto/pack.h
@@ -36,8 +51,8 @@ nodist_libbproc_la_SOURCES = src/proto/bpmix.pb-c.c src/proto/bpmix.pb-c.h
 libbproc_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
 libbproc_la_CFLAGS = $(BP_CFLAGS)
 libbproc_la_LDFLAGS = -version-info 4:0:0 -Wl,--version-script=$(top_srcdir)/src/lib/libbproc.map
-libbproc_la_LIBADD = $(PROTOBUF_C_LIBS)
-libbproc_la_DEPENDENCIES = $(top_srcdir)/src/lib/libbproc.map
+libbproc_la_LIBADD = libimage.la $(PROTOBUF_C_LIBS)
+libbproc_la_DEPENDENCIES = libimage.la $(top_srcdir)/src/lib/libbproc.map
 bprocincludedir = $(includedir)/sys
 bprocinclude_HEADERS = include/sys/bproc.h include/sys/bproc_common.h
 pkgconfigdir = $(libdir)/pkgconfig

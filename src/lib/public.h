@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/bproc.h>
 
+#include "image/image.h"
 #include "proto/pack.h"
 
 /* A result of ours (negative errno) as BProc's: -1 and errno. */
@@ -15,6 +16,12 @@ static inline int bp_public_result(int r)
         return r;
     errno = -r;
     return -1;
+}
+
+/* Whose content travels, by BPROC_DUMP_ flags: all of it, or what the node may not have. */
+static inline enum bp_image_carry bp_public_carry(int flags)
+{
+    return (flags & BPROC_DUMP_ALL) == BPROC_DUMP_ALL ? BP_CARRY_ALL : BP_CARRY_DEFAULT;
 }
 
 /* SELF becomes the number of the caller's node. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* request.c - what a job takes from the process that opens it. */
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/mem.h"
@@ -32,6 +34,20 @@ static uint64_t ignored_signals(void)
     return ignored;
 }
 
+/* Asked of the kernel: umask() can only be asked by changing it, for all threads. */
+static unsigned file_mask(void)
+{
+    char text[512];
+    unsigned mask = 022;
+    auto_close int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    text[got > 0 ? got : 0] = '\0';
+    const char *line = strstr(text, "\nUmask:");
+    if (line != NULL)
+        sscanf(line, "\nUmask: %o", &mask);
+    return mask;
+}
+
 void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
                          Bpmix__Launcher *launcher, int argc, char **argv)
 {
@@ -47,9 +63,7 @@ void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
         request->n_env++;
     char *cwd = getcwd(NULL, 0);
     request->cwd = cwd != NULL ? cwd : bp_strdup("/");
-    mode_t mask = umask(0);
-    umask(mask);
-    request->umask = mask;
+    request->umask = file_mask();
     launcher->pid = getpid();
     launcher->orphaned = is_orphaned();
     launcher->ignored = ignored_signals();

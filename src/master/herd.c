@@ -118,6 +118,13 @@ static int read_identity(int pid, struct identity *ret)
     return 0;
 }
 
+int herd_parent(int pid)
+{
+    struct identity identity;
+    int r = read_identity(pid, &identity);
+    return r < 0 ? r : identity.parent;
+}
+
 static int compare_pids(const void *a, const void *b)
 {
     int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;
@@ -142,7 +149,8 @@ static int check_ghost(const struct herd *herd, const struct proc *proc, struct 
         return bp_error_set(err, -EPERM, "process %d belongs to another user", proc->pid);
     if (identity.tracer != herd->pid)
         return bp_error_set(err, -EPERM, "process %d is not traced by its herder", proc->pid);
-    if (identity.parent != herd->job->launcher && herd->job->tool != NULL)
+    if (identity.parent != herd->job->launcher && herd->job->tool != NULL &&
+        herd->job->in_place == 0)
         return bp_error_set(err, -EPERM, "process %d is not a child of the launcher", proc->pid);
     return 0;
 }
@@ -235,7 +243,8 @@ static int said(struct herd *herd, const struct bp_ghost_record *record)
         proc = &job->procs[herd->first + record->slot];
     switch (record->type) {
     case BP_GHOST_BORN:
-        if (proc == NULL || proc->pid != 0 || record->pid <= 0 || herd->pid != 0)
+        if (proc == NULL || record->pid <= 0 || herd->pid != 0 ||
+            proc->pid != (job->in_place != 0 ? record->pid : 0))
             return -EPROTO;
         proc->pid = record->pid;
         return 0;

@@ -129,6 +129,7 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
     job->group_count = tool->group_count;
     job->groups = bp_memdup(tool->groups, tool->group_count * sizeof *job->groups);
     job->launcher = tool->pid;
+    job->in_place = take_request->in_place ? tool->pid : 0;
     job->group = getpgid(tool->pid);
     job->session = getsid(tool->pid);
     job->request = take_request;
@@ -207,6 +208,8 @@ static void open_spaces(struct job *job)
     launcher.group = job->group;
     launcher.session = job->session;
     launcher.orphaned = request->launcher->orphaned;
+    if (job->in_place != 0)
+        launcher.leads = in_place_lead(job, &launcher);
     /* A user may be nicer than the usual, not less nice. */
     launcher.ignored = request->launcher->ignored;
     launcher.nice = job->uid != 0 && request->launcher->nice < 0 ? 0 : request->launcher->nice;
@@ -220,6 +223,7 @@ static void open_spaces(struct job *job)
     open.env = request->env;
     open.n_env = request->n_env;
     open.cwd = request->cwd;
+    open.program = request->program;
     open.umask = request->umask;
     open.limits = request->limits;
     open.n_limits = request->n_limits;
@@ -269,6 +273,8 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
     }
     struct job *job = job_new(tool, take_request);
     r = place_job(job, &warnings, &warning_count, &err);
+    if (r == 0 && job->in_place != 0)
+        r = in_place_init(job, &err);
     if (r == 0)
         r = herds_open(job, &err);
     if (r < 0) {
@@ -278,6 +284,8 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
         tool->job = job;
         answer_map(job, frame->tag, warnings, warning_count);
         open_spaces(job);
+        if (job->in_place != 0)
+            job_create(job); /* it becomes a ghost when its process runs */
         bp_log_info("job-open job=%" PRIx64 " uid=%u ranks=%u nodes=%u launcher=%d program=%s",
                     job->id, job->uid, job->proc_count, job->place_count, job->launcher,
                     job->request->argv[0]);
@@ -340,7 +348,7 @@ void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *sig
 
 void job_create(struct job *job)
 {
-    if (job->closing)
+    if (job->closing || job->created)
         return;
     for (unsigned i = 0; i < job->place_count; i++) {
         struct place *place = &job->places[i];

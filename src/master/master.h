@@ -249,6 +249,7 @@ struct job {
     uint64_t waiting;               /* those of them that are for all, a bit each */
     unsigned queued;                /* real-time signals among them: each one counts */
     uint8_t created, closing, ended;
+    int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
     uint8_t yield;  /* more ranks than CPUs somewhere */
     uint8_t no_hfi; /* no node has a device of libpsm */
     uint64_t start_ms, ended_ms;
@@ -287,6 +288,12 @@ void relay_prepare(struct job *job);
 /* What the node of a place is told of it. Points into the job. */
 void relay_fill(const struct job *job, unsigned index, Bpmix__Relay *relay);
 
+/* ---- in_place.c: a job whose one process is its opener ---- */
+/* It is there already, and its parent is not the opener but the opener's. 0, -EINVAL or -ESRCH. */
+int in_place_init(struct job *job, struct bp_error *err);
+/* What it leads, enum bp_space_leads: that it does on the node too, so no stub stands for it. */
+uint32_t in_place_lead(const struct job *job, Bpmix__Launcher *launcher);
+
 /* ---- place.c: a request and the nodes -> places and ranks of the job ---- */
 int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct bp_error *err);
 /* The CPUs are free for others. */
@@ -299,6 +306,8 @@ void herds_free(struct job *job);
 /* The launchers' ends as descriptors, in rank order; they are the caller's now. */
 unsigned herds_take_fds(struct job *job, int fds[BP_LOCAL_FDS_MAX]);
 void herd_tick(struct job *job, int late);
+/* The parent of a process here; or -ESRCH. */
+int herd_parent(int pid);
 void herd_end_ghost(struct job *job, struct proc *proc, int32_t status);
 void herd_mirror(struct job *job, struct proc *proc, int signal);
 void herd_forward(struct job *job, const Bpmix__JobForward *forward);

@@ -15,8 +15,10 @@ bpspace_SOURCES = \
 	src/common/error.c src/common/error.h \
 	src/common/log.c src/common/log.h \
 	src/common/mem.c src/common/mem.h \
+	src/image/decode.c src/image/decode.h \
 	src/nodeagent/space_blocked.c \
 	src/nodeagent/space_child.c src/nodeagent/space_child.h \
+	src/nodeagent/space_exe.c src/nodeagent/space_exe.h \
 	src/nodeagent/space_family.c src/nodeagent/space_family.h \
 	src/nodeagent/space_file.c src/nodeagent/space_file.h \
 	src/nodeagent/space_job.c src/nodeagent/space_job.h \

@@ -139,7 +139,7 @@ static const char *failed_text(const struct rank *rank, int step)
     const Bpmix__SpaceOpen *open = rank->space->open;
     switch (step) {
     case BP_STEP_EXEC:
-        return open->argv[0];
+        return open->program[0] != '\0' ? open->program : open->argv[0];
     case BP_STEP_CHDIR:
         return open->cwd;
     case BP_STEP_CLONE:

@@ -88,13 +88,13 @@ static int strings_file(const Bpmix__SpaceOpen *open)
     make_files(open, files);
     head.bytes = (uint32_t)(strings_size(open->n_argv, open->argv) +
                             strings_size(open->n_env, open->env) + strlen(open->cwd) + 1 +
-                            strings_size(open->n_files, files));
+                            strlen(open->program) + 1 + strings_size(open->n_files, files));
     size_t size = sizeof head + head.bytes;
     auto_free char *bytes = bp_calloc(1, size);
     memcpy(bytes, &head, sizeof head);
     char *next = put_strings(bytes + sizeof head, open->n_argv, open->argv);
     next = put_strings(next, open->n_env, open->env);
-    next = put_strings(next, 1, (char *[]){open->cwd});
+    next = put_strings(next, 2, (char *[]){open->cwd, open->program});
     put_strings(next, open->n_files, files);
     for (size_t i = 0; i < open->n_files; i++)
         free(files[i]);
@@ -157,6 +157,7 @@ static int send_setup(struct space *space)
                      .session_pid = open->launcher->session,
                      .orphaned = open->launcher->orphaned,
                      .nice = open->launcher->nice,
+                     .leads = open->launcher->leads,
                      .ignored = open->launcher->ignored,
                      .timer_slack_us = space_is_crowded(space) ? CROWDED_SLACK_US : 0,
                      .directory = BP_RUNDIR "/job",

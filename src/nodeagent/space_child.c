@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include "common/mem.h"
 #include "image/format.h"
 #include "nodeagent/space_child.h"
+#include "nodeagent/space_exe.h"
 
 enum { ABOVE_TARGETS = 64 }; /* descriptor numbers from here on are in nobody's way */
 
@@ -105,10 +105,13 @@ static void set_limits(const struct bp_space_job *job, int pipe)
         give_up(pipe, -r, BP_STEP_LIMITS);
 }
 
-static void drop_identity(const struct bp_space_job *job, int pipe)
+static void drop_identity(const struct bp_space_job *job, const struct bp_space_order *order,
+                          int pipe)
 {
     const struct bp_space_setup *setup = &job->setup;
     umask(setup->umask & 0777);
+    if (setup->uid != 0 && order->image)
+        bp_space_exe_prepare();
     if (setgroups(setup->groups, job->groups) < 0 ||
         setresgid(setup->gid, setup->gid, setup->gid) ||
         setresuid(setup->uid, setup->uid, setup->uid) < 0)
@@ -116,21 +119,23 @@ static void drop_identity(const struct bp_space_job *job, int pipe)
     if (setup->uid == 0)
         return;
     /* setresuid leaves the inheritable set, and all of them under some securebits. */
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
-    if (syscall(SYS_capset, &header, none) < 0)
-        give_up(pipe, errno, BP_STEP_IDENTITY);
+    int r = bp_space_exe_drop(order->image);
+    if (r < 0)
+        give_up(pipe, -r, BP_STEP_IDENTITY);
 }
 
 /* Become the image that is the last of the order's descriptors. */
-static _Noreturn void run_image(const struct bp_space_order *order, char **argv, char **envp,
-                                int pipe)
+static _Noreturn void run_image(const struct bp_space_order *order,
+                                const struct bp_space_job *job, char **argv, char **envp, int pipe)
 {
     char numbers[64];
     uint32_t count = 0;
     unsigned flags = BP_RESTORE_SHARED | (order->self ? BP_RESTORE_ENV : 0);
-    snprintf(numbers, sizeof numbers, "%u,%d,%x,%lld", order->nfds - 1, pipe, flags,
-             (long long)order->result);
+    int exe = job->setup.uid != 0 ? bp_space_exe_open((int)order->nfds - 1) : -1;
+    if (exe >= 0)
+        flags |= BP_RESTORE_DROP;
+    snprintf(numbers, sizeof numbers, "%u,%d,%x,%lld,%d", order->nfds - 1, pipe, flags,
+             (long long)order->result, exe);
     while (argv[count] != NULL)
         count++;
     auto_free char **words = bp_calloc(count + 3, sizeof *words);
@@ -160,9 +165,9 @@ static _Noreturn void run_program(const struct bp_space_order *order,
     if (r < 0)
         give_up(pipe, -r, BP_STEP_EXEC);
     if (order->image)
-        run_image(order, argv, envp, pipe);
+        run_image(order, job, argv, envp, pipe);
     environ = envp; /* execvpe takes PATH from here */
-    execvpe(argv[0], argv, envp);
+    execvpe(job->program[0] != '\0' && !order->helper ? job->program : argv[0], argv, envp);
     give_up(pipe, errno, BP_STEP_EXEC);
 }
 
@@ -170,8 +175,10 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
                                 struct path path)
 {
     char go;
-    if (order->helper)
+    if (order->helper || job->setup.leads == BP_LEADS_SESSION)
         setsid();
+    else if (job->setup.leads == BP_LEADS_GROUP)
+        setpgid(0, 0);
     setpriority(PRIO_PROCESS, 0, job->setup.nice); /* not the agent's own */
     if (job->setup.timer_slack_us > 0 && !order->helper)
         prctl(PR_SET_TIMERSLACK, job->setup.timer_slack_us * 1000UL);
@@ -181,7 +188,7 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
     place_fds(order, &path);
     inherit_signals(job->setup.ignored);
     set_limits(job, path.mishap);
-    drop_identity(job, path.mishap);
+    drop_identity(job, order, path.mishap);
     if (job->cwd[0] != '\0' && chdir(job->cwd) < 0)
         give_up(path.mishap, errno, BP_STEP_CHDIR);
     if (read(path.go, &go, 1) != 1) /* our parent is dead */

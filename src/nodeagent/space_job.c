@@ -40,7 +40,8 @@ static int read_setup(struct bp_space_job *job, const struct bp_space_packet *pa
         memchr(s->hostname, '\0', sizeof s->hostname) == NULL)
         return bp_error_set(err, -EPROTO, "a name in SETUP does not end");
     if (s->lease_ms == 0 || s->launcher_pid < 0 || s->group_pid < 0 || s->session_pid < 0 ||
-        s->uid == UINT32_MAX || s->gid == UINT32_MAX || s->nice < -20 || s->nice > 19)
+        s->uid == UINT32_MAX || s->gid == UINT32_MAX || s->nice < -20 || s->nice > 19 ||
+        s->leads > BP_LEADS_SESSION)
         return bp_error_set(err, -EPROTO, "SETUP has an impossible lease, process or user");
     if (packet->nfds != 1)
         return bp_error_set(err, -EPROTO, "SETUP has %u descriptors, not 1", packet->nfds);
@@ -89,7 +90,7 @@ static int read_strings(struct bp_space_job *job, int fd, struct bp_error *err)
     int r = copy_strings(fd, &header, &bytes, err);
     if (r < 0)
         return r;
-    uint32_t before = header.argc + header.envc + 1; /* each at most 8 Mi */
+    uint32_t before = header.argc + header.envc + 2; /* each at most 8 Mi */
     uint32_t count = before + header.files;
     auto_free char **all = bp_calloc(count + 1u, sizeof *all);
     if (bp_space_strings_cut(bytes, header.bytes, count, all) < 0)
@@ -102,11 +103,12 @@ static int read_strings(struct bp_space_job *job, int fd, struct bp_error *err)
     job->envp = bp_calloc(header.envc + 1u, sizeof *job->envp);
     memcpy(job->argv, all, header.argc * sizeof *all);
     memcpy(job->envp, all + header.argc, header.envc * sizeof *all);
-    job->cwd = all[before - 1];
+    job->cwd = all[before - 2];
+    job->program = all[before - 1];
     job->scratch_argv = bp_calloc(BP_SPACE_PAYLOAD_MAX + 1u, sizeof *job->scratch_argv);
     job->scratch_envp =
         bp_calloc(BP_SPACE_PAYLOAD_MAX + header.envc + 1u, sizeof *job->scratch_envp);
-    bytes = NULL; /* argv, envp and cwd point into it for as long as the space lives */
+    bytes = NULL; /* argv, envp and the rest point into it for as long as the space lives */
     return 0;
 }
 

@@ -17,6 +17,7 @@ struct bp_space_job {
     uint32_t argc, envc;
     char **argv, **envp; /* NULL-terminated, into our own copy of the strings */
     const char *cwd;     /* "" = "/" */
+    const char *program; /* to execute; "" = argv[0] */
     struct bp_space_file files[BP_SPACE_FILES_MAX];
     uint32_t file_count;
     char **scratch_argv; /* room for the largest vectors that one CREATE can ask for */

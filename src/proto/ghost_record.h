@@ -15,12 +15,17 @@
 #define BP_GHOST_MAX      1024 /* ghosts a herder: its waitpid is linear in them */
 #define BP_GHOST_VERSION  1
 
+enum bp_ghost_flags {
+    BP_GHOST_IN_PLACE = 1, /* the process that executes bpghost becomes the ghost, of which there is
+                            * one; its signals are blocked, and those that wait are told */
+};
+
 /* Read by the maker from descriptor 4, once. */
 struct bp_ghost_setup {
     uint32_t version;  /* BP_GHOST_VERSION */
     uint32_t count;    /* 1..BP_GHOST_MAX */
     uint32_t lease_ms; /* without a PING for this long the herder ends its ghosts with SIGKILL */
-    uint32_t padding;
+    uint32_t flags;    /* enum bp_ghost_flags */
     char comm[16];     /* name of every ghost, NUL-terminated */
     char zero[32];
 };

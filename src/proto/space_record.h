@@ -90,6 +90,12 @@ struct bp_space_record {
     uint32_t flags;
 };
 
+enum bp_space_leads { /* what the job's process leads, where it is one that came from the master */
+    BP_LEADS_NOTHING,
+    BP_LEADS_GROUP,
+    BP_LEADS_SESSION, /* and its group */
+};
+
 /* Payload of SETUP, followed by `groups` gids (uint32_t each). */
 struct bp_space_setup {
     uint32_t version;
@@ -103,8 +109,8 @@ struct bp_space_setup {
     uint32_t orphaned;    /* 1: that group is orphaned on the master, so it must be here */
     uint32_t no_limits;   /* 1: do not set limits */
     int32_t nice;         /* of the ranks: the launcher's */
+    uint32_t leads;       /* enum bp_space_leads */
     uint32_t timer_slack_us; /* of the ranks; 0 = as usual */
-    uint32_t zero;
     uint64_t ignored;     /* signals the launcher ignores, and so do ranks: bit s-1 = signal s */
     struct {
         uint64_t soft, hard; /* UINT64_MAX = unlimited */
@@ -113,10 +119,11 @@ struct bp_space_setup {
     char hostname[64];  /* unused when empty */
 };
 
-/* The memory file of SETUP: this header, then argc + envc + 1 NUL-terminated strings: the argument
- * vector, the environment, the working directory; then `files` more: files that are opened by the
- * process itself, as its user in its working directory, in place of a standard descriptor, each as
- * "FD FLAGS MODE OFFSET PATH" with decimal numbers. Not above BP_SPACE_STRINGS_MAX bytes in all. */
+/* The memory file of SETUP: this header, then argc + envc + 2 NUL-terminated strings: the argument
+ * vector, the environment, the working directory, the program ("" = argv[0]); then `files` more:
+ * files that are opened by the process itself, as its user in its working directory, in place of a
+ * standard descriptor, each as "FD FLAGS MODE OFFSET PATH" with decimal numbers. Not above
+ * BP_SPACE_STRINGS_MAX bytes in all. */
 #define BP_SPACE_STRINGS_MAX (8u << 20)
 struct bp_space_strings {
     uint32_t argc, envc;

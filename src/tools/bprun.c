@@ -12,7 +12,7 @@
 
 enum { /* options without a short form */
     OPT_NP = 256, OPT_PER_NODE, OPT_MAP_BY, OPT_BIND_TO, OPT_REPORT, OPT_NO_KILL, OPT_KILL_WAIT,
-    OPT_STATUS, OPT_MPI, OPT_STDIN, OPT_START
+    OPT_STATUS, OPT_MPI, OPT_STDIN, OPT_START, OPT_WARM
 };
 
 struct options {
@@ -21,6 +21,7 @@ struct options {
     const char *cwd;
     int mpi;
     Bpmix__Start start;
+    int start_chosen, warm;
     int command; /* index of the program in argv */
 };
 
@@ -50,6 +51,8 @@ static const struct argp_option rows[] = {
     {"mpi", OPT_MPI, "KIND", 0, "pmix, or none for programs without MPI (pmix)", 4},
     {"start", OPT_START, "WAY", 0,
      "exec: the node executes the program; ld, entry: it gets an image of the program (exec)", 4},
+    {"warm", OPT_WARM, NULL, 0,
+     "Run the program here until it calls bproc_warm, and start the ranks from there", 4},
     {0}};
 
 static void parse_status(struct argp_state *state, struct options *options, char *arg)
@@ -142,6 +145,10 @@ static int parse_rest(int key, char *arg, struct argp_state *state, struct optio
         return 0;
     case OPT_START:
         options->start = start_way(state, arg);
+        options->start_chosen = 1;
+        return 0;
+    case OPT_WARM:
+        options->warm = 1;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -155,6 +162,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_ARG: /* the program: what follows is its own */
         options->command = state->next - 1;
         state->next = state->argc;
+        return 0;
+    case ARGP_KEY_SUCCESS:
+        if (options->warm && options->start_chosen)
+            argp_error(state, "--start and --warm exclude each other");
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "a program is missing");
@@ -185,7 +196,7 @@ int main(int argc, char **argv)
                         argv + options.command);
     request.place = &options.place;
     request.mpi = options.mpi;
-    request.start = options.start;
+    request.start = options.warm ? BPMIX__START__SELF : options.start;
     request.stdin_rank = options.policy.stdin_rank;
     if (options.cwd != NULL) {
         char *cwd = options.cwd[0] == '/' ? bp_strdup(options.cwd)

@@ -9,13 +9,40 @@ librun_la_SOURCES = \
 	src/tools/text.c src/tools/text.h \
 	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \
+	src/tools/warm.c src/tools/warm.h \
 	src/tools/words.c src/tools/words.h
 librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS) \
 	$(JANSSON_CFLAGS)
 librun_la_CFLAGS = $(BP_CFLAGS)
 BP_TOOL_LIBS = librun.la libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $(JANSSON_LIBS)
 
-bin_PROGRAMS += bprun bpsh bpstat bpctl bplib
+pkglibexec_PROGRAMS += bpkeeper
+bpkeeper_SOURCES = src/tools/bpkeeper.c
+bpkeeper_CPPFLAGS = $(librun_la_CPPFLAGS)
+bpkeeper_CFLAGS = $(BP_CFLAGS)
+bpkeeper_LDADD = $(BP_TOOL_LIBS)
+
+# the two ends of bpcp
+COPY_SOURCES = \
+	src/tools/copy.h \
+	src/tools/copy_file.c src/tools/copy_file.h \
+	src/tools/copy_progress.c src/tools/copy_progress.h \
+	src/tools/copy_record.c src/tools/copy_record.h \
+	src/tools/copy_say.c \
+	src/tools/copy_send.c \
+	src/tools/copy_take.c
+
+pkglibexec_PROGRAMS += bpcopy
+bpcopy_SOURCES = src/tools/bpcopy.c $(COPY_SOURCES)
+bpcopy_CPPFLAGS = $(BP_CPPFLAGS)
+bpcopy_CFLAGS = $(BP_CFLAGS)
+bpcopy_LDADD = libcommon.la
+
+bin_PROGRAMS += bpcp bprun bpsh bpstat bpctl bplib
+bpcp_SOURCES = src/tools/bpcp.c $(COPY_SOURCES)
+bpcp_CPPFLAGS = $(librun_la_CPPFLAGS)
+bpcp_CFLAGS = $(BP_CFLAGS)
+bpcp_LDADD = $(BP_TOOL_LIBS)
 bprun_SOURCES = src/tools/bprun.c
 bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)

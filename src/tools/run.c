@@ -304,7 +304,9 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
 {
     sigset_t none;
     sigemptyset(&none);
-    start_capture(&run->start, request, run->policy->tool);
+    int r = start_capture(&run->start, request, run->policy->tool, err);
+    if (r < 0)
+        return r;
     raise_files();
     run->base = event_base_new();
     run->signals = signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -314,7 +316,7 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
     run->kill_timer = evtimer_new(run->base, on_kill_timer, run);
     run->limit_timer = evtimer_new(run->base, on_limit, run);
     run->silence_timer = evtimer_new(run->base, on_silence, run);
-    int r = open_job(run, request, err);
+    r = open_job(run, request, err);
     if (r < 0)
         return r;
     const Bpmix__JobMap *map = bp_job_map(run->job);

@@ -6,15 +6,17 @@
 #include "common/mem.h"
 #include "tools/start.h"
 #include "tools/text.h"
+#include "tools/warm.h"
 
 #define RELAY_BYTES (8u << 20) /* images from here on are passed on by the nodes */
 
 static const char *const names[] = {
-    [BPMIX__START__EXEC] = "exec", [BPMIX__START__LD] = "ld", [BPMIX__START__ENTRY] = "entry"};
+    [BPMIX__START__EXEC] = "exec", [BPMIX__START__LD] = "ld", [BPMIX__START__ENTRY] = "entry",
+    [BPMIX__START__SELF] = "warm"};
 
 Bpmix__Start start_way(struct argp_state *state, const char *word)
 {
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (unsigned i = 0; i < BPMIX__START__SELF; i++) /* which has an option of its own */
         if (strcmp(word, names[i]) == 0)
             return (Bpmix__Start)i;
     argp_error(state, "--start takes exec, ld or entry, not \"%s\"", word);
@@ -46,29 +48,43 @@ static void use_arguments(struct start *start, Bpmix__JobRequest *request, char 
     request->n_argv = start->argc;
 }
 
-void start_capture(struct start *start, Bpmix__JobRequest *request, const char *tool)
+/* 0, or why there is no image: then exec does it. */
+static int capture_program(struct start *start, Bpmix__JobRequest *request, struct bp_error *err)
 {
-    struct bp_error err = {0};
-    *start = (struct start){.image = NULL};
-    if (request->start == BPMIX__START__EXEC)
-        return;
     auto_free char **argv = vector(request->argv, request->n_argv);
     auto_free char **envp = vector(request->env, request->n_env);
     struct bp_image_options options = {.carry = BP_CARRY_DEFAULT};
     struct bp_image_program program = {
         .path = argv[0], .argv = argv, .envp = envp, .cwd = request->cwd, .search = true,
         .kind = request->start == BPMIX__START__LD ? BP_IMAGE_LD : BP_IMAGE_ENTRY};
-    if (bp_image_capture_exec(&options, &program, &start->image, &err) == 0) {
-        /* a static program has no other point than its first instruction */
-        if (bp_image_head(start->image)->kind == BP_IMAGE_LD)
-            request->start = BPMIX__START__LD;
-        use_arguments(start, request, argv);
-        request->relay = start->relay = bp_image_bytes(start->image) >= RELAY_BYTES;
-        return;
+    int r = bp_image_capture_exec(&options, &program, &start->image, err);
+    if (r < 0)
+        return r;
+    if (bp_image_head(start->image)->kind == BP_IMAGE_LD)
+        request->start = BPMIX__START__LD; /* a static program has no other point */
+    use_arguments(start, request, argv);
+    return 0;
+}
+
+int start_capture(struct start *start, Bpmix__JobRequest *request, const char *tool,
+                  struct bp_error *err)
+{
+    struct bp_error why = {0};
+    *start = (struct start){.image = NULL};
+    if (request->start == BPMIX__START__EXEC)
+        return 0;
+    if (request->start == BPMIX__START__SELF) {
+        int r = warm_capture(request, &start->image, err);
+        if (r < 0)
+            return r;
+    } else if (capture_program(start, request, &why) < 0) {
+        auto_free char *text = text_plain(why.text);
+        fprintf(stderr, "%s: %s; started by exec\n", tool, text);
+        request->start = BPMIX__START__EXEC;
+        return 0;
     }
-    auto_free char *why = text_plain(err.text);
-    fprintf(stderr, "%s: %s; started by exec\n", tool, why);
-    request->start = BPMIX__START__EXEC;
+    request->relay = start->relay = bp_image_bytes(start->image) >= RELAY_BYTES;
+    return 0;
 }
 
 static ssize_t read_image(void *arg, void *buffer, size_t size, uint64_t offset,

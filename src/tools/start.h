@@ -24,8 +24,10 @@ const char *start_name(Bpmix__Start way);
 
 /* Take the image that request->start asks for. request->start becomes what it is: EXEC where there
  * can be none, and the tool says why; and request->argv what is started: for a script its
- * interpreter's. It is the start's then. */
-void start_capture(struct start *start, Bpmix__JobRequest *request, const char *tool);
+ * interpreter's. It is the start's then. SELF, a warm start, has nothing to fall back on: an
+ * error. */
+int start_capture(struct start *start, Bpmix__JobRequest *request, const char *tool,
+                  struct bp_error *err);
 /* Let it go to the nodes of the job. failed: it cannot be read any more. */
 void start_send(struct start *start, struct bp_job *job,
                 void (*failed)(void *arg, const char *why), void *arg);

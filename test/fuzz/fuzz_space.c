@@ -54,7 +54,8 @@ static void setup(const uint8_t *head, const uint8_t *rest, size_t size)
         abort();
     if (bp_space_job_read(&job, &packet, &err) == 0) {
         if (count_vector(job.argv) != job.argc || count_vector(job.envp) != job.envc ||
-            strlen(job.cwd) >= BP_SPACE_STRINGS_MAX || job.file_count > BP_SPACE_FILES_MAX)
+            strlen(job.cwd) >= BP_SPACE_STRINGS_MAX || job.file_count > BP_SPACE_FILES_MAX ||
+            strlen(job.program) >= BP_SPACE_STRINGS_MAX)
             abort();
         for (uint32_t i = 0; i < job.file_count; i++)
             if (job.files[i].fd < 0 || job.files[i].fd > 2 || job.files[i].path[0] == '\0')
@@ -72,7 +73,7 @@ static void create(const uint8_t *head, const uint8_t *rest, size_t size)
     static char *envp[] = {(char *)"A=1", (char *)"AB=2", (char *)"A", NULL};
     static char *scratch_argv[BP_SPACE_PAYLOAD_MAX + 1], *scratch_envp[BP_SPACE_PAYLOAD_MAX + 4];
     struct bp_space_job job = {.argc = 1, .envc = 3, .argv = argv, .envp = envp,
-                               .scratch_argv = scratch_argv, .scratch_envp = scratch_envp,
+                               .program = "", .scratch_argv = scratch_argv, .scratch_envp = scratch_envp,
                                .pid_max = 32768};
     struct bp_space_order order;
     char **ret_argv, **ret_envp;

@@ -59,6 +59,7 @@ static int strings_file(const struct peer *peer)
     for (uint32_t i = 0; i < header.envc; i++)
         header.bytes += (uint32_t)write(fd, peer->envp[i], strlen(peer->envp[i]) + 1);
     header.bytes += (uint32_t)write(fd, peer->cwd, strlen(peer->cwd) + 1);
+    header.bytes += (uint32_t)write(fd, "", 1); /* the program is argv[0] */
     if (pwrite(fd, &header, sizeof header, 0) != (ssize_t)sizeof header)
         printf("# cannot write the strings\n");
     return fd;

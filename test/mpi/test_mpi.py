@@ -103,6 +103,21 @@ def _():
     good(job("-n", "8", "-N", "4", PYTHON, source("allreduce.py")), "ok")
 
 
+@test("mpi4py and numpy, warm: 64 ranks go on from where the imports are done")
+def _():
+    env = {"LD_LIBRARY_PATH": bptest.PREFIX + "/lib", "OPENBLAS_NUM_THREADS": "1",
+           "PYTHONPATH": bptest.PREFIX + "/share/bpmix", "PYTHONDONTWRITEBYTECODE": "1"}
+    folder = tempfile.mkdtemp()
+    try:
+        result = run(["bprun", "--warm", "--status=json:" + folder + "/status", "-n", "64", "-N", "4",
+                      PYTHON, source("warm.py")], env=env, timeout=120)
+        good(result, "warm: 64 ranks on 4 hosts ok")
+        with open(folder + "/status", encoding="utf-8") as f:
+            assert json.load(f)["start"] == "warm"
+    finally:
+        shutil.rmtree(folder)
+
+
 @each_start("fences wait for all, carry all data; subsets of ranks")
 def _():
     folder = tempfile.mkdtemp(dir=bptest.BUILD)

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -142,11 +143,25 @@ static int timer(void)
     return timer_create(CLOCK_MONOTONIC, NULL, &id) < 0 ? errno : 0;
 }
 
-static int dontfork(void)
+/* Room for a copy, none for tables. */
+static int memory(void)
 {
-    void *place = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct rlimit limit = {.rlim_max = RLIM_INFINITY};
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    void *place;
 
-    return madvise(place, 4096, MADV_DONTFORK) < 0 ? errno : 0;
+    if (file == NULL || fscanf(file, "%lu", &pages) != 1)
+        return EIO;
+    fclose(file);
+    limit.rlim_cur = pages * 4096;
+    if (setrlimit(RLIMIT_AS, &limit) < 0)
+        return errno;
+    for (size_t size = 65536; size > 16; size /= 2)
+        while ((place = malloc(size)) != NULL)
+            *(volatile char *)place = 1;
+    limit.rlim_cur += 49152;
+    return setrlimit(RLIMIT_AS, &limit) < 0 ? errno : 0;
 }
 
 static int not_dumpable(void)
@@ -161,7 +176,7 @@ static const struct {
     {"sysv", sysv},       {"io-uring", uring},       {"hugetlb", hugetlb},
     {"move-userfault", userfault}, {"shared-file", shared_file}, {"seccomp", filter},
     {"key", key},         {"traced", traced},        {"move-threads", threads},
-    {"move-timer", timer}, {"not-dumpable", not_dumpable}, {"move-dontfork", dontfork},
+    {"move-timer", timer}, {"not-dumpable", not_dumpable}, {"memory", memory},
 };
 
 int refuse_set(const char *what)

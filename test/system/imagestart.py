@@ -129,6 +129,19 @@ def _():
         assert result.out == os.path.realpath("/usr/bin/readlink") + "\n", result
 
 
+@test("/proc/self/exe of a user, by one capability that is gone then")
+def _():
+    true = os.path.realpath("/usr/bin/true")
+    script = "readlink /proc/$$/exe; grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/$$/status"
+    for kind in KINDS:
+        result = driver(kind, 1, "/bin/sh", "-c", script, options=["-u", "1000", "-x", true])
+        rows = result.out.splitlines()
+        assert result.code == 0 and rows[0] == true and len(rows) == 5, result
+        assert all(int(row.split()[1], 16) == 0 for row in rows[1:]), result
+        check_ok(driver(kind, 2, PROGRAMS["pie"], options=["-u", "1000", "-x", true]), 2)
+        check_ok(driver(kind, 2, PROGRAMS["pie"], options=["-x", true]), 2)
+
+
 @test("what execve refuses is refused with its reason")
 def _():
     for words, text in (((["/nowhere/at/all"]), "No such file"), (["/etc/passwd"], "denied"),

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* imagestart_driver.c - starts a program from an image, count times, one after the other, each with
  * RANK in its environment. Usage: imagestart_driver [-e NAME=VALUE]... [-f FLAGS] [-m] [-u UID] [-c
- * FOLDER] [-s FILE] [-t] exec|ld|entry[+all] COUNT PROGRAM ARGUMENT... -f: for the restorer, in
- * hexadecimal (default: shared); -m: it says that it needs every feature of CPUs; -c: the processes
- * see an empty folder there; -s: save the image; -t: print the time of a start. Status: of the
- * first process that failed; 3: no image (the reason is printed); 4: the restorer refused it. */
+ * FOLDER] [-s FILE] [-t] [-x EXE] exec|ld|entry[+all] COUNT PROGRAM ARGUMENT... -f: for the
+ * restorer, in hexadecimal (default: shared); -m: it says that it needs every feature of CPUs; -c:
+ * the processes see an empty folder there; -s: save the image; -t: print the time of a start; -x:
+ * the file to be /proc/self/exe. Status: of the first process that failed; 3: no image (the reason
+ * is printed); 4: the restorer refused it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -14,7 +16,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +30,7 @@ static struct {
     uid_t uid;
     unsigned flags;
     int cpu;
-    const char *cover, *save;
+    const char *cover, *save, *exe;
     int timed;
 } options = {.flags = BP_RESTORE_SHARED};
 
@@ -90,6 +94,24 @@ static void image_save(int image, const char *path)
         ;
 }
 
+/* Without any right but, with -x, the one that the restorer needs and has to drop. */
+static void user_become(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
+    uint32_t bit = 1u << (CAP_CHECKPOINT_RESTORE - 32);
+    prctl(PR_SET_KEEPCAPS, options.exe != NULL);
+    if (setgid(options.uid) < 0 || setuid(options.uid) < 0)
+        die("setuid");
+    if (options.exe == NULL)
+        return;
+    caps[1] = (struct __user_cap_data_struct){bit, bit, bit};
+    if (syscall(SYS_capset, &head, caps) < 0 ||
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_CHECKPOINT_RESTORE, 0, 0) < 0)
+        die("capset");
+    options.flags |= BP_RESTORE_DROP;
+}
+
 /* The rank's side; image -1: plain exec. */
 static _Noreturn void rank_run(int image, int report, char **argv)
 {
@@ -101,13 +123,14 @@ static _Noreturn void rank_run(int image, int report, char **argv)
         (unshare(CLONE_NEWNS) < 0 || mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0 ||
          mount("tmpfs", options.cover, "tmpfs", 0, NULL) < 0))
         die("cover");
-    if (options.uid != 0 && (setgid(options.uid) < 0 || setuid(options.uid) < 0))
-        die("setuid");
+    if (options.uid != 0)
+        user_become();
     if (image < 0) {
         execvp(argv[0], argv);
         die(argv[0]);
     }
-    snprintf(order, sizeof order, "%d,%d,%x,0", image, report, options.flags);
+    int exe = options.exe != NULL ? open(options.exe, O_RDONLY) : -1;
+    snprintf(order, sizeof order, "%d,%d,%x,0,%d", image, report, options.flags, exe);
     for (char **arg = argv; *arg != NULL && n + 1 < (int)(sizeof words / sizeof *words); arg++)
         words[n++] = *arg;
     fcntl(report, F_SETFD, 0);
@@ -146,7 +169,7 @@ static int rank_start(int image, int rank, char **argv)
 int main(int argc, char **argv)
 {
     int result = 0;
-    for (int option; (option = getopt(argc, argv, "+e:f:mu:c:s:t")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "+e:f:mu:c:s:tx:")) != -1;) {
         if (option == 'e')
             putenv(optarg);
         else if (option == 'f')
@@ -159,6 +182,8 @@ int main(int argc, char **argv)
             options.cover = optarg;
         else if (option == 's')
             options.save = optarg;
+        else if (option == 'x')
+            options.exe = optarg;
         else if (option == 't')
             options.timed = 1;
         else

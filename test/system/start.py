@@ -105,6 +105,18 @@ def _():
         assert status(result)["start"] == way, (way, repr(result))
 
 
+@test("each way: a user's process is its program in /proc, and libraries beside it are found")
+def _():
+    for way in WAYS:
+        result = bprun(way, "-n", "2", "--mpi=none", "readlink", "/proc/self/exe", user=12345)
+        exe = os.path.realpath(shutil.which("readlink"))
+        assert (result.code, result.out) == (0, (exe + "\n") * 2), (way, repr(result))
+    program = os.path.join(bptest.BUILD, "imagestart_beside")
+    for way in WAYS:
+        result = bprun(way, "-n", "2", "--mpi=none", program, user=12345)
+        assert (result.code, result.out) == (0, "beside\n" * 2), (way, repr(result))
+
+
 @test("what cannot be an image is executed, and one line says why")
 def _():
     with only_here("/usr/bin/hostname") as path:

@@ -35,3 +35,11 @@ test_restore_block_SOURCES = test/unit/test_restore_block.c src/image/restore_bl
 test_restore_block_CPPFLAGS = $(TEST_CPPFLAGS)
 test_restore_block_CFLAGS = $(BP_CFLAGS)
 test_restore_block_LDADD = libtap.la
+# A program that finds its library by its own place.
+imagestart_beside: $(top_srcdir)/test/system/imagestart_beside.c
+	$(AM_V_CC)$(MKDIR_P) imagestart_lib && \
+	$(CC) $(BP_BARE_CFLAGS) $(CFLAGS) -DLIBRARY -shared -fPIC -o imagestart_lib/libbeside.so $< && \
+	$(CC) $(BP_BARE_CFLAGS) $(CFLAGS) -o $@ $< -Limagestart_lib -lbeside \
+		'-Wl,-rpath,$$ORIGIN/imagestart_lib'
+check_DATA += imagestart_beside
+CLEANFILES += imagestart_beside imagestart_lib/libbeside.so

@@ -250,8 +250,9 @@ static long memory_read(void *arg, void *buffer, size_t size, uint64_t offset)
 {
     const char *file = arg;
 
-    if (offset > 512 || size > 512 - offset)
+    if (offset > 512)
         return 0;
+    size = size < 512 - offset ? size : 512 - offset;
     memcpy(buffer, file + offset, size);
     return (long)size;
 }

@@ -170,6 +170,7 @@ static int read_job(int fd)
     CU_ASSERT_STRING_EQUAL(job.argv[0], "p");
     CU_ASSERT_STRING_EQUAL(job.envp[0], "A=1");
     CU_ASSERT_STRING_EQUAL(job.cwd, "/");
+    CU_ASSERT_STRING_EQUAL(job.program, "q");
     free(job.argv[0]); /* the copy of all strings begins there */
     free(job.argv);
     free(job.envp);
@@ -193,11 +194,11 @@ static void files(void)
 
 static void jobs(void)
 {
-    static const char strings[] = "p\0A=1\0/"; /* 8 bytes with the last NUL */
-    CU_ASSERT_EQUAL(read_job(strings_file(1, 1, 8, strings, 8)), 0);
-    CU_ASSERT_EQUAL(read_job(strings_file(1, 1, 9, strings, 8)), -EPROTO);
-    CU_ASSERT_EQUAL(read_job(strings_file(1, 1, 7, strings, 7)), -EPROTO);
-    CU_ASSERT_EQUAL(read_job(strings_file(1, 2, 8, strings, 8)), -EPROTO);
+    static const char strings[] = "p\0A=1\0/\0q"; /* 10 bytes with the last NUL */
+    CU_ASSERT_EQUAL(read_job(strings_file(1, 1, 10, strings, 10)), 0);
+    CU_ASSERT_EQUAL(read_job(strings_file(1, 1, 11, strings, 10)), -EPROTO);
+    CU_ASSERT_EQUAL(read_job(strings_file(1, 1, 9, strings, 9)), -EPROTO);
+    CU_ASSERT_EQUAL(read_job(strings_file(1, 2, 10, strings, 10)), -EPROTO);
     CU_ASSERT_EQUAL(read_job(strings_file(UINT32_MAX, 3, 8, strings, 8)), -EPROTO);
     CU_ASSERT_EQUAL(read_job(memfd_create("empty", MFD_CLOEXEC)), -EPROTO);
 }

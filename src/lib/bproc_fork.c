@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bproc_fork.c - libbproc: copies of the calling process on nodes. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "image/image.h"
+#include "lib/crew.h"
+#include "lib/descriptors.h"
+#include "lib/public.h"
+
+struct copies { /* of one call; also each copy's own, in its memory */
+    int count;
+    int *entries; /* which nodes of the call these are */
+    int *nodes;   /* and their numbers */
+    int *codes;
+    const struct bproc_io_t *io;
+    int io_count;
+};
+
+static int copies_init(struct copies *copies, int count)
+{
+    int *room = calloc((size_t)count * 3 + 1, sizeof *room);
+    if (room == NULL)
+        return -ENOMEM;
+    copies->count = 0;
+    copies->entries = room;
+    copies->nodes = room + count;
+    copies->codes = room + 2 * (size_t)count;
+    return 0;
+}
+
+/* In the copy: it has the descriptors that the node gave it, and now the caller's wishes. */
+static int begin(struct copies *copies, const struct bp_image_mailbox *mailbox)
+{
+    int64_t rank = mailbox->result;
+    int entry = rank >= 0 && rank < copies->count ? copies->entries[rank] : 0;
+    if (mailbox->strings != 0)
+        munmap((void *)(uintptr_t)mailbox->strings, mailbox->strings_bytes);
+    int r = bp_descriptors_apply(copies->io, copies->io_count, true);
+    if (r < 0)
+        _exit(-r);
+    return entry;
+}
+
+static int make(struct copies *copies, const struct bp_image *image, struct bp_error *err)
+{
+    auto_free char **words = bp_order_own_words();
+    if (words == NULL)
+        return -ENOMEM;
+    struct bp_order order = {.nodes = copies->nodes, .count = copies->count, .argv = words,
+                             .start = BPMIX__START__SELF, .image = image, .io = copies->io,
+                             .io_count = copies->io_count};
+    return bp_crew_make(&order, copies->codes, err);
+}
+
+/* 1 = this is a copy, *ret_entry says which; 0 = the caller, copies->codes are filled. */
+static int send_copies(struct copies *copies, int flags, int *ret_entry)
+{
+    struct bp_image_options options = {.carry = bp_public_carry(flags)};
+    struct bp_image_mailbox mailbox;
+    struct bp_image *image = NULL;
+    enum bp_image_role role;
+    struct bp_error err = {0};
+    int r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
+    if (r < 0)
+        return r;
+    if (role == BP_IMAGE_RESTORED) {
+        *ret_entry = begin(copies, &mailbox);
+        return 1;
+    }
+    r = make(copies, image, &err);
+    bp_image_free(image);
+    return r;
+}
+
+/* Those that stay here. */
+static int fork_here(const struct copies *copies)
+{
+    int pid = fork();
+    if (pid != 0)
+        return pid < 0 ? -errno : pid;
+    int r = bp_descriptors_apply(copies->io, copies->io_count, false);
+    if (r < 0)
+        _exit(-r);
+    return 0;
+}
+
+/* Which of the nodes get a copy: those that are not this one and, where there are several, can have
+ * one; pids of the others say why not. */
+static int choose(struct copies *copies, int count, const int *nodes, int *pids)
+{
+    int here = bproc_currnode();
+    for (int i = 0; i < count; i++)
+        copies->nodes[i] = bp_public_node(nodes[i]);
+    memset(pids, 0, (size_t)count * sizeof *pids);
+    int r = count > 1 ? bp_crew_check(copies->nodes, count, pids) : 0;
+    for (int i = 0; r == 0 && i < count; i++) {
+        if (copies->nodes[i] == here) {
+            pids[i] = 0;
+        } else if (pids[i] == 0) {
+            copies->entries[copies->count] = i;
+            copies->nodes[copies->count++] = copies->nodes[i];
+        }
+    }
+    return r;
+}
+
+/* As vrfork: *ret_entry is a copy's number, or -1 in the caller. */
+static int send_and_fork(struct copies *copies, int count, const int *nodes, int *pids, int flags,
+                         int *ret_entry)
+{
+    int here = bproc_currnode();
+    int r = choose(copies, count, nodes, pids);
+    *ret_entry = -1;
+    if (r == 0 && copies->count > 0)
+        r = send_copies(copies, flags, ret_entry);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    for (int i = 0; i < copies->count; i++)
+        pids[copies->entries[i]] = copies->codes[i];
+    for (int i = 0; i < count; i++) {
+        if (bp_public_node(nodes[i]) != here)
+            continue;
+        pids[i] = fork_here(copies);
+        if (pids[i] == 0) {
+            *ret_entry = i;
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static int fork_to(int count, const int *nodes, int *pids, const struct bproc_io_t *io,
+                   int io_count, int flags, int *ret_entry)
+{
+    struct copies copies = {.io = io, .io_count = io_count};
+    int r = count <= 0 ? -EINVAL : bp_descriptors_check(io, io_count);
+    if (r == 0)
+        r = copies_init(&copies, count);
+    if (r < 0)
+        return r;
+    r = send_and_fork(&copies, count, nodes, pids, flags, ret_entry);
+    free(copies.entries);
+    return r;
+}
+
+int _bproc_vrfork_io(int nnodes, int *nodes, int *pids, struct bproc_io_t *io, int iolen,
+                     int flags)
+{
+    int entry;
+    int r = fork_to(nnodes, nodes, pids, io, iolen, flags, &entry);
+    if (r < 0)
+        return bp_public_result(r);
+    return entry >= 0 ? entry : nnodes;
+}
+
+int _bproc_vrfork(int nnodes, int *nodes, int *pids, int flags)
+{
+    return _bproc_vrfork_io(nnodes, nodes, pids, NULL, 0, flags);
+}
+
+int bproc_vrfork_io(int nnodes, int *nodes, int *pids, struct bproc_io_t *io, int iolen)
+{
+    return _bproc_vrfork_io(nnodes, nodes, pids, io, iolen, 0);
+}
+
+int bproc_vrfork(int nnodes, int *nodes, int *pids)
+{
+    return _bproc_vrfork_io(nnodes, nodes, pids, NULL, 0, 0);
+}
+
+int _bproc_rfork_io(int node, struct bproc_io_t *io, int iolen, int flags)
+{
+    int entry, pid;
+    int r = fork_to(1, &node, &pid, io, iolen, flags, &entry);
+    if (r < 0)
+        return bp_public_result(r);
+    return entry >= 0 ? 0 : bp_public_result(pid);
+}
+
+int _bproc_rfork(int node, int flags)
+{
+    return _bproc_rfork_io(node, NULL, 0, flags);
+}
+
+int bproc_rfork_io(int node, struct bproc_io_t *io, int iolen)
+{
+    return _bproc_rfork_io(node, io, iolen, 0);
+}
+
+int bproc_rfork(int node)
+{
+    return _bproc_rfork_io(node, NULL, 0, 0);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* bproc_move.c - libbproc: the calling process goes to another node. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "image/image.h"
+#include "lib/descriptors.h"
+#include "lib/passage.h"
+#include "lib/public.h"
+
+#define KEPT_MAX 4096
+
+/* Signals that wait are not in the image: they stay with the ghost, which passes them on. */
+struct kept {
+    siginfo_t *infos;
+    int count;
+};
+
+static int keep_signals(struct kept *kept)
+{
+    static const struct timespec now;
+    sigset_t all;
+    sigfillset(&all);
+    kept->count = 0;
+    kept->infos = calloc(KEPT_MAX, sizeof *kept->infos);
+    if (kept->infos == NULL)
+        return -ENOMEM;
+    while (kept->count < KEPT_MAX && sigtimedwait(&all, &kept->infos[kept->count], &now) > 0)
+        kept->count++;
+    return 0;
+}
+
+static void give_back(struct kept *kept)
+{
+    for (int i = 0; i < kept->count; i++)
+        syscall(SYS_rt_sigqueueinfo, getpid(), kept->infos[i].si_signo, &kept->infos[i]);
+    free(kept->infos);
+}
+
+static int go(int node, const struct bp_image *image, const struct bproc_io_t *io, int io_count,
+              struct bp_error *err)
+{
+    auto_free char **words = bp_order_own_words();
+    if (words == NULL)
+        return -ENOMEM;
+    struct bp_order order = {.nodes = &node, .count = 1, .in_place = true, .argv = words,
+                             .start = BPMIX__START__SELF, .image = image, .io = io,
+                             .io_count = io_count};
+    return bp_passage_make(&order, err);
+}
+
+/* All signals are blocked. 0 = on the node. */
+static int move(int node, const struct bproc_io_t *io, int io_count, int flags)
+{
+    struct bp_image_options options = {.carry = bp_public_carry(flags), .is_move = true};
+    struct bp_image_mailbox mailbox;
+    struct bp_image *image = NULL;
+    enum bp_image_role role;
+    struct bp_error err = {0};
+    struct kept kept;
+    int r = keep_signals(&kept);
+    if (r < 0)
+        return r;
+    r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
+    if (r == 0 && role == BP_IMAGE_RESTORED) {
+        free(kept.infos);
+        if (mailbox.strings != 0)
+            munmap((void *)(uintptr_t)mailbox.strings, mailbox.strings_bytes);
+        r = bp_descriptors_apply(io, io_count, true);
+        if (r < 0)
+            _exit(-r); /* there is no way back */
+        return 0;
+    }
+    give_back(&kept);
+    if (r == 0)
+        r = go(node, image, io, io_count, &err);
+    bp_image_free(image);
+    return r;
+}
+
+int _bproc_move_io(int node, struct bproc_io_t *io, int iolen, int flags)
+{
+    sigset_t all, old;
+    int r = bp_descriptors_check(io, iolen);
+    if (r == 0 && bp_public_node(node) == bproc_currnode())
+        r = -BE_SAMENODE;
+    if (r < 0)
+        return bp_public_result(r);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    r = move(node, io, iolen, flags);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return bp_public_result(r);
+}
+
+int _bproc_move(int node, int flags)
+{
+    return _bproc_move_io(node, NULL, 0, flags);
+}
+
+int bproc_move_io(int node, struct bproc_io_t *io, int iolen)
+{
+    return _bproc_move_io(node, io, iolen, 0);
+}
+
+int bproc_move(int node)
+{
+    return _bproc_move_io(node, NULL, 0, 0);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* crew.c - the processes of one call of libbproc: keeper, map, ghosts, and what became of them. */
+#include <errno.h>
+#include <string.h>
+#include <sys/bproc.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "lib/crew.h"
+#include "lib/keeper.h"
+#include "lib/quiet.h"
+
+struct crew {
+    const struct bp_order *order;
+    int32_t *pids; /* by rank: its ghost */
+    int *codes;    /* by rank: 0 = not known yet */
+    int keeper;
+};
+
+/* ---- where processes may go ---- */
+
+static int check_row(const struct bproc_node_info_t *row)
+{
+    if (strcmp(row->status, "up") != 0)
+        return -BE_NODEDOWN;
+    return bproc_access(row->node, BPROC_X_OK) < 0 ? -errno : 0;
+}
+
+int bp_crew_check(const int *nodes, int count, int *ret_codes)
+{
+    struct bproc_node_set_t set;
+    if (bproc_nodelist(&set) < 0)
+        return -errno;
+    auto_free int *known = calloc((size_t)set.size + 1, sizeof *known); /* 1: not asked yet */
+    for (int k = 0; known != NULL && k < set.size; k++)
+        known[k] = 1;
+    for (int i = 0; known != NULL && i < count; i++) {
+        int k = 0;
+        while (k < set.size && set.node[k].node != nodes[i])
+            k++;
+        if (k < set.size && known[k] == 1)
+            known[k] = check_row(&set.node[k]);
+        ret_codes[i] = k < set.size ? known[k] : -BE_INVALIDNODE;
+    }
+    bproc_nodeset_free(&set);
+    return known != NULL ? 0 : -ENOMEM;
+}
+
+/* ---- what became of them ---- */
+
+/* What could not be made leaves a ghost that has ended or soon will. */
+static void settle(struct crew *crew, int rank, int code)
+{
+    if (code < 0)
+        while (waitpid(crew->pids[rank], NULL, 0) < 0 && errno == EINTR)
+            ;
+    crew->codes[rank] = code < 0 ? code : crew->pids[rank];
+}
+
+static void settle_rest(struct crew *crew, int code)
+{
+    for (int rank = 0; rank < crew->order->count; rank++)
+        if (crew->codes[rank] == 0)
+            settle(crew, rank, code);
+}
+
+static void hear_all(struct crew *crew)
+{
+    struct bp_keeper_news news;
+    int told = 0, rest = -ECONNABORTED, count = crew->order->count;
+    while (told < count && bp_keeper_hear(crew->keeper, &news) > 0) {
+        if (news.rank == UINT32_MAX && news.code < 0)
+            rest = news.code;
+        if (news.rank >= (uint32_t)count || crew->codes[news.rank] != 0)
+            continue;
+        settle(crew, (int)news.rank, news.code);
+        told++;
+    }
+    /* Should the keeper have been killed: that ends the job. */
+    close(bp_take_fd(crew->keeper));
+    settle_rest(crew, rest);
+}
+
+/* ---- making them ---- */
+
+static int make(struct crew *crew, struct bp_error *err)
+{
+    const struct bp_order *order = crew->order;
+    struct bp_launch launch;
+    struct bp_local_message herds;
+    int r = bp_order_open(order, &launch, &herds, err);
+    if (r < 0)
+        return r;
+    r = bp_launch_children(&launch, order->argv, &herds, crew->pids, err);
+    if (r < 0) {
+        bp_launch_done(&launch);
+        return r;
+    }
+    r = bp_keeper_give(crew->keeper, &launch, order->image, err);
+    if (r < 0)
+        settle_rest(crew, r);
+    else
+        hear_all(crew);
+    return 0;
+}
+
+int bp_crew_make(const struct bp_order *order, int *ret_codes, struct bp_error *err)
+{
+    auto_free int32_t *pids = calloc((size_t)order->count, sizeof *pids);
+    struct crew crew = {.order = order, .pids = pids, .codes = ret_codes};
+    struct bp_quiet quiet;
+    if (pids == NULL)
+        return bp_error_set(err, -ENOMEM, "no memory");
+    memset(ret_codes, 0, (size_t)order->count * sizeof *ret_codes);
+    bp_quiet_begin(&quiet);
+    crew.keeper = bp_keeper_start(err);
+    int r = crew.keeper < 0 ? crew.keeper : make(&crew, err);
+    if (crew.keeper >= 0)
+        close(crew.keeper);
+    bp_quiet_end(&quiet);
+    return r;
+}

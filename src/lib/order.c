@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* order.c - opening the job of an order. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/bproc_common.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "lib/order.h"
+
+char **bp_order_own_words(void)
+{
+    auto_close int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+    char text[4096];
+    ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    size_t length = got > 0 ? (size_t)got : 0, count = 0;
+    text[length] = '\0';
+    for (size_t at = 0; at < length; at += strlen(text + at) + 1)
+        count++;
+    char **words = calloc(1, (count + 2) * sizeof *words + length + 1);
+    if (words == NULL)
+        return NULL;
+    char *copy = memcpy(words + count + 2, text, length + 1);
+    count = 0;
+    for (size_t at = 0; at < length; at += strlen(copy + at) + 1)
+        words[count++] = copy + at;
+    if (count == 0)
+        words[0] = copy;
+    return words;
+}
+
+static char *node_words(const int *nodes, int count)
+{
+    char *text = malloc((size_t)count * 12 + 1), *end = text;
+    for (int i = 0; text != NULL && i < count; i++)
+        end += sprintf(end, "%s%d", i > 0 ? "," : "", nodes[i]);
+    return text;
+}
+
+static size_t vector_length(char *const *vector)
+{
+    size_t count = 0;
+    while (vector[count] != NULL)
+        count++;
+    return count;
+}
+
+static void fill_files(Bpmix__JobRequest *request, const struct bp_order *order,
+                       Bpmix__OpenFile *files, Bpmix__OpenFile **rows)
+{
+    request->files = rows;
+    for (int i = 0; i < order->io_count; i++) {
+        const struct bproc_io_t *io = &order->io[i];
+        if (!bp_descriptor_is_nodes(io))
+            continue;
+        Bpmix__OpenFile *file = &files[request->n_files];
+        bpmix__open_file__init(file);
+        file->fd = (uint32_t)io->fd;
+        file->path = (char *)io->d.file.name;
+        file->flags = (uint32_t)io->d.file.flags;
+        file->mode = (uint32_t)io->d.file.mode;
+        file->offset = io->d.file.offset;
+        rows[request->n_files++] = file;
+    }
+}
+
+int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
+                  struct bp_local_message *ret_herds, struct bp_error *err)
+{
+    Bpmix__JobRequest request;
+    Bpmix__Place place;
+    Bpmix__Launcher launcher;
+    Bpmix__OpenFile files[BPROC_IO_MAX_LEN], *rows[BPROC_IO_MAX_LEN];
+    auto_free char *words = node_words(order->nodes, order->count);
+    if (words == NULL)
+        return bp_error_set(err, -ENOMEM, "no memory");
+    bp_job_request_init(&request, &place, &launcher, (int)vector_length(order->argv),
+                        (char **)order->argv);
+    if (order->envp != NULL) {
+        request.env = (char **)order->envp;
+        request.n_env = vector_length(order->envp);
+    }
+    place.node_list = words;
+    place.one_each = 1;
+    place.bind_to = (char *)"none";
+    request.stdin_rank = -2;
+    fill_files(&request, order, files, rows);
+    request.in_place = order->in_place;
+    if (order->program != NULL)
+        request.program = (char *)order->program;
+    request.start = order->start;
+    int r = bp_launch_open(&request, ret_launch, ret_herds, err);
+    bp_job_request_done(&request);
+    return r;
+}

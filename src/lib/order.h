@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* order.h - which processes a call of libbproc wants, and the job that is opened for them. */
+#ifndef BP_LIB_ORDER_H
+#define BP_LIB_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "image/image.h"
+#include "lib/descriptors.h"
+#include "lib/launch.h"
+
+struct bp_order {
+    const int *nodes; /* a process on each, in this order; a node may stand here several times */
+    int count;
+    bool in_place;     /* the one process is the caller itself */
+    char *const *argv; /* ends with NULL; what ps shows */
+    const char *program; /* with EXEC: the node's file to execute */
+    char *const *envp; /* ends with NULL; NULL = the caller's */
+    Bpmix__Start start;
+    const struct bp_image *image; /* may be NULL with EXEC */
+    const struct bproc_io_t *io;  /* checked; the node opens what it can of them */
+    int io_count;
+};
+
+/* The words that this process was started with, for argv; ends with NULL; free() it. NULL = no
+ * memory. */
+char **bp_order_own_words(void);
+
+/* Ask bpmaster for the job of an order, as bp_launch_open does. -BE_INVALIDNODE, -BE_NODEDOWN or
+ * another negative errno. */
+int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
+                  struct bp_local_message *ret_herds, struct bp_error *err);
+
+#endif

@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+# time limit: 400 s
+"""move.py - every program of test/system/move in every way to move: a matrix of states and ways."""
+import glob
+import os
+import sys
+
+import bptest
+from bptest import BUILD, SOURCE, run, tap
+
+BUILT = os.path.join(BUILD, "test/system/move")
+HERE = os.path.join(SOURCE, "test/system/move")
+LIBRARY = os.path.join(BUILD, ".libs/libmove.so")
+WRONG, SKIPPED = 3, 77
+NOT_STATES = {"hop", "move_test", "plugin", "perl", "driver"}
+ARGUMENTS = {
+    "tls": [os.path.join(BUILT, "plugin.so")],
+    "dlopen": [os.path.join(BUILT, "plugin.so")],
+    "environ": ["one argument", ""],
+    "again": ["20"],
+}
+OUTPUT = {"stdio": "one two three four\n"}
+NO_ASLR = ["setarch", "--addr-no-randomize"]
+DRIVER = os.path.join(BUILT, "driver")
+IMAGE = "/tmp/move.image"
+SLOW_S = 3  # only said
+
+
+def driven(*options):
+    return [DRIVER, *options, IMAGE]
+
+
+# Ways to move: name, what MOVE_HOP says, what stands before the program, more environment.
+WAYS = (
+    ("stay", "stay", [], {}),
+    ("spoil", "spoil", [], {}),
+    ("dump", "dump", driven(), {}),
+    ("dump, as a user", "dump", driven("-u", "1000"), {}),
+    ("dump, without PAGEMAP_SCAN", "dump", driven(), {"MOVE_PAGEMAP": "1"}),
+    ("dump, another vdso", "dump", driven("-f", "a"), {}),
+    ("dump, shared pages", "dump", driven("-f", "3"), {}),
+    ("dump, addresses not random", "dump", NO_ASLR + driven(), {}),
+    ("copy", "copy", [], {}),
+)
+
+
+def programs():
+    """[(name, command)], those that are built and those that a language runs."""
+    names = {os.path.splitext(os.path.basename(p))[0]
+             for p in glob.glob(HERE + "/*.c") + glob.glob(HERE + "/*.cc")} - NOT_STATES
+    rows = [(n, [os.path.join(BUILT, n)] + ARGUMENTS.get(n, [])) for n in sorted(names)]
+    return rows + [
+        ("python3, numpy", ["/usr/bin/python3", HERE + "/power.py", LIBRARY]),
+        ("perl", ["/usr/bin/perl", HERE + "/words.pl", os.path.join(BUILT, "perl.so")]),
+        ("lua", ["/usr/bin/lua5.4", HERE + "/words.lua", LIBRARY]),
+    ]
+
+
+def verdict(name, way, result):
+    """(word for the table, whether that is as it should be)"""
+    if result.code == SKIPPED:
+        return "skip", True
+    if way == "spoil":
+        return ("wrong", True) if result.code == WRONG and "wrong: " in result.err \
+            else ("not seen", False)
+    if result.code != 0:
+        return "WRONG", False
+    if OUTPUT.get(name, result.out) != result.out:
+        return "OUTPUT", False
+    return "ok", True
+
+
+def show(table):
+    """The matrix, as comments."""
+    for number, way in enumerate(WAYS):
+        bptest.comment("%d = %s" % (number + 1, way[0]))
+    bptest.comment("%-16s" % "" + "".join("%-9d" % (n + 1) for n in range(len(WAYS))))
+    for name, words in table:
+        bptest.comment("%-16s" % name + "".join("%-9s" % w for w in words))
+
+
+def main():
+    rows = programs()
+    cells = [(n, c, w) for n, c in rows for w in WAYS
+             if w[0] != "spoil" or c[0].startswith(BUILT)]
+    wanted = sys.argv[1:]
+    if wanted:
+        cells = [cell for cell in cells if cell[0] in wanted]
+    bptest.plan(len(cells))
+    table, bad = {}, 0
+    for name, command, (way, how, before, more) in cells:
+        result = run(before + command, timeout=60,
+                     env=dict({"MOVE_HOP": how, "MOVE_IMAGE": IMAGE}, **more))
+        word, good = verdict(name, way, result)
+        table.setdefault(name, {})[way] = word
+        if word == "skip":
+            bptest.skip("%s: %s" % (name, way), result.err.strip()[len("skip: "):])
+        else:
+            bad += not tap("%s: %s" % (name, way), good, repr(result))
+        for path in glob.glob("/tmp/move?*"):  # of programs that ended early
+            (os.rmdir if os.path.isdir(path) else os.unlink)(path)
+        if result.seconds > SLOW_S:
+            bptest.comment("%s: %s: %.1f s" % (name, way, result.seconds))
+    show([(n, [row.get(w[0], "-") for w in WAYS]) for n, row in table.items()])
+    sys.exit(1 if bad else 0)
+
+
+main()
