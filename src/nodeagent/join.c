@@ -98,7 +98,8 @@ static int relay_fits(const Bpmix__Relay *relay)
 {
     return relay == NULL ||
            (relay->own_ticket.len == BP_TICKET_BYTES && relay->below <= BELOW_MAX &&
-            relay->port <= UINT16_MAX && (relay->port == 0 || relay->ticket.len == BP_TICKET_BYTES));
+            (relay->port == 0 ||
+             (relay->port <= UINT16_MAX && relay->ticket.len == BP_TICKET_BYTES)));
 }
 
 static int open_frame(struct agent *agent, const struct bp_frame *frame, const uint8_t *body,
