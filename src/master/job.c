@@ -241,11 +241,11 @@ static void open_spaces(struct job *job)
     open.map = map;
     fill_map(job, &open, rows, ranks);
     Bpmix__Relay relay;
-    relay_prepare(job);
+    tree_prepare(job);
     for (unsigned i = 0; i < job->place_count; i++) {
         struct place *place = &job->places[i];
         ticket_add(job->master, job, place);
-        relay_fill(job, i, &relay);
+        tree_fill(job, i, &relay);
         open.relay = request->relay ? &relay : NULL;
         open.ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
         node_send(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,

@@ -13,7 +13,7 @@ bpmaster_SOURCES = \
 	src/master/in_place.c src/master/place.c \
 	src/master/proc.c \
 	src/master/publish.c \
-	src/master/relay.c \
+	src/master/tree.c \
 	src/master/reload.c \
 	src/master/rights.c src/master/rights.h \
 	src/master/roster.c \

@@ -282,11 +282,11 @@ void job_check_end(struct job *job);
 void job_list(struct master *master, Bpmix__JobList *ret_list);
 void job_list_done(Bpmix__JobList *list);
 
-/* ---- relay.c: the tree by which nodes pass a big image on, in map order ---- */
+/* ---- tree.c: the tree by which nodes pass a big image on, in map order ---- */
 /* The first ones get it from the launcher; who cannot be reached by others has nobody below it. */
-void relay_prepare(struct job *job);
+void tree_prepare(struct job *job);
 /* What the node of a place is told of it. Points into the job. */
-void relay_fill(const struct job *job, unsigned index, Bpmix__Relay *relay);
+void tree_fill(const struct job *job, unsigned index, Bpmix__Relay *relay);
 
 /* ---- in_place.c: a job whose one process is its opener ---- */
 /* It is there already, and its parent is not the opener but the opener's. 0, -EINVAL or -ESRCH. */

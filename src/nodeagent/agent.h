@@ -21,7 +21,7 @@
 
 struct space;
 struct link;
-struct relay;
+struct tree;
 struct visitor;
 
 struct agent {
@@ -142,7 +142,7 @@ struct space {
         uint8_t given;       /* bpspace has it */
         struct bp_error failed; /* code 0 = not, so far; else why there will be none */
     } image;
-    struct relay *relay; /* NULL: the image comes from the launcher alone */
+    struct tree *tree; /* NULL: the image comes from the launcher alone */
     uint8_t stopped[3];  /* channels that nobody reads */
     int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
     char text[192];
@@ -217,26 +217,26 @@ void image_lost(struct space *space);
 void image_spare(struct space *space);
 void image_free(struct space *space);
 
-/* ---- relay.c: a big image passes from node to node ---- */
-void relay_new(struct space *space);
+/* ---- tree.c: a big image passes from node to node ---- */
+void tree_new(struct space *space);
 /* The launcher's data connection is there: get the image, from above or from the launcher. */
-void relay_start(struct space *space);
+void tree_start(struct space *space);
 /* 1 = it is the launcher who sends it. */
-int relay_is_launchers(const struct space *space);
-void relay_pause(struct space *space, int paused);
+int tree_is_launchers(const struct space *space);
+void tree_pause(struct space *space, int paused);
 /* More is checked (or the image has failed): tell those below. */
-void relay_pass(struct space *space);
+void tree_pass(struct space *space);
 /* What came from above is another image. */
-int relay_refuse(struct space *space);
+int tree_refuse(struct space *space);
 /* Nothing more is needed from above. */
-void relay_stop(struct space *space);
+void tree_stop(struct space *space);
 /* 1 = somebody below needs the image. */
-int relay_is_needed(const struct space *space);
+int tree_is_needed(const struct space *space);
 /* A node below has come, with the right ticket. */
-void relay_accept(struct space *space, int take_fd);
+void tree_accept(struct space *space, int take_fd);
 /* With each lease: does the node above hang? */
-void relay_look(struct space *space);
-void relay_free(struct space *space);
+void tree_look(struct space *space);
+void tree_free(struct space *space);
 
 /* ---- visitor.c: the port where other nodes get images ---- */
 /* Listen on the address that this connection to bpmaster has here. */

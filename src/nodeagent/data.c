@@ -32,7 +32,7 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         stdio_stop(space, head->channel);
         r = 0;
     } else if (head->kind == BP_STREAM_IMAGE) {
-        if (space->relay == NULL || relay_is_launchers(space))
+        if (space->tree == NULL || tree_is_launchers(space))
             r = image_piece(space, body, head->length);
     } else if (head->kind == BP_STREAM_DIGESTS) {
         r = image_digests(space, body, head->length);
@@ -84,7 +84,7 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
         done(space);
         return;
     }
-    relay_start(space);
+    tree_start(space);
     stdio_resume(space);
 }
 

@@ -44,7 +44,7 @@ void image_free(struct space *space)
 
 void image_spare(struct space *space)
 {
-    if (space->image.given && !relay_is_needed(space))
+    if (space->image.given && !tree_is_needed(space))
         close_file(space);
 }
 
@@ -52,9 +52,9 @@ static void fail(struct space *space, const struct bp_error *why)
 {
     space->image.failed = *why;
     close_file(space);
-    relay_stop(space);
-    relay_pass(space);
-    if (space->relay != NULL)
+    tree_stop(space);
+    tree_pass(space);
+    if (space->tree != NULL)
         data_send(space, BP_STREAM_HAVE, 0, 0, NULL, 0);
     bp_log_warning("image-failed job=%" PRIx64 " why=\"%s\"", space->job, why->text);
     space_go(space);
@@ -168,9 +168,9 @@ static int check(struct space *space, struct bp_error *err)
     while (r == 0 && space->image.checked < space->image.got) {
         uint64_t left = space->image.got - space->image.checked;
         size_t length = left < PIECE ? (size_t)left : PIECE;
-        if (space->relay != NULL && length < PIECE && !space->image.ended)
+        if (space->tree != NULL && length < PIECE && !space->image.ended)
             break;
-        r = space->relay != NULL ? check_piece(space, length, err) : 1;
+        r = space->tree != NULL ? check_piece(space, length, err) : 1;
         if (r <= 0)
             break;
         space->image.checked += length;
@@ -188,7 +188,7 @@ static int look(struct space *space)
     struct bp_error err = {0};
     int r = check(space, &err);
     uint64_t ahead = space->image.got - space->image.checked;
-    if (r == -EILSEQ && !relay_is_launchers(space))
+    if (r == -EILSEQ && !tree_is_launchers(space))
         return r; /* from the node above: the launcher has the right one */
     if (r == 0 && ahead > AHEAD_MOST)
         r = bp_error_set(&err, -EMSGSIZE, "the image comes without its digests");
@@ -198,13 +198,13 @@ static int look(struct space *space)
         fail(space, &err);
         return 0;
     }
-    if (space->relay != NULL)
-        relay_pause(space, ahead >= AHEAD_BYTES);
-    relay_pass(space);
+    if (space->tree != NULL)
+        tree_pause(space, ahead >= AHEAD_BYTES);
+    tree_pass(space);
     if (!space->image.whole)
         return 0;
-    relay_stop(space);
-    if (space->relay != NULL)
+    tree_stop(space);
+    if (space->tree != NULL)
         data_send(space, BP_STREAM_HAVE, 0, 0, NULL, 0);
     space_go(space);
     return 0;
@@ -228,7 +228,7 @@ int image_piece(struct space *space, const uint8_t *bytes, size_t length)
 int image_digests(struct space *space, const uint8_t *bytes, size_t length)
 {
     struct sysinfo memory;
-    if (space->relay == NULL || sysinfo(&memory) < 0 ||
+    if (space->tree == NULL || sysinfo(&memory) < 0 ||
         space->image.digest_bytes / BP_STREAM_DIGEST_BYTES * PIECE / memory.mem_unit >
             memory.totalram)
         return -EPROTO; /* of more than this node could hold */
@@ -240,7 +240,7 @@ int image_digests(struct space *space, const uint8_t *bytes, size_t length)
     }
     memcpy(space->image.digests + space->image.digest_bytes, bytes, length);
     space->image.digest_bytes += length;
-    return look(space) == -EILSEQ ? relay_refuse(space) : 0;
+    return look(space) == -EILSEQ ? tree_refuse(space) : 0;
 }
 
 uint64_t image_back(struct space *space)

@@ -44,7 +44,7 @@ bpnode_SOURCES = \
 	src/nodeagent/ompi.c src/nodeagent/ompi.h \
 	src/nodeagent/order.c \
 	src/nodeagent/rank.c \
-	src/nodeagent/relay.c \
+	src/nodeagent/tree.c \
 	src/nodeagent/shepherd.c \
 	src/nodeagent/space.c \
 	src/nodeagent/stdio.c \

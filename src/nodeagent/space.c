@@ -239,7 +239,7 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
     }
     if (take_open->mpi)
         shepherd_prepare(space);
-    relay_new(space);
+    tree_new(space);
     data_open(space);
     visitor_admit(space);
 }
@@ -410,7 +410,7 @@ void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal 
 
 void space_lease(struct space *space)
 {
-    relay_look(space);
+    tree_look(space);
     if (space->state <= SPACE_READY)
         space_send_record(space, &(struct bp_space_record){.type = BP_SPACE_LEASE,
                                                            .value = space->agent->lease_ms},
@@ -476,7 +476,7 @@ static void space_free(struct space *space)
     HASH_ITER(hh, space->ranks, rank, next)
         rank_free(rank);
     HASH_DEL(agent->spaces, space);
-    relay_free(space);
+    tree_free(space);
     data_free(space);
     image_free(space);
     if (space->event != NULL)

@@ -36,7 +36,7 @@ static void visitor_free(struct visitor *visitor)
 
 static int is_for(const struct visitor *visitor, const struct space *space)
 {
-    return visitor->has_ticket && space->relay != NULL && space->state <= SPACE_READY &&
+    return visitor->has_ticket && space->tree != NULL && space->state <= SPACE_READY &&
            CRYPTO_memcmp(visitor->ticket, space->open->relay->own_ticket.data,
                          BP_TICKET_BYTES) == 0;
 }
@@ -44,7 +44,7 @@ static int is_for(const struct visitor *visitor, const struct space *space)
 static void let_in(struct visitor *visitor, struct space *space)
 {
     event_del(visitor->event);
-    relay_accept(space, bp_take_fd(visitor->fd));
+    tree_accept(space, bp_take_fd(visitor->fd));
     visitor_free(visitor);
 }
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* relay.c - the tree by which the nodes of a job pass a big image on. */
+/* tree.c - the tree by which the nodes of a job pass a big image on. */
 #include "master/master.h"
 
 #define RELAY_FANOUT 2
 
-void relay_prepare(struct job *job)
+void tree_prepare(struct job *job)
 {
     for (unsigned i = 0; i < job->place_count; i++)
         bp_key_random(job->places[i].relay_ticket, sizeof job->places[i].relay_ticket);
 }
 
-void relay_fill(const struct job *job, unsigned index, Bpmix__Relay *relay)
+void tree_fill(const struct job *job, unsigned index, Bpmix__Relay *relay)
 {
     bpmix__relay__init(relay);
     const struct place *place = &job->places[index];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* relay.c - a big image passes from node to node: this one gets it from the node above it, or from
+/* tree.c - a big image passes from node to node: this one gets it from the node above it, or from
  * the launcher where that one fails, and passes on what is checked while more arrives. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,14 +18,14 @@
 #define BACKLOG_BYTES (BP_STREAM_HIGH / 2)
 
 struct below { /* a node below */
-    struct relay *relay;
+    struct tree *tree;
     struct bp_stream *stream;
     uint64_t offset; /* so much of the image is on its way */
     int wants;       /* it has asked, and the end is not yet on its way */
     struct below *prev, *next;
 };
 
-struct relay {
+struct tree {
     struct space *space;
     int fd; /* while it connects to the node above */
     struct event *event;
@@ -41,15 +41,15 @@ struct relay {
 
 /* ---- above ---- */
 
-static void drop_above(struct relay *relay)
+static void drop_above(struct tree *tree)
 {
-    if (relay->event != NULL)
-        event_free(relay->event);
-    relay->event = NULL;
-    if (relay->fd >= 0)
-        close(bp_take_fd(relay->fd));
-    bp_stream_free(relay->above);
-    relay->above = NULL;
+    if (tree->event != NULL)
+        event_free(tree->event);
+    tree->event = NULL;
+    if (tree->fd >= 0)
+        close(bp_take_fd(tree->fd));
+    bp_stream_free(tree->above);
+    tree->above = NULL;
 }
 
 static void want(struct bp_stream *stream, uint64_t offset)
@@ -59,36 +59,36 @@ static void want(struct bp_stream *stream, uint64_t offset)
 }
 
 /* The launcher has it for certain. */
-static void ask_launcher(struct relay *relay)
+static void ask_launcher(struct tree *tree)
 {
-    struct space *space = relay->space;
-    drop_above(relay);
+    struct space *space = tree->space;
+    drop_above(tree);
     if (!image_is_due(space) || space->stream == NULL)
         return;
-    relay->asked = 1;
+    tree->asked = 1;
     want(space->stream, image_back(space));
 }
 
-static void above_failed(struct relay *relay, const char *why)
+static void above_failed(struct tree *tree, const char *why)
 {
-    if (image_is_due(relay->space))
-        bp_log_warning("relay-failed job=%" PRIx64 " above=%s why=\"%s\"", relay->space->job,
-                       relay->space->open->relay->address, why);
-    ask_launcher(relay);
+    if (image_is_due(tree->space))
+        bp_log_warning("relay-failed job=%" PRIx64 " above=%s why=\"%s\"", tree->space->job,
+                       tree->space->open->relay->address, why);
+    ask_launcher(tree);
 }
 
 static int on_above(void *arg, const struct bp_stream_head *head, const uint8_t *body,
                     struct bp_error *err)
 {
-    struct relay *relay = arg;
+    struct tree *tree = arg;
     if (head->kind != BP_STREAM_IMAGE)
         return bp_error_set(err, -EPROTO, "it sent what it may not");
-    relay->busy = 1;
-    int r = image_piece(relay->space, body, head->length);
-    relay->busy = 0;
+    tree->busy = 1;
+    int r = image_piece(tree->space, body, head->length);
+    tree->busy = 0;
     if (r < 0)
         return bp_error_set(err, r, "it passed on another image");
-    return image_is_due(relay->space) ? 0 : bp_error_set(err, -ECANCELED, "all is here");
+    return image_is_due(tree->space) ? 0 : bp_error_set(err, -ECANCELED, "all is here");
 }
 
 static void on_above_closed(void *arg, const struct bp_error *why)
@@ -99,8 +99,8 @@ static void on_above_closed(void *arg, const struct bp_error *why)
 static void on_connected(evutil_socket_t fd, short what, void *arg)
 {
     static const struct bp_stream_events events = {.data = on_above, .closed = on_above_closed};
-    struct relay *relay = arg;
-    struct space *space = relay->space;
+    struct tree *tree = arg;
+    struct space *space = tree->space;
     struct bp_preamble preamble = {
         .version = BP_FRAME_VERSION, .kind = BP_PREAMBLE_RELAY, .node = space->agent->node};
     uint8_t bytes[BP_PREAMBLE_BYTES];
@@ -110,77 +110,77 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
     bp_preamble_encode(&preamble, bytes);
     if ((what & EV_TIMEOUT) != 0 || error != 0 ||
         send(fd, bytes, sizeof bytes, MSG_NOSIGNAL) != (ssize_t)sizeof bytes) {
-        above_failed(relay, (what & EV_TIMEOUT) != 0 ? "no answer"
+        above_failed(tree, (what & EV_TIMEOUT) != 0 ? "no answer"
                                                      : strerror(error != 0 ? error : errno));
         return;
     }
-    event_free(relay->event);
-    relay->event = NULL;
-    relay->above = bp_stream_new(space->agent->base, bp_take_fd(relay->fd),
-                                 bp_tls_client_context(space->stream_tls), 1, &events, relay);
-    if (relay->above == NULL)
-        ask_launcher(relay);
+    event_free(tree->event);
+    tree->event = NULL;
+    tree->above = bp_stream_new(space->agent->base, bp_take_fd(tree->fd),
+                                 bp_tls_client_context(space->stream_tls), 1, &events, tree);
+    if (tree->above == NULL)
+        ask_launcher(tree);
     else
-        want(relay->above, space->image.checked);
+        want(tree->above, space->image.checked);
 }
 
 /* Dial the node above. */
-static void ask_above(struct relay *relay)
+static void ask_above(struct tree *tree)
 {
-    const Bpmix__Relay *order = relay->space->open->relay;
+    const Bpmix__Relay *order = tree->space->open->relay;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)order->port)};
-    relay->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (relay->fd < 0 || inet_pton(AF_INET, order->address, &address.sin_addr) != 1 ||
-        (connect(relay->fd, (struct sockaddr *)&address, sizeof address) < 0 &&
+    tree->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (tree->fd < 0 || inet_pton(AF_INET, order->address, &address.sin_addr) != 1 ||
+        (connect(tree->fd, (struct sockaddr *)&address, sizeof address) < 0 &&
          errno != EINPROGRESS)) {
-        above_failed(relay, strerror(errno));
+        above_failed(tree, strerror(errno));
         return;
     }
-    relay->event = event_new(relay->space->agent->base, relay->fd, EV_WRITE, on_connected, relay);
-    event_add(relay->event, &(struct timeval){.tv_sec = CONNECT_S});
+    tree->event = event_new(tree->space->agent->base, tree->fd, EV_WRITE, on_connected, tree);
+    event_add(tree->event, &(struct timeval){.tv_sec = CONNECT_S});
 }
 
-void relay_start(struct space *space)
+void tree_start(struct space *space)
 {
-    struct relay *relay = space->relay;
-    if (relay == NULL)
+    struct tree *tree = space->tree;
+    if (tree == NULL)
         return;
     if (space->open->relay->port != 0)
-        ask_above(relay);
+        ask_above(tree);
     else
-        ask_launcher(relay);
+        ask_launcher(tree);
 }
 
-int relay_is_launchers(const struct space *space)
+int tree_is_launchers(const struct space *space)
 {
-    return space->relay->asked;
+    return space->tree->asked;
 }
 
-void relay_pause(struct space *space, int paused)
+void tree_pause(struct space *space, int paused)
 {
-    if (space->relay->above != NULL)
-        bp_stream_pause(space->relay->above, paused);
+    if (space->tree->above != NULL)
+        bp_stream_pause(space->tree->above, paused);
 }
 
 /* Nothing has come for a while: the node above may hang, and the launcher knows better. */
-void relay_look(struct space *space)
+void tree_look(struct space *space)
 {
-    struct relay *relay = space->relay;
-    if (relay == NULL || relay->above == NULL || !image_is_due(space))
+    struct tree *tree = space->tree;
+    if (tree == NULL || tree->above == NULL || !image_is_due(space))
         return;
-    int still = relay->last_got == space->image.got && space->image.got == space->image.checked;
-    relay->still = still ? relay->still + 1 : 0;
-    if (relay->still >= LOOKS)
-        above_failed(relay, "nothing comes");
-    relay->last_got = space->image.got;
+    int still = tree->last_got == space->image.got && space->image.got == space->image.checked;
+    tree->still = still ? tree->still + 1 : 0;
+    if (tree->still >= LOOKS)
+        above_failed(tree, "nothing comes");
+    tree->last_got = space->image.got;
 }
 
 /* ---- below ---- */
 
 static void below_free(struct below *below)
 {
-    DL_DELETE(below->relay->below, below);
-    below->relay->below_count--;
+    DL_DELETE(below->tree->below, below);
+    below->tree->below_count--;
     bp_stream_free(below->stream);
     free(below);
 }
@@ -189,7 +189,7 @@ static void below_free(struct below *below)
 static int feed(struct below *below)
 {
     static uint8_t bytes[BP_STREAM_DATA_MAX];
-    struct space *space = below->relay->space;
+    struct space *space = below->tree->space;
     while (below->wants && bp_stream_backlog(below->stream) < BACKLOG_BYTES) {
         uint64_t left = space->image.checked > below->offset
                             ? space->image.checked - below->offset : 0;
@@ -204,7 +204,7 @@ static int feed(struct below *below)
                        bytes);
         below->offset += length;
         below->wants = length > 0;
-        below->relay->served += length == 0;
+        below->tree->served += length == 0;
     }
     return 0;
 }
@@ -214,7 +214,7 @@ static int on_below(void *arg, const struct bp_stream_head *head, const uint8_t 
 {
     struct below *below = arg;
     uint64_t offset;
-    if (head->kind != BP_STREAM_WANT || below->wants || below->relay->space->image.failed.code != 0)
+    if (head->kind != BP_STREAM_WANT || below->wants || below->tree->space->image.failed.code != 0)
         return bp_error_set(err, -EPROTO, "unexpected");
     memcpy(&offset, body, sizeof offset);
     below->offset = offset;
@@ -233,25 +233,25 @@ static void on_below_closed(void *arg, const struct bp_error *why)
 {
     (void)why;
     struct below *below = arg;
-    struct space *space = below->relay->space;
+    struct space *space = below->tree->space;
     below_free(below);
     image_spare(space);
 }
 
-void relay_pass(struct space *space)
+void tree_pass(struct space *space)
 {
     struct below *below, *next;
-    if (space->relay == NULL)
+    if (space->tree == NULL)
         return;
-    DL_FOREACH_SAFE(space->relay->below, below, next)
+    DL_FOREACH_SAFE(space->tree->below, below, next)
         if (space->image.failed.code != 0 || feed(below) < 0)
             below_free(below);
 }
 
-int relay_is_needed(const struct space *space)
+int tree_is_needed(const struct space *space)
 {
-    return space->relay != NULL && space->image.failed.code == 0 &&
-           (space->relay->below_count > 0 || space->relay->served < space->open->relay->below);
+    return space->tree != NULL && space->image.failed.code == 0 &&
+           (space->tree->below_count > 0 || space->tree->served < space->open->relay->below);
 }
 
 static int find_key(void *arg, const char *identity, struct bp_key *ret_key)
@@ -263,60 +263,60 @@ static int find_key(void *arg, const char *identity, struct bp_key *ret_key)
     return 0;
 }
 
-void relay_accept(struct space *space, int take_fd)
+void tree_accept(struct space *space, int take_fd)
 {
     static const struct bp_stream_events events = {
         .data = on_below, .drained = on_below_drained, .closed = on_below_closed};
-    struct relay *relay = space->relay;
+    struct tree *tree = space->tree;
     struct bp_error err;
-    if (relay->tls == NULL)
-        relay->tls = bp_tls_server_new(find_key, space, &err);
-    if (relay->tls == NULL || relay->below_count >= space->open->relay->below) {
+    if (tree->tls == NULL)
+        tree->tls = bp_tls_server_new(find_key, space, &err);
+    if (tree->tls == NULL || tree->below_count >= space->open->relay->below) {
         close(take_fd);
         return;
     }
     struct below *below = bp_calloc(1, sizeof *below);
-    below->relay = relay;
-    below->stream = bp_stream_new(space->agent->base, take_fd, relay->tls, 0, &events, below);
-    DL_APPEND(relay->below, below);
-    relay->below_count++;
+    below->tree = tree;
+    below->stream = bp_stream_new(space->agent->base, take_fd, tree->tls, 0, &events, below);
+    DL_APPEND(tree->below, below);
+    tree->below_count++;
     if (below->stream == NULL)
         below_free(below);
 }
 
 /* ---- a space's ---- */
 
-void relay_new(struct space *space)
+void tree_new(struct space *space)
 {
     if (space->open->relay == NULL || space->open->start == BPMIX__START__EXEC)
         return;
-    struct relay *relay = bp_calloc(1, sizeof *relay);
-    *relay = (struct relay){.space = space, .fd = -1};
-    space->relay = relay;
+    struct tree *tree = bp_calloc(1, sizeof *tree);
+    *tree = (struct tree){.space = space, .fd = -1};
+    space->tree = tree;
 }
 
-void relay_stop(struct space *space)
+void tree_stop(struct space *space)
 {
-    if (space->relay != NULL && !space->relay->busy)
-        drop_above(space->relay);
+    if (space->tree != NULL && !space->tree->busy)
+        drop_above(space->tree);
 }
 
-int relay_refuse(struct space *space)
+int tree_refuse(struct space *space)
 {
-    above_failed(space->relay, "it passed on another image");
+    above_failed(space->tree, "it passed on another image");
     return 0;
 }
 
-void relay_free(struct space *space)
+void tree_free(struct space *space)
 {
-    struct relay *relay = space->relay;
+    struct tree *tree = space->tree;
     struct below *below, *next;
-    if (relay == NULL)
+    if (tree == NULL)
         return;
-    drop_above(relay);
-    DL_FOREACH_SAFE(relay->below, below, next)
+    drop_above(tree);
+    DL_FOREACH_SAFE(tree->below, below, next)
         below_free(below);
-    SSL_CTX_free(relay->tls);
-    free(relay);
-    space->relay = NULL;
+    SSL_CTX_free(tree->tls);
+    free(tree);
+    space->tree = NULL;
 }
