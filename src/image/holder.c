@@ -243,14 +243,19 @@ static int reach(const struct bp_hold_order *order, struct bp_holder_report *rep
     return thread_read(hold);
 }
 
-/* A program that does not get to the point takes the holder with it, and the other way round. */
-static void limit_set(unsigned seconds)
+/* On the way the holder ends, and with it the program, when the time is over (SIGALRM) or the
+ * caller is gone (SIGIO, of the link). At the point it reads the link itself: 0 seconds. */
+static void limit_set(int link, unsigned seconds)
 {
-    sigset_t alone;
-    sigemptyset(&alone);
-    sigaddset(&alone, SIGALRM);
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGALRM);
+    sigaddset(&ends, SIGIO);
     signal(SIGALRM, SIG_DFL);
-    sigprocmask(SIG_UNBLOCK, &alone, NULL);
+    signal(SIGIO, SIG_DFL);
+    sigprocmask(seconds > 0 ? SIG_UNBLOCK : SIG_BLOCK, &ends, NULL);
+    fcntl(link, F_SETOWN, getpid());
+    fcntl(link, F_SETFL, seconds > 0 ? O_ASYNC : 0);
     alarm(seconds);
 }
 
@@ -265,7 +270,7 @@ _Noreturn void bp_holder_run(const struct bp_hold_order *order, int link)
     if (pid < 0)
         fail(link, BP_HOLDER_SYSTEM, -errno);
     report.hold.pid = pid;
-    limit_set(BP_HOLD_LIMIT_MS / 1000);
+    limit_set(link, BP_HOLD_LIMIT_MS / 1000);
     int r = reach(order, &report);
     if (r == 0)
         report.end = BP_HOLDER_HELD;
@@ -273,7 +278,7 @@ _Noreturn void bp_holder_run(const struct bp_hold_order *order, int link)
         report.end = BP_HOLDER_SYSTEM;
         report.code = r;
     }
-    limit_set(0);
+    limit_set(link, 0);
     send(link, &report, sizeof report, MSG_NOSIGNAL);
     while (r == 0 && read(link, &end, 1) < 0 && errno == EINTR)
         ;

@@ -40,6 +40,7 @@ bprestore_SOURCES = \
 	src/image/restore_args.c \
 	src/image/restore_exe.c \
 	src/image/restore_hole.c \
+	src/image/restore_interp.c \
 	src/image/restore_main.c \
 	src/image/restore_map.c \
 	src/image/restore_start.c \

@@ -42,6 +42,8 @@ struct bp_restore {
     struct bp_restore_args args; /* SELF; in LD and ENTRY */
     struct bp_block block;       /* it becomes the program's own block, */
     uint64_t stack, stack_bytes; /* and these pages of the stack stay */
+    uint32_t interp; /* LD: the file that the node's dynamic linker replaces; none: head.files */
+    uint64_t interp_base, interp_entry; /* where that is; 0 = it is the image's */
     struct bp_image_view view;
     uint64_t prologue, prologue_bytes;
     uint64_t hole, hole_bytes; /* code, this struct, stack, prologue, args, parking, last page */
@@ -88,7 +90,14 @@ void bp_restore_vdso_park(struct bp_restore *restore);
 /* After the areas are mapped. */
 void bp_restore_vdso_place(struct bp_restore *restore);
 
-/* restore_map.c: the areas and their pages. */
+/* restore_interp.c: see whether this node has another dynamic linker than LD was made with; after
+ * the areas are mapped, map it. */
+void bp_restore_interp_find(struct bp_restore *restore);
+void bp_restore_interp_load(struct bp_restore *restore);
+
+/* restore_map.c: a file of the image, open, if it is the same here; -errno, -ESTALE if it is not.
+ * The areas and their pages. */
+long bp_restore_file_open(const struct bp_restore *restore, const struct bp_image_file *file);
 void bp_restore_map(struct bp_restore *restore);
 void bp_restore_protect(const struct bp_restore *restore, uint64_t start, uint64_t bytes,
                         uint32_t prot);

@@ -108,6 +108,13 @@ void bp_block_build(struct bp_block *block, const struct bp_image_view *view, ui
     *block = new;
 }
 
+void bp_block_set(struct bp_block *block, uint64_t type, uint64_t value)
+{
+    for (uint64_t *auxv = AUXV(block); auxv[0] != AT_NULL; auxv += 2)
+        if (auxv[0] == type)
+            auxv[1] = value;
+}
+
 void bp_block_move(struct bp_block *block, uint64_t delta)
 {
     block->sp = (uint64_t *)(uintptr_t)(PLACE(block) + delta);

@@ -27,6 +27,9 @@ int bp_block_find(uint64_t *sp, struct bp_block *ret_block);
  * lower: nobody may be using the stack. */
 void bp_block_build(struct bp_block *block, const struct bp_image_view *view, uint64_t vdso);
 
+/* Another value for an entry of the auxiliary vector, if there is such an entry. */
+void bp_block_set(struct bp_block *block, uint64_t type, uint64_t value);
+
 /* The memory with the block and all it points at was moved up by delta bytes. */
 void bp_block_move(struct bp_block *block, uint64_t delta);
 

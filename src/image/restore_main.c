@@ -185,8 +185,11 @@ static __attribute__((noreturn)) void second_part(struct bp_restore *restore)
     if (!has_run)
         bp_restore_start_clear(restore);
     others_unmap(restore);
+    bp_restore_interp_find(restore);
     bp_restore_map(restore);
     bp_restore_vdso_place(restore);
+    if (restore->interp < restore->view.head->files)
+        bp_restore_interp_load(restore);
     if (!has_run)
         bp_restore_start(restore);
     bp_restore_state(restore);

@@ -13,39 +13,49 @@
 #define SHARED_PAGES 16            /* a run from this on is mapped, where that was asked for */
 #define WHOLE_BYTES  (64ULL << 20) /* areas to here are made writable as a whole */
 
-static void file_check(const struct bp_restore *restore, long rc, const char *path)
-{
-    if (bp_is_error(rc))
-        bp_restore_fail(restore, rc, "a file of the process cannot be had here", path);
-}
-
 static long file_read(void *arg, void *buffer, size_t size, uint64_t offset)
 {
     return BP_SYS(SYS_pread64, *(int *)arg, buffer, size, offset, 0, 0);
 }
 
-/* Open a file of the image, if it is the same here. */
+static bool is_same(const struct bp_image_file *file, const struct stat *st, int fd)
+{
+    uint8_t id[BP_IMAGE_ID_MAX];
+
+    if (!S_ISREG(st->st_mode) || (uint64_t)st->st_size != file->size ||
+        bp_elf_build_id(file_read, &fd, id, sizeof(id)) != file->id_bytes)
+        return false;
+    for (uint32_t i = 0; i < file->id_bytes; i++)
+        if (id[i] != file->id[i])
+            return false;
+    return file->id_bytes > 0 || (st->st_mtim.tv_sec == file->mtime_s &&
+                                  (uint32_t)st->st_mtim.tv_nsec == file->mtime_ns);
+}
+
+long bp_restore_file_open(const struct bp_restore *restore, const struct bp_image_file *file)
+{
+    const char *path = restore->view.strings + file->path;
+    struct stat st;
+    long fd = BP_SYS(SYS_open, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0, 0, 0, 0);
+    long rc = bp_is_error(fd) ? fd : BP_SYS(SYS_fstat, fd, &st, 0, 0, 0, 0);
+
+    if (!bp_is_error(rc) && is_same(file, &st, (int)fd))
+        return fd;
+    if (!bp_is_error(fd))
+        BP_SYS(SYS_close, fd, 0, 0, 0, 0, 0);
+    return bp_is_error(rc) ? rc : -ESTALE;
+}
+
 static int file_open(const struct bp_restore *restore, const struct bp_image_file *file)
 {
     const char *path = restore->view.strings + file->path;
-    uint8_t id[BP_IMAGE_ID_MAX];
-    struct stat st;
-    long fd = BP_SYS(SYS_open, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0, 0, 0, 0);
-    int plain = (int)fd;
-    bool is_same;
+    long fd = bp_restore_file_open(restore, file);
 
-    file_check(restore, fd, path);
-    file_check(restore, BP_SYS(SYS_fstat, fd, &st, 0, 0, 0, 0), path);
-    is_same = S_ISREG(st.st_mode) && (uint64_t)st.st_size == file->size &&
-              bp_elf_build_id(file_read, &plain, id, sizeof(id)) == file->id_bytes;
-    if (is_same && file->id_bytes == 0)
-        is_same = st.st_mtim.tv_sec == file->mtime_s &&
-                  (uint32_t)st.st_mtim.tv_nsec == file->mtime_ns;
-    for (uint32_t i = 0; is_same && i < file->id_bytes; i++)
-        is_same = id[i] == file->id[i];
-    if (!is_same)
-        bp_restore_fail(restore, -ESTALE, "a file of the process is another one here", path);
-    return plain;
+    if (fd == -ESTALE)
+        bp_restore_fail(restore, fd, "a file of the process is another one here", path);
+    if (bp_is_error(fd))
+        bp_restore_fail(restore, fd, "a file of the process cannot be had here", path);
+    return (int)fd;
 }
 
 /* What an area is mapped with at first: more than it has in the end when pages must be written. */
@@ -79,6 +89,8 @@ static void files_map(const struct bp_restore *restore)
     uint32_t first = 0;
 
     for (uint32_t file = 0; file < view->head->files; file++) {
+        if (file == restore->interp)
+            continue;
         int fd = file_open(restore, &view->files[file]);
         bool is_seen = false;
         for (uint32_t i = first; i < view->head->areas; i++) {
@@ -186,6 +198,12 @@ static void area_advise(const struct bp_image_area *area)
             BP_SYS(SYS_madvise, area->start, area->end - area->start, advices[i].advice, 0, 0, 0);
 }
 
+/* Of the dynamic linker that the node's own takes the place of (restore_vdso.c looks at vdsos). */
+static bool is_left_out(const struct bp_restore *restore, const struct bp_image_area *area)
+{
+    return area->kind == BP_AREA_FILE && area->file == restore->interp;
+}
+
 void bp_restore_map(struct bp_restore *restore)
 {
     const struct bp_image_view *view = &restore->view;
@@ -198,9 +216,9 @@ void bp_restore_map(struct bp_restore *restore)
             area_map(restore, &view->areas[i], -1);
     for (uint32_t i = 0; i < view->head->areas; i++) {
         const struct bp_image_area *area = &view->areas[i];
-        if (area->kind == BP_AREA_VDSO) { /* restore_vdso.c looks at it */
-            offset += runs->pages * BP_IMAGE_PAGE;
-            runs++;
+        if (area->kind == BP_AREA_VDSO || is_left_out(restore, area)) {
+            for (uint32_t k = 0; k < area->runs; k++)
+                offset += runs++->pages * BP_IMAGE_PAGE;
             continue;
         }
         if ((area->flags & (BP_AREA_HUGE | BP_AREA_NOHUGE)) != 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* restore_start.c - a program that has not run begins (LD, ENTRY). It keeps the stack that the
  * kernel made for the restorer's exec; all else of the restorer goes. */
+#include <elf.h>
 #include <errno.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -95,10 +96,14 @@ void bp_restore_start(struct bp_restore *restore)
     if (restore->vdso < restore->piece_count)
         vdso = restore->pieces[restore->vdso].parked;
     bp_block_build(block, view, vdso);
+    if (restore->interp_base != 0)
+        bp_block_set(block, AT_BASE, restore->interp_base);
     for (uint32_t i = 0; i < view->head->patches; i++)
         patch(restore, &view->patches[i]);
     restore->registers = view->head->thread.registers;
     restore->registers.rsp = (uint64_t)block->sp;
+    if (restore->interp_base != 0)
+        restore->registers.rip = restore->interp_entry;
     restore->start_mask = restore->signal_mask;
     restore->memory = view->head->memory;
     restore->memory.start_stack = (uint64_t)block->sp;

@@ -1,28 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bproc_node.c - libbproc: what the nodes are. */
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/mem.h"
+#include "lib/client.h"
 #include "lib/node.h"
 #include "lib/public.h"
 
-/* PID 1 of a job's namespaces on a node says which node it is. */
 int bproc_currnode(void)
 {
-    static const char name[] = "bpspace";
-    char words[32];
-    auto_close int fd = open("/proc/1/cmdline", O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd >= 0 ? read(fd, words, sizeof words - 1) : 0;
-    words[got > 0 ? got : 0] = '\0';
-    int node, used = 0;
-    if (got <= (ssize_t)sizeof name || memcmp(words, name, sizeof name) != 0 ||
-        sscanf(words + sizeof name, "%d%n", &node, &used) != 1 || words[sizeof name + used] != '\0')
-        return BPROC_NODE_MASTER;
-    return node;
+    return bp_client_node();
 }
 
 int bp_public_node(int node)

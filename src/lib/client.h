@@ -6,7 +6,11 @@
 #include "proto/local.h"
 #include "proto/pack.h"
 
-/* The socket of this machine's bpmaster, or the one that the variable BPMIX_MASTER names. */
+/* The node that this process runs on: PID 1 of a job's namespaces says it. -1 = none. */
+int bp_client_node(void);
+
+/* The socket of this machine's bpmaster, or the one that the variable BPMIX_MASTER names; in a job
+ * on a node that job's own, from where its bpnode passes on what is asked. */
 const char *bp_client_path(void);
 
 /* A blocking connection to that bpmaster. The descriptor, or a negative errno. */

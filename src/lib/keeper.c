@@ -104,7 +104,7 @@ static int send_map(int keeper, const struct bp_launch *launch, pid_t source, co
     protobuf_c_message_pack(&launch->map->base, body);
     int r = bp_local_send(keeper, &frame, body, fds, fd_count);
     explicit_bzero(body, length); /* the job's key */
-    return r;
+    return r == -EPIPE || r == -ECONNRESET ? -ECONNABORTED : r;
 }
 
 int bp_keeper_give(int keeper, struct bp_launch *take_launch, const struct bp_image *image,

@@ -34,7 +34,7 @@ struct bp_keeper_news {
 int bp_keeper_start(struct bp_error *err);
 
 /* Give it the job; the launch is done with afterwards. And the image, if there is one: it stays the
- * caller's to free, and then only the keeper has it. */
+ * caller's to free, and then only the keeper has it. -ECONNABORTED: it has been killed. */
 int bp_keeper_give(int keeper, struct bp_launch *take_launch, const struct bp_image *image,
                    struct bp_error *err);
 

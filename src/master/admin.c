@@ -40,15 +40,23 @@ static int find(struct master *master, int number, struct node **ret_node, struc
 
 /* ---- who is told of changes ---- */
 
+/* Has it read what we said? Of one on a node its bpnode knows, and drops what need not be told. */
+static int has_read(const struct tool *tool)
+{
+    int unread = 0;
+    if (tool->via != NULL)
+        return 1;
+    return tool->packets == NULL && ioctl(tool->fd, SIOCOUTQ, &unread) == 0 && unread == 0;
+}
+
 void watch_changed(struct master *master)
 {
     struct tool *tool;
     DL_FOREACH(master->tools, tool) {
-        int unread = 0;
         if (!tool->watching)
             continue;
-        if (tool->packets == NULL && ioctl(tool->fd, SIOCOUTQ, &unread) == 0 && unread == 0)
-            tool->told = 0; /* it has read all that we said */
+        if (has_read(tool))
+            tool->told = 0;
         if (tool->told)
             continue; /* this news is in the one that it will read */
         tool->told = 1;

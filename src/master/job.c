@@ -50,6 +50,7 @@ static void job_free(struct job *job)
     HASH_DEL(master->jobs, job);
     ticket_drop(master, job);
     publish_job_gone(job);
+    relay_gone(master, NULL, job);
     if (job->tool != NULL)
         job->tool->job = NULL;
     herds_free(job);

@@ -13,11 +13,12 @@ bpmaster_SOURCES = \
 	src/master/in_place.c src/master/place.c \
 	src/master/proc.c \
 	src/master/publish.c \
-	src/master/tree.c \
+	src/master/relay.c \
 	src/master/reload.c \
 	src/master/rights.c src/master/rights.h \
 	src/master/roster.c \
-	src/master/tool.c
+	src/master/tool.c \
+	src/master/tree.c
 bpmaster_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 bpmaster_CFLAGS = $(BP_CFLAGS)
 bpmaster_LDADD = libplacement.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS)

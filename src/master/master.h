@@ -110,6 +110,13 @@ unsigned node_count_up(const struct master *master);
 void node_list(struct master *master, Bpmix__NodeList *ret_list);
 void node_list_done(Bpmix__NodeList *list);
 
+/* ---- relay.c: tools on nodes ---- */
+int relay_frame(struct job *job, struct node *node, const struct bp_frame *frame,
+                const uint8_t *body, struct bp_error *err);
+void relay_send(const struct tool *tool, const struct bp_frame *frame, const uint8_t *body);
+/* The end of all tools on this node, or of this job (NULL: of none). */
+void relay_gone(struct master *master, const struct node *node, const struct job *job);
+
 /* ---- reload.c ---- */
 /* Read the configuration again. A bad one is logged and changes nothing. */
 void reload(struct master *master, const char *path);
@@ -328,6 +335,9 @@ struct tool {
     struct job *job;
     unsigned wait_up; /* a NODE_LIST waits until so many nodes are up; 0 = none does */
     uint64_t wait_tag;
+    struct node *via; /* it is a process of via_job on this node: no fd, no events; NULL = here */
+    struct job *via_job;
+    uint64_t via_number;
     uint8_t watching; /* changes of nodes are told */
     uint8_t told;     /* one was, and the tool has not read it yet */
     struct tool *prev, *next;
@@ -339,6 +349,9 @@ void tool_send(struct tool *tool, struct bp_frame frame, const void *message, co
 /* A node has come up: answer those that wait for it. */
 void tool_node_up(struct master *master);
 void tool_done(struct tool *tool, uint64_t tag);
+/* What it said: does it, or refuses. */
+void tool_message(struct tool *tool, const struct bp_local_message *message);
+void tool_free(struct tool *tool, const char *why);
 void tool_refuse(struct tool *tool, uint64_t tag, int code, const char *text);
 
 /* ---- listen.c: the TCP port ---- */

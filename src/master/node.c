@@ -96,6 +96,7 @@ static void node_lose(struct node *node, const char *why)
     node->label[0] = '\0';
     job_node_lost(master, node, why);
     order_node_gone(node);
+    relay_gone(master, node, NULL);
     if (node->jobs == 0)
         node->state = NODE_DOWN;
     watch_changed(master);
@@ -127,6 +128,8 @@ static int on_frame(void *arg, const struct bp_frame *frame, const uint8_t *body
     struct place *place = job_place(job, node);
     if (place == NULL)
         return bp_error_set(err, -EPERM, "a frame for a job that is not on this node");
+    if (frame->type == BP_TOOL_SAYS || frame->type == BP_TOOL_GONE)
+        return relay_frame(job, node, frame, body, err);
     return job_node_frame(job, place, frame, body, err);
 }
 

@@ -32,7 +32,7 @@ static void packet_free(struct packet *packet)
     free(packet);
 }
 
-static void tool_free(struct tool *tool, const char *why)
+void tool_free(struct tool *tool, const char *why)
 {
     unsigned long dropped;
     if (why != NULL && bp_log_limit_pass(&limit, &dropped))
@@ -44,9 +44,11 @@ static void tool_free(struct tool *tool, const char *why)
     struct packet *packet, *next;
     LL_FOREACH_SAFE(tool->packets, packet, next)
         packet_free(packet);
-    event_free(tool->read_event);
-    event_free(tool->write_event);
-    close(tool->fd);
+    if (tool->via == NULL) {
+        event_free(tool->read_event);
+        event_free(tool->write_event);
+        close(tool->fd);
+    }
     free(tool->groups);
     DL_DELETE(tool->master->tools, tool);
     free(tool);
@@ -80,6 +82,11 @@ void tool_send(struct tool *tool, struct bp_frame frame, const void *message, co
         packet->body = bp_pack(message, &length);
     frame.length = (uint32_t)length;
     packet->frame = frame;
+    if (tool->via != NULL) {
+        relay_send(tool, &frame, packet->body);
+        packet_free(packet);
+        return;
+    }
     packet->fd_count = fd_count;
     if (fd_count > 0)
         memcpy(packet->fds, take_fds, fd_count * sizeof *take_fds);
@@ -155,6 +162,8 @@ static int open_job(struct tool *tool, const struct bp_local_message *message,
 {
     if (tool->job != NULL)
         return bp_error_set(err, -EBUSY, "this connection has a job already");
+    if (tool->via != NULL)
+        return bp_error_set(err, -EOPNOTSUPP, "jobs are opened on the master, not on a node");
     Bpmix__JobRequest *request = BP_UNPACK(JobRequest, job_request, message->body,
                                            message->frame.length, err);
     if (request == NULL)
@@ -228,6 +237,18 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
     }
 }
 
+void tool_message(struct tool *tool, const struct bp_local_message *message)
+{
+    struct bp_error err = {0};
+    unsigned long dropped;
+    if (dispatch(tool, message, &err) >= 0)
+        return;
+    if (bp_log_limit_pass(&limit, &dropped))
+        bp_log_warning("request-refused pid=%d uid=%u why=\"%s\" dropped=%lu", tool->pid, tool->uid,
+                       err.text, dropped);
+    tool_refuse(tool, message->frame.tag, err.code, err.text);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
@@ -241,13 +262,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         tool_free(tool, r < 0 ? err.text : NULL);
         return;
     }
-    if (dispatch(tool, &message, &err) < 0) {
-        unsigned long dropped;
-        if (bp_log_limit_pass(&limit, &dropped))
-            bp_log_warning("request-refused pid=%d uid=%u why=\"%s\" dropped=%lu", tool->pid,
-                           tool->uid, err.text, dropped);
-        tool_refuse(tool, message.frame.tag, err.code, err.text);
-    }
+    tool_message(tool, &message);
     bp_local_done(&message);
     if (tool->packets != NULL)
         event_del(tool->read_event); /* no more questions until it has taken the answers */
@@ -282,7 +297,7 @@ static int is_crowd(const struct tool *tool)
     if (tool->uid == 0)
         return 0;
     DL_FOREACH(tool->master->tools, other)
-        count += other->uid == tool->uid;
+        count += other->uid == tool->uid && other->via == NULL;
     if (count >= USER_TOOLS_MAX && bp_log_limit_pass(&limit, &dropped))
         bp_log_warning("tool-refused pid=%d uid=%u why=\"%u connections of this user\" "
                        "dropped=%lu", tool->pid, tool->uid, count, dropped);

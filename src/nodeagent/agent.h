@@ -23,6 +23,7 @@ struct space;
 struct link;
 struct tree;
 struct visitor;
+struct client;
 
 struct agent {
     struct event_base *base;
@@ -53,6 +54,7 @@ struct agent {
     struct sockaddr_in local; /* our end of the connection; family 0: as the kernel likes */
     int first_mounts;         /* namespace of the mounts we came with; -1: we are in it */
     char **restart_argv;
+    uint64_t last_client; /* of relay.c */
     int restarting; /* exec ourselves when nothing runs here any more */
 };
 
@@ -147,6 +149,8 @@ struct space {
     int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
     char text[192];
     uint8_t master_told;
+    struct event *relay_event; /* accepts; NULL = nobody can ask from there */
+    struct client *clients;
     UT_hash_handle hh;
 };
 
@@ -244,6 +248,13 @@ void visitor_listen(struct agent *agent, int joined_fd);
 void visitor_stop(struct agent *agent);
 /* A space is there: let in who waits for it. */
 void visitor_admit(struct space *space);
+
+/* ---- relay.c: libbproc in a space ---- */
+/* Before any process of the user is in the space. */
+void relay_open(struct space *space);
+void relay_close(struct space *space);
+int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body,
+                struct bp_error *err);
 
 /* ---- shepherd.c: the job's bpshepherd ---- */
 /* Its socket, so that frames for it can wait; then the program, when the space is ready. */

@@ -44,11 +44,12 @@ bpnode_SOURCES = \
 	src/nodeagent/ompi.c src/nodeagent/ompi.h \
 	src/nodeagent/order.c \
 	src/nodeagent/rank.c \
-	src/nodeagent/tree.c \
+	src/nodeagent/relay.c \
 	src/nodeagent/shepherd.c \
 	src/nodeagent/space.c \
 	src/nodeagent/stdio.c \
 	src/nodeagent/topology.c \
+	src/nodeagent/tree.c \
 	src/nodeagent/visitor.c
 bpnode_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 bpnode_CFLAGS = $(BP_CFLAGS)

@@ -291,6 +291,7 @@ static void said(struct space *space, const struct bp_space_packet *packet)
         if (space->state != SPACE_SETUP)
             return;
         space->state = SPACE_READY;
+        relay_open(space);
         if (space->open->mpi)
             shepherd_start(space);
         else
@@ -477,6 +478,7 @@ static void space_free(struct space *space)
         rank_free(rank);
     HASH_DEL(agent->spaces, space);
     tree_free(space);
+    relay_close(space);
     data_free(space);
     image_free(space);
     if (space->event != NULL)

@@ -54,6 +54,9 @@ static const struct bp_route routes[BP_FRAME_TYPES] = {
     [BP_SPACE_ENDED] = {"SPACE_ENDED", N, M, 4 * KIB},
     [BP_NODE_ORDER] = {"NODE_ORDER", T | M, M | N, 8 * KIB},
     [BP_NODE_ORDERED] = {"NODE_ORDERED", N, M, 4 * KIB},
+    [BP_TOOL_SAYS] = {"TOOL_SAYS", N, M, 65 * KIB},
+    [BP_TOOL_HEARS] = {"TOOL_HEARS", M, N, 16 * MIB + BP_FRAME_BYTES},
+    [BP_TOOL_GONE] = {"TOOL_GONE", N | M, N | M, 0},
 
     [BP_PMIX_JOB] = {"PMIX_JOB", N, S, 4 * MIB},
     [BP_PMIX_READY] = {"PMIX_READY", S, N, 16 * MIB},

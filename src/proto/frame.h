@@ -77,6 +77,10 @@ enum bp_frame_type {
     BP_SPACE_ENDED,  /* bpnode to bpmaster: SpaceEnded; nothing of the job is left there */
     BP_NODE_ORDER,   /* tool (root) to bpmaster, on to bpnode: NodeOrder; answer DONE */
     BP_NODE_ORDERED, /* bpnode to bpmaster: tag = of the order; NodeOrdered */
+    BP_TOOL_SAYS,    /* bpnode to bpmaster: tag = number of a connection of a process of this job;
+                      * body: the head and body of a frame of tools */
+    BP_TOOL_HEARS,   /* bpmaster to bpnode: the same the other way */
+    BP_TOOL_GONE,    /* that connection has ended */
     /* bpshepherd; bpnode passes them on without decoding but for READY and ABORT's type */
     BP_PMIX_JOB = 64, /* bpnode to bpshepherd: PmixJob; first frame */
     BP_PMIX_READY,    /* bpshepherd to bpnode: PmixReady */

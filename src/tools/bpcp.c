@@ -19,6 +19,7 @@
 #include "common/std.h"
 #include "tools/copy.h"
 #include "tools/run.h"
+#include "tools/words.h"
 
 struct place {
     char *nodes; /* NULL = here */
@@ -84,16 +85,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- places ---- */
 
-static int is_here(const struct bp_nodeset *set, struct bp_error *err)
-{
-    size_t masters = 0;
-    for (size_t i = 0; i < set->count; i++)
-        masters += set->numbers[i] == BP_NODE_MASTER;
-    if (masters > 0 && set->count > 1)
-        return bp_error_set(err, -EINVAL, "the master cannot be one of several");
-    return masters > 0;
-}
-
 /* "PATH" or "NODES:PATH"; a colon behind a slash belongs to the path. */
 static int read_place(const char *word, int is_source, const char *cwd, struct place *ret_place,
                       struct bp_error *err)
@@ -106,11 +97,9 @@ static int read_place(const char *word, int is_source, const char *cwd, struct p
     auto_free char *nodes = bp_format("%.*s", (int)length, word);
     if (bp_nodeset_parse(nodes, NULL, 0, &set, err) < 0)
         return bp_error_prefix(err, "%s (a file of that name is ./%s)", word, word);
-    int here = is_here(&set, err);
     size_t named = set.count;
+    int here = named == 1 && set.numbers[0] == BP_NODE_MASTER;
     bp_nodeset_done(&set);
-    if (here < 0)
-        return bp_error_prefix(err, "%s", word);
     if (is_source && named != 1)
         return bp_error_set(err, -EINVAL, "%s: a source is on one node, by its number", word);
     const char *path = word + length + 1;
@@ -149,7 +138,9 @@ static int run_on(const struct place *place, char *const *words, unsigned count,
     bp_job_request_init(&request, &where, &launcher, (int)count + 3, argv);
     free(request.cwd);
     request.cwd = bp_strdup("/");
-    where.node_list = place->nodes;
+    auto_free char *nodes = NULL;
+    policy.local = word_master(place->nodes, &nodes);
+    where.node_list = nodes;
     where.one_each = 1;
     where.bind_to = (char *)"none";
     request.stdin_rank = policy.stdin_rank;

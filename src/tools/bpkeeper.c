@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
 #include "common/mem.h"
 #include "common/std.h"
 #include "lib/job.h"
@@ -18,6 +20,7 @@
 struct keeper {
     struct event_base *base;
     struct bp_job *job;
+    struct ranks *ranks;
     struct output *output;
     struct start start;
     uint8_t *told;  /* by rank */
@@ -156,7 +159,8 @@ static int keep(struct keeper *keeper, struct bp_local_message *message, struct 
     keeper->job = bp_job_attach(keeper->base, &launch, &events, keeper, err);
     if (keeper->job == NULL)
         return err->code;
-    keeper->output = output_new(keeper->base, keeper->job, &style);
+    keeper->ranks = ranks_new(keeper->job, NULL);
+    keeper->output = output_new(keeper->base, keeper->ranks, &style);
     start_send(&keeper->start, keeper->job, on_image_failed, keeper);
     event_base_dispatch(keeper->base);
     output_finish(keeper->output);
@@ -171,6 +175,7 @@ int main(void)
     bp_std_open();
     signal(SIGPIPE, SIG_IGN);
     raise_files();
+    SSL_CTX_free(SSL_CTX_new(TLS_server_method())); /* OpenSSL is slow to start: meanwhile */
     int r = bp_local_receive(BP_KEEPER_CONTROL, BP_PEER_MASTER, BP_PEER_TOOL, &message, &err);
     if (r <= 0 || message.frame.type != BP_JOB_MAP ||
         message.fd_count != (message.frame.tag != 0 ? BP_KEEPER_FDS : 1u))
@@ -182,6 +187,7 @@ int main(void)
     start_done(&keeper.start);
     if (keeper.output != NULL)
         output_free(keeper.output);
+    ranks_free(keeper.ranks);
     bp_job_free(keeper.job);
     if (keeper.base != NULL)
         event_base_free(keeper.base);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bpsh.c - run a command on nodes, once on each. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,8 @@ static const struct argp_option rows[] = {
     {NULL, 0, NULL, 0, "Where:", 1},
     {NULL, 'a', NULL, 0, "On all nodes that are up", 1},
     {NULL, 'A', NULL, 0, "On all nodes that are not down", 1},
+    {NULL, '1', ",NODES", OPTION_ARG_OPTIONAL,
+     "On the master: -1, or with nodes -1,0-3", 1},
     {NULL, 0, NULL, 0, "Input and output:", 2},
     {NULL, 'n', NULL, 0, "Standard input is /dev/null", 2},
     {NULL, 'N', NULL, 0, "Input and output are /dev/null on the node: nothing is forwarded", 2},
@@ -106,6 +109,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'A':
         options->nodes = "allnotdown";
         return 0;
+    case '1':
+        options->nodes = arg == NULL ? "-1" : bp_format("-1%s", arg);
+        return 0;
     case 't':
         options->policy.limit_s = word_time(state, "-t", arg);
         return 0;
@@ -154,6 +160,41 @@ static void add_files(Bpmix__JobRequest *request, const struct options *options,
     }
 }
 
+/* ---- the master ---- */
+
+/* The command alone, here: bpsh becomes it. */
+static int become(const Bpmix__JobRequest *request, int no_input)
+{
+    const char *what = request->argv[0];
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < request->n_files; i++) {
+        what = request->files[i]->path;
+        int fd = open(what, (int)request->files[i]->flags | O_NOCTTY | O_CLOEXEC, 0666);
+        r = fd < 0 || dup2(fd, (int)request->files[i]->fd) < 0;
+    }
+    if (r == 0 && no_input && (request->n_files == 0 || request->files[0]->fd != 0)) {
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        r = fd < 0 || dup2(fd, STDIN_FILENO) < 0;
+    }
+    if (r == 0) {
+        auto_free char **argv = bp_calloc(request->n_argv + 1, sizeof *argv);
+        memcpy(argv, request->argv, request->n_argv * sizeof *argv);
+        setenv("BPROC_NODE", "-1", 1);
+        setenv("BPROC_RANK", "0", 1);
+        what = argv[0];
+        execvp(argv[0], argv);
+        r = errno == ENOENT || errno == ENOTDIR ? 127 : 126;
+    }
+    fprintf(stderr, "bpsh: %s: %s\n", what, strerror(errno));
+    return r == 1 ? 125 : r;
+}
+
+static int is_plain(const struct run_policy *policy)
+{
+    return policy->style.label == LABEL_NONE && !policy->style.lines && policy->limit_s == 0 &&
+           !policy->turns;
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -172,7 +213,9 @@ int main(int argc, char **argv)
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
     bp_job_request_init(&request, &place, &launcher, argc - options.command,
                         argv + options.command);
-    place.node_list = (char *)options.nodes;
+    auto_free char *nodes = NULL;
+    options.policy.local = word_master(options.nodes, &nodes);
+    place.node_list = nodes;
     place.one_each = 1;
     place.bind_to = (char *)"none";
     request.start = options.start;
@@ -180,7 +223,9 @@ int main(int argc, char **argv)
     if (options.files[0] != NULL)
         options.policy.stdin_rank = -2;
     request.stdin_rank = options.policy.stdin_rank;
-    int status = run_job(&request, &options.policy);
+    int here = options.policy.local == 1 && nodes[0] == '\0' && is_plain(&options.policy);
+    int status = here ? become(&request, options.policy.stdin_rank == -2)
+                      : run_job(&request, &options.policy);
     bp_job_request_done(&request);
     return status;
 }

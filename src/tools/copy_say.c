@@ -13,7 +13,9 @@ void copy_say(const char *path, const char *what, int error)
     for (char *p = plain; *p != '\0'; p++)
         if ((unsigned char)*p < ' ' || *p == 0x7f)
             *p = '?';
-    auto_free char *where = node != NULL ? bp_format("n%s: ", node) : bp_strdup("");
+    auto_free char *where = node == NULL              ? bp_strdup("")
+                            : strcmp(node, "-1") == 0 ? bp_strdup("master: ")
+                                                      : bp_format("n%s: ", node);
     fprintf(stderr, "bpcp: %s%s: %s%s%s\n", where, plain, what,
             error != 0 && *what != '\0' ? ": " : "", error != 0 ? strerror(error) : "");
 }

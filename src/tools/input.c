@@ -16,7 +16,7 @@ struct reader { /* a rank that gets stdin */
 };
 
 struct input {
-    struct bp_job *job;
+    struct ranks *all;
     struct event *event; /* NULL: stdin cannot be waited for (a file): always ready */
     struct event *again; /* for such a file: read on from the loop */
     struct reader *readers;
@@ -35,7 +35,7 @@ static uint32_t room(const struct input *input)
         if (reader->gone)
             continue;
         alive = 1;
-        if (!reader->there || !bp_job_has_data(input->job, input->first + i))
+        if (!reader->there || !ranks_has_data(input->all, input->first + i))
             return 0;
         if (free_bytes < least)
             least = free_bytes;
@@ -71,7 +71,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         struct reader *reader = &input->readers[i];
         if (reader->gone)
             continue;
-        bp_job_input(input->job, input->first + i, bytes, got > 0 ? (size_t)got : 0);
+        ranks_input(input->all, input->first + i, bytes, got > 0 ? (size_t)got : 0);
         reader->under_way += got > 0 ? (uint32_t)got : 0;
     }
     go_on(input);
@@ -86,13 +86,13 @@ static int can_wait(int fd)
     return S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || isatty(fd);
 }
 
-struct input *input_new(struct event_base *base, struct bp_job *job, int stdin_rank)
+struct input *input_new(struct event_base *base, struct ranks *all, int stdin_rank)
 {
-    uint32_t ranks = (uint32_t)bp_job_map(job)->n_ranks;
+    uint32_t ranks = ranks_count(all);
     if (stdin_rank == -2 || (stdin_rank >= 0 && (uint32_t)stdin_rank >= ranks))
         return NULL;
     struct input *input = bp_calloc(1, sizeof *input);
-    input->job = job;
+    input->all = all;
     input->first = stdin_rank >= 0 ? (uint32_t)stdin_rank : 0;
     input->count = stdin_rank >= 0 ? 1 : ranks;
     input->readers = bp_calloc(input->count, sizeof *input->readers);

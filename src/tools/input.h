@@ -5,12 +5,12 @@
 
 #include <stdint.h>
 
-#include "lib/job.h"
+#include "tools/ranks.h"
 
 struct input;
 
 /* stdin_rank: a rank, -1 = all, -2 = none (then this is NULL). */
-struct input *input_new(struct event_base *base, struct bp_job *job, int stdin_rank);
+struct input *input_new(struct event_base *base, struct ranks *all, int stdin_rank);
 void input_credit(struct input *input, uint32_t rank, uint32_t taken);
 /* The rank exists: it can be sent something. */
 void input_rank_there(struct input *input, uint32_t rank);

@@ -1,7 +1,9 @@
 noinst_LTLIBRARIES += librun.la
 librun_la_SOURCES = \
 	src/tools/input.c src/tools/input.h \
+	src/tools/local.c src/tools/local.h \
 	src/tools/output.c src/tools/output.h \
+	src/tools/ranks.c src/tools/ranks.h \
 	src/tools/report.c src/tools/report.h \
 	src/tools/run.c src/tools/run.h \
 	src/tools/sink.c src/tools/sink.h \

@@ -27,7 +27,7 @@ struct line { /* the unfinished line of one rank's channel */
 };
 
 struct output {
-    struct bp_job *job;
+    struct ranks *all;
     enum label label;
     int whole; /* lines also of a single rank */
     size_t line_bytes;
@@ -48,7 +48,7 @@ static void on_drained(void *arg)
     struct output *output = arg;
     if (output_is_full(output))
         return;
-    bp_job_pause(output->job, 0);
+    ranks_pause(output->all, 0);
     if (output->room != NULL)
         output->room(output->room_arg);
 }
@@ -68,15 +68,15 @@ void output_on_room(struct output *output, void (*room)(void *arg), void *arg)
 static void on_broken_1(void *arg)
 {
     struct output *output = arg;
-    bp_job_stop_output(output->job, 1);
-    bp_job_pause(output->job, 0);
+    ranks_stop_output(output->all, 1);
+    ranks_pause(output->all, 0);
 }
 
 static void on_broken_2(void *arg)
 {
     struct output *output = arg;
-    bp_job_stop_output(output->job, 2);
-    bp_job_pause(output->job, 0);
+    ranks_stop_output(output->all, 2);
+    ranks_pause(output->all, 0);
 }
 
 static void emit(struct output *output, uint32_t rank, unsigned channel, const void *bytes,
@@ -87,7 +87,7 @@ static void emit(struct output *output, uint32_t rank, unsigned channel, const v
         sink_write(sink, output->labels[rank], strlen(output->labels[rank]));
     sink_write(sink, bytes, length);
     if (sink_backlog(sink) > HIGH)
-        bp_job_pause(output->job, 1);
+        ranks_pause(output->all, 1);
 }
 
 /* The unfinished line goes on as it is. */
@@ -204,9 +204,8 @@ void output_bytes(struct output *output, uint32_t rank, unsigned channel, const 
 
 static char *label_of(const struct output *output, uint32_t rank)
 {
-    const Bpmix__JobMap *map = bp_job_map(output->job);
     if (output->label == LABEL_NODE)
-        return bp_format("%s: ", bp_job_node_name(output->job, map->ranks[rank]->node));
+        return bp_format("%s: ", ranks_node_name(output->all, rank));
     int width = snprintf(NULL, 0, "%zu", output->ranks - 1);
     return bp_format("%*u: ", width, rank);
 }
@@ -217,15 +216,15 @@ void output_line(struct output *output, const char *line)
     sink_write(output->sinks[0], "\n", 1);
 }
 
-struct output *output_new(struct event_base *base, struct bp_job *job,
+struct output *output_new(struct event_base *base, struct ranks *ranks,
                           const struct output_style *style)
 {
     struct output *output = bp_calloc(1, sizeof *output);
-    output->job = job;
+    output->all = ranks;
     output->label = style->label;
     output->whole = style->lines;
     output->line_bytes = style->line_bytes > 0 ? style->line_bytes : LINE_MAX_BYTES;
-    output->ranks = bp_job_map(job)->n_ranks;
+    output->ranks = ranks_count(ranks);
     output->sinks[0] = sink_new(base, STDOUT_FILENO, on_drained, on_broken_1, output);
     output->sinks[1] = sink_new(base, STDERR_FILENO, on_drained, on_broken_2, output);
     output->silence = evtimer_new(base, on_silence, output);

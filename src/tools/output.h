@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "lib/job.h"
+#include "tools/ranks.h"
 
 #define LINE_MAX_BYTES 65536 /* longer lines may be torn, unless the style says otherwise */
 
@@ -23,7 +23,7 @@ struct output_style {
 
 struct output;
 
-struct output *output_new(struct event_base *base, struct bp_job *job,
+struct output *output_new(struct event_base *base, struct ranks *ranks,
                           const struct output_style *style);
 void output_bytes(struct output *output, uint32_t rank, unsigned channel, const uint8_t *bytes,
                   size_t length);

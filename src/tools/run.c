@@ -13,6 +13,8 @@
 #include "common/cpuset.h"
 #include "common/mem.h"
 #include "tools/input.h"
+#include "tools/local.h"
+#include "tools/ranks.h"
 #include "tools/report.h"
 #include "tools/run.h"
 #include "tools/start.h"
@@ -23,7 +25,9 @@ struct run {
     const struct run_policy *policy;
     Bpmix__JobRequest *request;
     struct event_base *base;
-    struct bp_job *job;
+    struct bp_job *job;     /* NULL: all ranks are here */
+    struct local *local;    /* NULL: none is */
+    struct ranks *ranks;
     struct output *output;
     struct turns *turns; /* NULL: everybody's output as it comes */
     struct input *input;
@@ -55,7 +59,7 @@ static void kill_now(struct run *run)
     run->verdict.teardown = 1;
     run->ending = 2;
     evtimer_del(run->kill_timer);
-    bp_job_kill(run->job, 0);
+    ranks_kill(run->ranks, 0);
 }
 
 /* TERM to everybody (and CONT, for those that are stopped); what is left later is killed. */
@@ -66,8 +70,8 @@ static void end_job(struct run *run, int send_term)
         return;
     run->ending = 1;
     if (send_term) {
-        bp_job_kill(run->job, SIGTERM);
-        bp_job_kill(run->job, SIGCONT);
+        ranks_kill(run->ranks, SIGTERM);
+        ranks_kill(run->ranks, SIGCONT);
     }
     unsigned wait_ms = run->policy->kill_wait_ms;
     event_add(run->kill_timer, &(struct timeval){.tv_sec = wait_ms / 1000,
@@ -94,7 +98,7 @@ static void on_limit(evutil_socket_t fd, short what, void *arg)
 
 static void check_over(struct run *run)
 {
-    if (bp_job_is_over(run->job) && run->ghosts == 0)
+    if (ranks_is_over(run->ranks) && run->ghosts == 0)
         event_base_loopbreak(run->base);
 }
 
@@ -113,7 +117,7 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         kill(event->pid, SIGKILL);
         return;
     }
-    const char *node = bp_job_node_name(run->job, event->node);
+    const char *node = event->node >= 0 ? bp_job_node_name(run->job, event->node) : "master";
     if (event->kind == BPMIX__JOB_EVENT__KIND__EXIT ||
         event->kind == BPMIX__JOB_EVENT__KIND__FAILED)
         input_rank_gone(run->input, event->rank);
@@ -174,6 +178,10 @@ static void on_silence(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct run *run = arg;
+    if (run->local != NULL && !local_is_over(run->local)) {
+        await_end(run);
+        return;
+    }
     if (!bp_job_has_ended(run->job)) {
         verdict_end(&run->verdict, 128 + SIGKILL, "bpmaster does not answer");
     } else if (run->heard || bp_job_is_paused(run->job)) {
@@ -197,9 +205,14 @@ static void await_end(struct run *run)
 static void reap(struct run *run)
 {
     pid_t pid;
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+    int status;
+    struct rusage usage;
+    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+        if (run->local != NULL && local_reaped(run->local, pid, status, &usage))
+            continue;
         if (run->ghosts > 0 && --run->ghosts == 0)
             await_end(run);
+    }
     check_over(run);
 }
 
@@ -238,8 +251,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
         reap(run);
         return;
     }
-    bp_job_forward(run->job, (unsigned)signal, info.ssi_code, (int)info.ssi_pid, info.ssi_uid,
-                   info.ssi_ptr);
+    ranks_forward(run->ranks, &info);
     if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT)
         on_ending_signal(run, signal);
     else if (signal == SIGTSTP)
@@ -278,12 +290,13 @@ static void raise_files(void)
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
+static const struct bp_job_events events = {
+    .event = on_event, .output = on_output, .credit = on_credit, .left = on_left,
+    .progress = on_progress, .lost = on_lost};
+
 /* Until bpmaster has accepted the job, a signal may end us as it does any program. */
 static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp_error *err)
 {
-    static const struct bp_job_events events = {
-        .event = on_event, .output = on_output, .credit = on_credit, .left = on_left,
-        .progress = on_progress, .lost = on_lost};
     struct bp_launch launch;
     struct bp_local_message herds;
     int r = bp_launch_open(request, &launch, &herds, err);
@@ -298,6 +311,30 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
     /* OpenSSL takes 2 ms to start: now, while the nodes create the processes */
     run->job = bp_job_attach(run->base, &launch, &events, run, err);
     return run->job != NULL ? 0 : err->code;
+}
+
+/* Those on nodes, and those here. */
+static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_error *err)
+{
+    uint32_t on_nodes = 0;
+    if (request->place->node_list[0] != '\0' || run->policy->local == 0) {
+        int r = open_job(run, request, err);
+        if (r < 0)
+            return r;
+        const Bpmix__JobMap *map = bp_job_map(run->job);
+        on_nodes = (uint32_t)map->n_ranks;
+        run->ghosts = map->n_ranks;
+        for (size_t i = 0; i < map->n_warnings; i++)
+            say(run, map->warnings[i]);
+        start_send(&run->start, run->job, on_image_failed, run);
+    } else {
+        take_signals(run);
+    }
+    if (run->policy->local > 0)
+        run->local = local_start(run->base, request, on_nodes, run->policy->local, &run->old_mask,
+                                 &events, run);
+    run->ranks = ranks_new(run->job, run->local);
+    return 0;
 }
 
 static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *err)
@@ -316,19 +353,15 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
     run->kill_timer = evtimer_new(run->base, on_kill_timer, run);
     run->limit_timer = evtimer_new(run->base, on_limit, run);
     run->silence_timer = evtimer_new(run->base, on_silence, run);
-    r = open_job(run, request, err);
+    r = start_ranks(run, request, err);
     if (r < 0)
         return r;
-    const Bpmix__JobMap *map = bp_job_map(run->job);
-    run->ghosts = map->n_ranks;
-    verdict_init(&run->verdict, map->n_ranks, run->policy->no_kill);
-    run->output = output_new(run->base, run->job, &run->policy->style);
+    uint32_t ranks = ranks_count(run->ranks);
+    verdict_init(&run->verdict, ranks, run->policy->no_kill);
+    run->output = output_new(run->base, run->ranks, &run->policy->style);
     if (run->policy->turns)
-        run->turns = turns_new(run->output, run->job, run->policy->dividers);
-    run->input = input_new(run->base, run->job, run->policy->stdin_rank);
-    for (size_t i = 0; i < map->n_warnings; i++)
-        say(run, map->warnings[i]);
-    start_send(&run->start, run->job, on_image_failed, run);
+        run->turns = turns_new(run->output, run->ranks, run->policy->dividers);
+    run->input = input_new(run->base, run->ranks, run->policy->stdin_rank);
     event_add(run->signal_event, NULL);
     if (run->policy->limit_s > 0)
         event_add(run->limit_timer, &(struct timeval){.tv_sec = run->policy->limit_s});
@@ -363,7 +396,8 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
         verdict_end(&run.verdict, 125, err.text);
     output_finish(run.output);
     input_finish(run.input);
-    if (verdict_status(&run.verdict) == 0 && bp_job_incomplete(run.job, &err) < 0)
+    if (verdict_status(&run.verdict) == 0 && run.job != NULL &&
+        bp_job_incomplete(run.job, &err) < 0)
         verdict_end(&run.verdict, 125, err.text);
     int status = verdict_status(&run.verdict);
     say_verdict(&run, status);
@@ -373,6 +407,8 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     turns_free(run.turns);
     output_free(run.output);
     input_free(run.input);
+    ranks_free(run.ranks);
+    local_free(run.local);
     bp_job_free(run.job);
     start_done(&run.start);
     verdict_done(&run.verdict);

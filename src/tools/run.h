@@ -16,11 +16,13 @@ struct run_policy {
     int turns;    /* one rank's output after the other's, in their order */
     int dividers; /* a line before each one's */
     int stdin_rank;
+    uint32_t local; /* so many ranks more, here on the master */
     int report_bindings;
     const char *status; /* NULL, or where the JSON goes: "" = stderr, else a file */
 };
 
-/* Open the job, run it, tell what happened on stderr. The exit status for the shell. */
+/* Open the job (none, if no node is asked for), run it, tell what happened on stderr. The
+ * exit status for the shell. */
 int run_job(Bpmix__JobRequest *request, const struct run_policy *policy);
 
 #endif

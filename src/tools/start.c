@@ -53,7 +53,8 @@ static int capture_program(struct start *start, Bpmix__JobRequest *request, stru
 {
     auto_free char **argv = vector(request->argv, request->n_argv);
     auto_free char **envp = vector(request->env, request->n_env);
-    struct bp_image_options options = {.carry = BP_CARRY_DEFAULT};
+    struct bp_image_options options = { /* libraries that are ready fit only themselves */
+        .carry = request->start == BPMIX__START__ENTRY ? BP_CARRY_ALL : BP_CARRY_DEFAULT};
     struct bp_image_program program = {
         .path = argv[0], .argv = argv, .envp = envp, .cwd = request->cwd, .search = true,
         .kind = request->start == BPMIX__START__LD ? BP_IMAGE_LD : BP_IMAGE_ENTRY};

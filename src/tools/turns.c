@@ -28,7 +28,7 @@ struct kept { /* of one rank */
 
 struct turns {
     struct output *output;
-    struct bp_job *job;
+    const struct ranks *all;
     struct kept *ranks;
     uint32_t count, now; /* now: whose turn it is; count = everybody has had it */
     int dividers, divided;
@@ -96,8 +96,7 @@ static void divide(struct turns *turns)
     if (turns->divided || !turns->dividers || turns->now == turns->count)
         return;
     turns->divided = 1;
-    const Bpmix__Rank *rank = bp_job_map(turns->job)->ranks[turns->now];
-    int used = snprintf(line, sizeof line, "--- %.60s ", bp_job_node_name(turns->job, rank->node));
+    int used = snprintf(line, sizeof line, "--- %.60s ", ranks_node_name(turns->all, turns->now));
     memset(line + used, '-', sizeof line - 1 - (size_t)used);
     line[sizeof line - 1] = '\0';
     output_line(turns->output, line);
@@ -145,11 +144,11 @@ static void on_room(void *arg)
     go_on(arg, 0);
 }
 
-struct turns *turns_new(struct output *output, struct bp_job *job, int dividers)
+struct turns *turns_new(struct output *output, const struct ranks *ranks, int dividers)
 {
     struct turns *turns = bp_calloc(1, sizeof *turns);
-    *turns = (struct turns){.output = output, .job = job, .dividers = dividers, .file = -1,
-                            .count = (uint32_t)bp_job_map(job)->n_ranks};
+    *turns = (struct turns){.output = output, .all = ranks, .dividers = dividers, .file = -1,
+                            .count = ranks_count(ranks)};
     turns->ranks = bp_calloc(turns->count, sizeof *turns->ranks);
     output_on_room(output, on_room, turns);
     return turns;

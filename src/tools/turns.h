@@ -9,7 +9,7 @@
 struct turns;
 
 /* dividers: a line with the node's name before each rank's output, also if it has none. */
-struct turns *turns_new(struct output *output, struct bp_job *job, int dividers);
+struct turns *turns_new(struct output *output, const struct ranks *ranks, int dividers);
 /* As output_bytes: length 0 is the end of this rank's channel. */
 void turns_bytes(struct turns *turns, uint32_t rank, unsigned channel, const uint8_t *bytes,
                  size_t length);

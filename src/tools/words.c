@@ -2,7 +2,9 @@
 /* words.c - words of the command line that several tools read the same way. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/mem.h"
 #include "tools/words.h"
 
 #define SECONDS_MAX (100ul * 365 * 86400) /* below 2^32 */
@@ -40,4 +42,27 @@ uint32_t word_time(struct argp_state *state, const char *option, const char *wor
         argp_error(state, "%s takes minutes, minutes:seconds or hours:minutes:seconds, less than "
                    "100 years, not \"%s\"", option, word);
     return (uint32_t)seconds;
+}
+
+uint32_t word_master(const char *nodes, char **ret_rest)
+{
+    uint32_t masters = 0;
+    char *rest = bp_calloc(strlen(nodes) + 2, 1);
+    for (const char *part = nodes; *part != '\0';) {
+        size_t length = strcspn(part, ",[");
+        if (part[length] == '[') /* commas in brackets do not count */
+            length += strcspn(part + length, "]");
+        length += strcspn(part + length, ",");
+        if ((length == 2 && memcmp(part, "-1", 2) == 0) ||
+            (length == 6 && memcmp(part, "master", 6) == 0)) {
+            masters++;
+        } else {
+            if (rest[0] != '\0')
+                strcat(rest, ",");
+            strncat(rest, part, length);
+        }
+        part += length + (part[length] == ',');
+    }
+    *ret_rest = rest;
+    return masters;
 }

@@ -46,6 +46,10 @@ static void view_use(const struct bp_image_view *view)
         sum += view->patches[i].address;
     for (uint32_t i = 0; i < view->head->auxv_words; i++)
         sum += view->auxv[i];
+    for (uint32_t i = 0, word = view->head->words; i < view->head->words_count; i++) {
+        sum += strlen(view->strings + word);
+        word += (uint32_t)strlen(view->strings + word) + 1;
+    }
     sum += strlen(view->strings + view->head->exe) + strlen(view->strings + view->head->cwd);
 }
 

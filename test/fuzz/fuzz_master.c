@@ -1,6 +1,7 @@
 // sources: src/master/admin.c src/master/job.c src/master/job_frames.c src/master/limits.c src/master/listen.c
 // src/master/machine.c src/master/node.c src/master/order.c src/master/place.c src/master/proc.c src/master/in_place.c
-// src/master/publish.c src/master/tree.c src/master/rights.c src/master/roster.c src/master/tool.c
+// src/master/publish.c src/master/relay.c src/master/rights.c src/master/roster.c src/master/tool.c
+// src/master/tree.c
 // src/placement/choice.c src/placement/cores.c src/placement/deal.c src/placement/machine.c
 // src/placement/map.c src/placement/place.c src/placement/slots.c src/proto/frame.c
 // src/proto/key.c src/proto/local.c src/proto/pack.c src/proto/preamble.c src/proto/bpmix.pb-c.c
@@ -138,6 +139,18 @@ static void join(unsigned number, unsigned slot_count, char *boot_id)
     message.boot_id = boot_id;
     auto_free uint8_t *body = bp_pack(&message, &length);
     node_says(channels[channel_count - 1], BP_JOIN, 0, 0, body, length);
+}
+
+/* A process on a node says this to its bpnode. */
+static void relayed(struct bp_channel *channel, unsigned type, uint64_t job, uint64_t tag,
+                    const uint8_t *body, size_t length)
+{
+    struct bp_frame inner = {.type = (uint16_t)type, .length = (uint32_t)length,
+                             .node = (int32_t)(tag % 8) - 4};
+    auto_free uint8_t *bytes = bp_calloc(1, BP_FRAME_BYTES + length);
+    bp_frame_encode(&inner, bytes);
+    memcpy(bytes + BP_FRAME_BYTES, body, length);
+    node_says(channel, BP_TOOL_SAYS, job, tag, bytes, BP_FRAME_BYTES + length);
 }
 
 /* ---- tools and herders ---- */
@@ -317,7 +330,7 @@ static uint64_t a_job(void)
 static void step(void)
 {
     size_t length;
-    unsigned what = byte() % 9, who = byte();
+    unsigned what = byte() % 10, who = byte();
     if (what == 0 && channel_count > 0) {
         unsigned type = byte();
         uint64_t job = a_job(), tag = byte();
@@ -345,6 +358,11 @@ static void step(void)
         channel->events.closed(channel->arg, &(struct bp_error){.code = 0});
     } else if (what == 7) {
         tick();
+    } else if (what == 9 && channel_count > 0) {
+        unsigned type = byte();
+        uint64_t job = a_job(), tag = byte();
+        auto_free uint8_t *body = take_body(&length);
+        relayed(channels[who % channel_count], type, job, tag, body, length);
     } else if (what == 8 && tools[who % TOOLS] >= 0) {
         close(bp_take_fd(tools[who % TOOLS]));
     }

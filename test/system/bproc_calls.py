@@ -21,13 +21,13 @@ def flags(*options):
     return must(["pkg-config", *options, "libbproc"], env={"PKG_CONFIG_PATH": PKGCONFIG}).split()
 
 
-def build(compiler, name):
-    """The stranger's program, as all machines see it: its path."""
+def build(compiler, name, source="bproc_calls.c"):
+    """A stranger's program, as all machines see it: its path."""
     path = os.path.join(bptest.BUILD, "test", name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     sanitize = ["-fsanitize=address,undefined"] if bptest.SANITIZED else []
     must(compiler + ["-Wall", "-Wextra", "-Wpedantic", "-Werror", *sanitize, *flags("--cflags"),
-                     os.path.join(bptest.SOURCE, "test/system/bproc_calls.c"), "-o", path,
+                     os.path.join(bptest.SOURCE, "test/system", source), "-o", path,
                      *flags("--libs"), "-Wl,-rpath," + bptest.PREFIX + "/lib"], timeout=60)
     return path
 
@@ -403,6 +403,61 @@ def _():
     must(["bpsh", "3", "true"])
 
 
+@test("from a node: all questions, and what the job's user may do; no more")
+def _():
+    words = ["currnode", "numnodes", "nodelist", "nodespec:allup,-1", "nodeinfo:-2", "nodeaddr:-1",
+             "nodestatus:9", "access:1:1", "liblist", "proclist:9", "getnodeattr:0:none"]
+    here = calls(*words)
+    there = must(["bpsh", "2", C_PROGRAM] + words).splitlines()
+    assert there[0] == "2" and there[4].startswith("2/up/111/0/0/10."), there
+    assert there[1:4] + there[5:] == here[1:4] + here[5:], (there, here)
+    out = must(["bpsh", "3", C_PROGRAM, "pidnode:", "proclist:-2"]).splitlines()
+    assert out[0] == "3 " and out[1].startswith("1: ") and out[1].endswith("/3"), out
+    out = must(["bpsh", "3", C_PROGRAM, "nodesetstatus:0:up", "chmod:0:0111", "libclear"],
+               user=USER).splitlines()
+    assert out == ["-1 Operation not permitted"] * 3, out
+    calls("chown:0:%d" % USER)
+    out = must(["bpsh", "3", C_PROGRAM, "chmod:0:0100", "nodeinfo:0"], user=USER).splitlines()
+    assert out[0] == "0" and "/up/100/%d/" % USER in out[1], out
+    assert must(["bpsh", "3", "env", "BPMIX_MASTER=/nowhere", C_PROGRAM, "chown:0:0",
+                 "chmod:0:0111"]).splitlines() == ["0", "0"]
+    assert must(["bpsh", "1", "bpstat", "-n"]).split() == ["0", "1", "2", "3"]
+    result = run(["bpsh", "1", "bpsh", "0", "true"])
+    assert result.code != 0 and "jobs are opened on the master" in result.err, result
+
+
+@test("from a node: news; a crowd; what is too long; what no tool would say")
+def _():
+    with bptest.start(["bpsh", "-n", "2", C_PROGRAM, "notifier", "await", "nodelist_", "news", "await",
+                       "read", "news"]) as program:
+        assert program.stdout.readline() == "0\n"
+        calls("chmod:1:0")
+        assert [program.stdout.readline() for _ in range(3)] == ["1\n", "0,1,2,3 (4)\n", "0\n"]
+        calls("chmod:1:0111", "chmod:1:0111", "chmod:1:0111")
+        assert bptest.finish(program).out.splitlines()[0] == "1"
+    script = r"""
+import ctypes, socket, struct
+lib = ctypes.CDLL("%s/lib/libbproc.so.4", use_errno=True)
+def say(kind, body=b"", flags=0, length=None):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.connect("/run/bpmix/job/master.sock")
+        head = struct.pack("<IBBHIiQQ", 0x584d5042, 1, flags, kind,
+                           len(body) if length is None else length, 0, 0, 7)
+        s.send(head + body)
+        return s.recv(1 << 16)
+print(say(1)[6], say(3, b"x" * 2000)[6], say(250) == b"", say(1, length=9) == b"")
+print(lib.bproc_numnodes())
+count = 0
+while lib.bproc_notifier() >= 0:
+    count += 1
+print(60 <= count <= 64) # those of before may not have been noticed to be gone
+""" % bptest.PREFIX
+    if bptest.SANITIZED:
+        return  # the sanitizer wants to come first
+    out = must(["bpsh", "2", "python3", "-c", script], user=USER).splitlines()
+    assert out == ["2 10 True True", str(NODES), "True"], out
+
+
 @test("a node that is down")
 def _():
     cluster.order("stop", "n3")
@@ -419,6 +474,15 @@ def _():
     words = ["numnodes", "nodelist", "nodeinfo:1", "nodespec:0,1", "version", "nodeset", "notifier",
              "nodelist_", "proclist:-4", "liblist"]
     assert calls(*words, program=program) == calls(*words)
+
+
+@test("when memory is out a call says so and the program goes on; threads may call at once")
+def _():
+    if bptest.SANITIZED:
+        raise bptest.Skip("the sanitizer has its own malloc")
+    program = build(["cc", "-std=gnu17", "-pthread"], "bproc_nomem", "bproc_nomem.c")
+    result = run([program], timeout=60)
+    assert result.code == 0 and result.out.endswith("failures 0\n"), repr(result)
 
 
 @test("no call leaves a descriptor open")

@@ -51,6 +51,73 @@ def _():
         assert (code == 0) == (result.err == ""), "%s: %r" % (words, result)
 
 
+# the same on the master, whose name is -1
+MASTER_ROWS = [
+    ("-1", "-1\n"),
+    ("master", "-1\n"),
+    ("-p -1", "master: -1\n"),
+    ("-d master", "--- master " + "-" * 68 + "\n-1\n"),
+    ("-1,0,2", "-1\n0\n2\n"),
+    ("n[0,2],master,-1", "-1\n-1\n0\n2\n"),
+    ("-p -1,allup", "master: -1\nn0: 0\nn1: 1\nn2: 2\nn3: 3\n"),
+    ("-L -1", "-1\n"),
+    ("-t 5 -1", "-1\n"),
+    ("-N -1", ""),
+]
+
+
+@test("-1 and master, alone and among nodes")
+def _():
+    for words, out in MASTER_ROWS:
+        result = run(["bpsh"] + words.split() + ["sh", "-c", "echo $BPROC_NODE"])
+        got = result.out if "-d" in words else "".join(sorted(result.out.splitlines(True)))
+        assert (got, result.code, result.err) == (out, 0, ""), "%s: %r" % (words, result)
+    assert run(["bpsh", "-s", "-1,3,1", "sh", "-c", "echo $BPROC_NODE"]).out == "3\n1\n-1\n"
+
+
+@test("the master's command: status, stdin, files, signals, errors, as on a node")
+def _():
+    for options in ([], ["-L"]):
+        bpsh = ["bpsh"] + options
+        assert run(bpsh + ["-1", "sh", "-c", "exit 7"]).code == 7
+        assert run(bpsh + ["-1", "sh", "-c", "kill -9 $$"]).code in (137, -9)
+        assert run(bpsh + ["-1", "/no/such"]).code == 127
+        assert run(bpsh + ["-1", "/etc"]).code == 126
+        result = run(bpsh + ["-I", "/no/file", "-1", "cat"])
+        assert result.code == 125 and "/no/file: No such file" in result.err, repr(result)
+        assert run(bpsh + ["-1", "cat"], data="in\n").out == "in\n"
+        assert run(bpsh + ["-n", "-1", "cat"], data="in\n").out == ""
+        assert run(bpsh + ["-I", "/etc/hostname", "-O", "/tmp/o", "-1", "cat"]).code == 0
+        with open("/tmp/o", encoding="utf-8") as f, open("/etc/hostname", encoding="utf-8") as g:
+            assert f.read() == g.read()
+        os.unlink("/tmp/o")
+    assert run(["bpsh", "2,-1", "sh", "-c", "exit $((BPROC_NODE + 1))"]).code == 3
+    assert run(["bpsh", "2,-1", "sh", "-c", "exit $((2 - BPROC_NODE))"]).code == 3
+    result = run(["bpsh", "-t", "0:01", "-1,0", "sleep", "100"])
+    assert result.code == 124, repr(result)
+    data = "".join("%d\n" % i for i in range(100000))
+    result = run(["bpsh", "-p", "-1,0,1", "sh", "-c", "cat | tail -n 1"], data=data)
+    assert sorted(result.out.splitlines()) == ["master: 99999", "n0: 99999", "n1: 99999"], \
+        repr(result)
+    result = run(["sh", "-c", "bpsh -p -1,0 seq 1 300000 | (sleep 0.5; wc -l)"])
+    assert result.out.strip() == "600000", repr(result)
+
+
+@test("the master's part of a command: ^C and a kill of bpsh end it, nothing stays")
+def _():
+    before = bptest.Snapshot()
+    with bptest.Terminal(["bpsh", "-L", "-1,0", "sh", "-c", "echo on; exec sleep 100"]) as t:
+        t.read_until("on")
+        t.read_until("on")
+        t.send("^C")
+        assert t.wait() == 130
+    with bptest.Terminal(["bpsh", "-L", "-1", "sh", "-c", "echo on; exec sleep 100"]) as t:
+        t.read_until("on")
+        os.kill(t.process.pid, 9)
+        t.wait()
+    before.check()
+
+
 @test("-h and -v; a missing command")
 def _():
     for option in ("-h", "--help"):

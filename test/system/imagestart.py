@@ -8,7 +8,7 @@ import shutil
 import sys
 
 import bptest
-from bptest import BUILD, MPI, must, run, test
+from bptest import BUILD, MPI, finish, must, run, start, test, wait_for
 
 DRIVER = os.path.join(BUILD, "imagestart_driver")
 INIT = os.path.join(BUILD, "imagestart_init.so")
@@ -37,6 +37,13 @@ for _name in PROGRAMS:
         def _(name=_name, kind=_kind):
             random = check_ok(driver(kind, 4, PROGRAMS[name]), 4)
             assert len(set(random)) == 4, random
+
+
+@test("pages read instead of mapped, another vdso")
+def _():
+    for kind in KINDS:
+        for flags in ("0", "9"):
+            check_ok(driver(kind, 2, PROGRAMS["pie"], options=["-f", flags]), 2)
 
 
 @test("without address randomisation")
@@ -88,6 +95,26 @@ def _():
 def _():
     result = driver("entry", 1, "/usr/bin/perl", "-e", "1", options=["-c", "/usr"])
     assert result.code == 4 and "/usr/" in result.out, result
+
+
+@test("a node with another dynamic linker: a program that has not begun gets that one")
+def _():
+    with open("/lib64/ld-linux-x86-64.so.2", "rb") as f:
+        linker = bytearray(f.read())
+    place = linker.index(b"\x03\0\0\0GNU\0") + 8  # its build id
+    linker[place] ^= 1
+    with open("/tmp/imagestart.ld", "wb") as f:
+        f.write(linker)
+    os.chmod("/tmp/imagestart.ld", 0o755)
+    try:
+        for name in PROGRAMS:
+            for user in ("0", "1000"):
+                check_ok(driver("ld", 2, PROGRAMS[name],
+                                options=["-b", "/tmp/imagestart.ld", "-u", user]), 2)
+        result = driver("entry", 1, PROGRAMS["pie"], options=["-b", "/tmp/imagestart.ld"])
+        assert result.code == 4 and "another one here" in result.out, result
+    finally:
+        os.unlink("/tmp/imagestart.ld")
 
 
 @test("a node whose CPU lacks something refuses it by name")
@@ -177,6 +204,19 @@ def _():
         assert result.code == 3 and text in result.out, (what, result)
     names["IMAGESTART_INIT"] = "uname"
     check_ok(driver("ld", 1, PROGRAMS["pie"], names=names), 1)
+
+
+@test("a launcher killed while an initialiser hangs takes it along")
+def _():
+    before = bptest.Snapshot()
+    process = start([DRIVER, "-e", "LD_PRELOAD=" + INIT, "-e", "IMAGESTART_INIT=hang", "entry", "1",
+                     PROGRAMS["pie"], "end"])
+    try:
+        wait_for(lambda: any(row[4] == "imagestart_pie" for row in bptest.processes().values()))
+    finally:
+        process.kill()
+        finish(process)
+    before.check(5)
 
 
 @test("an initialiser that allocates memory is not refused")

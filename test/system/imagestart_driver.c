@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* imagestart_driver.c - starts a program from an image, count times, one after the other, each with
- * RANK in its environment. Usage: imagestart_driver [-e NAME=VALUE]... [-f FLAGS] [-m] [-u UID] [-c
- * FOLDER] [-s FILE] [-t] [-x EXE] exec|ld|entry[+all] COUNT PROGRAM ARGUMENT... -f: for the
- * restorer, in hexadecimal (default: shared); -m: it says that it needs every feature of CPUs; -c:
- * the processes see an empty folder there; -s: save the image; -t: print the time of a start; -x:
- * the file to be /proc/self/exe. Status: of the first process that failed; 3: no image (the reason
- * is printed); 4: the restorer refused it. */
+ * RANK in its environment. Usage: imagestart_driver [-b FILE] [-e NAME=VALUE]... [-f FLAGS] [-m]
+ * [-u UID] [-c FOLDER] [-s FILE] [-t] [-x EXE] exec|ld|entry[+all] COUNT PROGRAM ARGUMENT... -b:
+ * the dynamic linker that they find, -f: for the restorer, in hexadecimal (default: shared); -m: it
+ * says that it needs every feature of CPUs; -c: the processes see an empty folder there; -s: save
+ * the image; -t: print the time of a start; -x: the file to be /proc/self/exe. Status: of the first
+ * process that failed; 3: no image (the reason is printed); 4: the restorer refused it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -26,11 +26,13 @@
 #include "common/mem.h"
 #include "image/image.h"
 
+#define LINKER "/lib64/ld-linux-x86-64.so.2"
+
 static struct {
     uid_t uid;
     unsigned flags;
     int cpu;
-    const char *cover, *save, *exe;
+    const char *bind, *cover, *save, *exe;
     int timed;
 } options = {.flags = BP_RESTORE_SHARED};
 
@@ -119,10 +121,13 @@ static _Noreturn void rank_run(int image, int report, char **argv)
     char *words[1 << 16] = {(char *)"bprestore", order};
     int n = 2;
     int restorer = open(BP_LIBEXECDIR "/bprestore", O_PATH | O_CLOEXEC);
-    if (options.cover != NULL &&
-        (unshare(CLONE_NEWNS) < 0 || mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0 ||
-         mount("tmpfs", options.cover, "tmpfs", 0, NULL) < 0))
+    if ((options.cover != NULL || options.bind != NULL) &&
+        (unshare(CLONE_NEWNS) < 0 || mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0))
+        die("unshare");
+    if (options.cover != NULL && mount("tmpfs", options.cover, "tmpfs", 0, NULL) < 0)
         die("cover");
+    if (options.bind != NULL && mount(options.bind, LINKER, "", MS_BIND, NULL) < 0)
+        die("bind");
     if (options.uid != 0)
         user_become();
     if (image < 0) {
@@ -169,8 +174,10 @@ static int rank_start(int image, int rank, char **argv)
 int main(int argc, char **argv)
 {
     int result = 0;
-    for (int option; (option = getopt(argc, argv, "+e:f:mu:c:s:tx:")) != -1;) {
-        if (option == 'e')
+    for (int option; (option = getopt(argc, argv, "+b:e:f:mu:c:s:tx:")) != -1;) {
+        if (option == 'b')
+            options.bind = optarg;
+        else if (option == 'e')
             putenv(optarg);
         else if (option == 'f')
             options.flags = (unsigned)strtoul(optarg, NULL, 16);

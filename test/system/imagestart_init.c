@@ -45,6 +45,9 @@ __attribute__((constructor)) static void init(void)
         _exit(0);
     if (is("exit"))
         _exit(5);
+    if (is("hang"))
+        for (volatile int turn = 0;; turn = !turn)
+            ;
     if (is("fault"))
         *(volatile int *)strtoul("8", NULL, 10) = 1;
 }

@@ -3,6 +3,7 @@
 # time limit: 300 s
 """start.py - jobs whose ranks start from an image: what they are, and images that are none."""
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -77,6 +78,23 @@ def _():
             assert status(result)["start"] == way, repr(result)
         result = run(["bpsh", "--start=ld", "-a", path])
         assert sorted(result.out.split()) == ["n0", "n1"], repr(result)
+
+
+@test("entry: the nodes need not have the libraries")
+def _():
+    library = os.path.realpath(glob.glob("/usr/lib/*/libcrypt.so.1")[0])
+    words = ["-n", "2", "--map-by=node", "--mpi=none", "perl", "-e", "print 6 * 7"]
+    for node in ("n0", "n1"):
+        assert cluster.execute(node, ["mount", "--bind", "/dev/null", library]).code == 0
+    try:
+        for way in ("exec", "ld"):
+            assert bprun(way, *words).code == 127, way
+        result = bprun("entry", *words)
+        assert (result.code, result.out) == (0, "4242"), repr(result)
+        assert status(result)["start"] == "entry", repr(result)
+    finally:
+        for node in ("n0", "n1"):
+            assert cluster.execute(node, ["umount", library]).code == 0
 
 
 @test("a script's interpreter runs on the node")

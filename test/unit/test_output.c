@@ -62,31 +62,29 @@ void sink_free(struct sink *sink)
     sink->length = 0;
 }
 
-static Bpmix__Rank rank_rows[2] = {{.node = 0}, {.node = 1}};
-static Bpmix__Rank *rank_list[2] = {&rank_rows[0], &rank_rows[1]};
-static Bpmix__JobMap map = {.n_ranks = 2, .ranks = rank_list};
+static uint32_t rank_count;
 
-const Bpmix__JobMap *bp_job_map(const struct bp_job *job)
+uint32_t ranks_count(const struct ranks *ranks)
 {
-    (void)job;
-    return &map;
+    (void)ranks;
+    return rank_count;
 }
 
-const char *bp_job_node_name(const struct bp_job *job, int node)
+const char *ranks_node_name(const struct ranks *ranks, uint32_t rank)
 {
-    (void)job;
-    return node == 0 ? "n0" : "n1";
+    (void)ranks;
+    return rank == 0 ? "n0" : "n1";
 }
 
-void bp_job_pause(struct bp_job *job, int pause)
+void ranks_pause(const struct ranks *ranks, int pause)
 {
-    (void)job;
+    (void)ranks;
     paused = pause;
 }
 
-void bp_job_stop_output(struct bp_job *job, unsigned channel)
+void ranks_stop_output(const struct ranks *ranks, unsigned channel)
 {
-    (void)job, (void)channel;
+    (void)ranks, (void)channel;
 }
 
 static struct event_base *base;
@@ -94,7 +92,7 @@ static struct event_base *base;
 static struct output *open_output(enum label label, size_t ranks, int terminal)
 {
     sinks[0].terminal = sinks[1].terminal = terminal;
-    map.n_ranks = ranks;
+    rank_count = (uint32_t)ranks;
     paused = 0;
     base = event_base_new();
     return output_new(base, NULL, &(struct output_style){.label = label});

@@ -91,6 +91,10 @@ static void builds(void)
     CU_ASSERT_EQUAL(auxv_of(&block, AT_BASE), 0x7f0000);
     CU_ASSERT_EQUAL(auxv_of(&block, AT_SYSINFO_EHDR), 0x5000);
     CU_ASSERT_EQUAL(auxv_of(&block, AT_UID), 4);
+    bp_block_set(&block, AT_UID, 5);
+    bp_block_set(&block, AT_GID, 6);
+    CU_ASSERT_EQUAL(auxv_of(&block, AT_UID), 5);
+    CU_ASSERT_EQUAL(auxv_of(&block, AT_GID), 0);
     CU_ASSERT_STRING_EQUAL(text(auxv_of(&block, AT_EXECFN)), strings_of_image + 1);
     CU_ASSERT_STRING_EQUAL(text(block.arg_start), "name");
     CU_ASSERT_EQUAL(block.arg_end - block.arg_start, sizeof "name" + sizeof "-x");

@@ -84,11 +84,29 @@ static void plain(void)
     CU_ASSERT(plain_is("\xff\xfe\xc3\xbc", "????"));
 }
 
+static void master(void)
+{
+    static const struct {
+        const char *nodes, *rest;
+        uint32_t masters;
+    } rows[] = {
+        {"-1", "", 1}, {"master", "", 1}, {"0-3", "0-3", 0}, {"-1,0", "0", 1}, {"0,-1", "0", 1},
+        {"n[0,2],-1,master,5", "n[0,2],5", 2}, {"n[1,-1", "n[1,-1", 0}, {"masters", "masters", 0},
+        {"-12", "-12", 0}, {"", "", 0}, {"1,,2", "1,,2", 0}, {"allup,-1", "allup", 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *rest;
+        CU_ASSERT_EQUAL(word_master(rows[i].nodes, &rest), rows[i].masters);
+        CU_ASSERT_STRING_EQUAL(rest, rows[i].rest);
+        free(rest);
+    }
+}
+
 int main(void)
 {
     static const struct bp_test tests[] = {
         {"numbers within their bounds", numbers},
         {"times in minutes, and none that overflows", times},
+        {"the master among nodes", master},
         {"text of others, without control characters", plain},
         {NULL, NULL},
     };
