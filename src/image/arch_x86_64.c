@@ -9,7 +9,8 @@
 #include "image/format.h"
 
 _Static_assert(offsetof(struct bp_arch_state, rsp) == 48 &&
-                   offsetof(struct bp_arch_state, xsave) == 56,
+                   offsetof(struct bp_arch_state, xsave) == 56 &&
+                   offsetof(struct bp_arch_state, xcr0) == 64,
                "as the assembly has it");
 _Static_assert(BP_ARCH_RESUMED == 0x7fffffff, "as the assembly has it");
 
@@ -26,10 +27,14 @@ __asm__(".text\n"
         "    mov %r15, 40(%rdi)\n"
         "    mov %rsp, 48(%rdi)\n"
         "    mov 56(%rdi), %rcx\n"
+        "    cmpq $0, 64(%rdi)\n"
+        "    je 1f\n"
         "    mov $-1, %eax\n"
         "    mov $-1, %edx\n"
         "    xsave64 (%rcx)\n"
-        "    sub $8, %rsp\n"
+        "    jmp 2f\n"
+        "1:  fxsave64 (%rcx)\n"
+        "2:  sub $8, %rsp\n"
         "    call *%rsi\n"
         "    add $8, %rsp\n"
         "    ret\n"
@@ -43,10 +48,14 @@ __asm__(".text\n"
         "    sub $8, %rsp\n"
         "    call bp_arch_resumed\n"
         "    mov 56(%rbx), %rcx\n"
+        "    test %rax, %rax\n"
+        "    jz 1f\n"
         "    mov %rax, %rdx\n"
         "    shr $32, %rdx\n"
         "    xrstor64 (%rcx)\n"
-        "    mov 48(%rbx), %rsp\n"
+        "    jmp 2f\n"
+        "1:  fxrstor64 (%rcx)\n"
+        "2:  mov 48(%rbx), %rsp\n"
         "    mov 40(%rbx), %r15\n"
         "    mov 32(%rbx), %r14\n"
         "    mov 24(%rbx), %r13\n"
@@ -82,12 +91,16 @@ __asm__(".text\n"
         "    hlt\n"
         ".size bp_arch_clone, .-bp_arch_clone\n");
 
-#define XSTATE_BV 64 /* word of the xsave area that tells which states are in it */
+#define FXSAVE_BYTES 512
+#define XSTATE_BV    64 /* word of the xsave area that tells which states are in it */
 
 static uint64_t xcr0_read(void)
 {
-    uint32_t low, high;
+    uint32_t a, b, c, d, low, high;
 
+    __cpuid(1, a, b, c, d);
+    if ((c & bit_OSXSAVE) == 0) /* then there is x87 and SSE only */
+        return 0;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return (uint64_t)high << 32 | low;
 }
@@ -116,12 +129,15 @@ uint64_t bp_arch_xsave_bytes(void)
 {
     uint32_t a, b, c, d;
 
+    if (xcr0_read() == 0)
+        return FXSAVE_BYTES;
     __cpuid_count(0xd, 0, a, b, c, d);
     return b;
 }
 
-/* The first thing a restored process does: which states of xsave can be loaded as they lie there.
- * What this CPU keeps in another place is left as it starts. */
+/* The first thing a restored process does: which states of xsave can be loaded as they lie there; 0
+ * when there is no xsave, here or where the process was captured. What this CPU keeps in another
+ * place is left as it starts. */
 __attribute__((visibility("hidden"), used)) uint64_t bp_arch_resumed(struct bp_arch_state *saved);
 uint64_t bp_arch_resumed(struct bp_arch_state *saved)
 {
@@ -134,7 +150,8 @@ uint64_t bp_arch_resumed(struct bp_arch_state *saved)
         if (saved->xstates[i].bytes != here.xstates[i].bytes ||
             saved->xstates[i].offset != here.xstates[i].offset)
             mask &= ~(1ULL << i);
-    ((uint64_t *)saved->xsave)[XSTATE_BV] &= mask;
+    if (mask != 0)
+        ((uint64_t *)saved->xsave)[XSTATE_BV] &= mask;
     return mask;
 }
 

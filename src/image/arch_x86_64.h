@@ -30,7 +30,7 @@ static inline long bp_arch_syscall(long number, long a, long b, long c, long d, 
 struct bp_arch_state {
     uint64_t rbx, rbp, r12, r13, r14, r15, rsp;
     void *xsave;
-    uint64_t xcr0;
+    uint64_t xcr0; /* 0: a CPU without xsave */
     struct {
         uint32_t bytes, offset;
     } xstates[BP_ARCH_XSTATES]; /* where this CPU puts each state in xsave */

@@ -71,6 +71,9 @@ const void *bp_image_prologue(const struct bp_image *image, size_t *ret_bytes);
 uint64_t bp_image_bytes(const struct bp_image *image);
 const struct bp_image_head *bp_image_head(const struct bp_image *image);
 
+/* The signals that wait in it. */
+const struct bp_image_pending *bp_image_pending(const struct bp_image *image, uint32_t *ret_count);
+
 /* Read bytes of the whole at any place, as pread does: for a sender that pulls pieces as its stream
  * drains. Returns bytes read (fewer than size only at the end), 0 at the end, or -errno. */
 ssize_t bp_image_read(struct bp_image *image, void *buffer, size_t size, uint64_t offset,

@@ -26,6 +26,10 @@
 #define ALL_SIGNALS     (~0ULL)
 #define INTERRUPT_FLAG  0x202 /* eflags of a program that did nothing to them */
 
+/* The CPU that the process was captured on first, where its libraries chose their instructions: it
+ * travels with the process, so that a move to a better CPU does not bar the way home. */
+static uint32_t start_cpu[BP_IMAGE_CPU_WORDS];
+
 static uint64_t mask_set(uint64_t mask)
 {
     uint64_t old = 0;
@@ -125,7 +129,7 @@ static int own_capture(struct bp_tables *tables, const struct bp_freeze *freeze,
     head->personality = (uint32_t)personality(0xffffffff);
     if (BP_SYS(SYS_arch_prctl, XCOMP_PERM, &granted, 0, 0, 0, 0) == 0)
         head->xcomp = granted & XCOMP_ASKED;
-    bp_image_cpu(head->cpu);
+    memcpy(head->cpu, start_cpu, sizeof(head->cpu));
     actions_capture(head);
     if (!options->is_move)
         return 0;
@@ -185,6 +189,8 @@ int bp_image_capture_self(const struct bp_image_options *options, struct bp_imag
         bp_keep_close(&keep);
         return bp_error_set(err, rc, "no memory or descriptors for an image: %s", strerror(-rc));
     }
+    if (start_cpu[0] == 0)
+        bp_image_cpu(start_cpu);
     mask = mask_set(ALL_SIGNALS);
     freeze->brk = (uint64_t)BP_SYS(SYS_brk, 0, 0, 0, 0, 0, 0);
     rc = bp_arch_capture(&freeze->state, bp_freeze_copy);

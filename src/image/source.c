@@ -71,6 +71,12 @@ const struct bp_image_head *bp_image_head(const struct bp_image *image)
     return image->view.head;
 }
 
+const struct bp_image_pending *bp_image_pending(const struct bp_image *image, uint32_t *ret_count)
+{
+    *ret_count = image->view.head->pending;
+    return image->view.pending;
+}
+
 /* Make `run` the one that holds this offset, which is one of a page of the image. */
 static void run_seek(struct bp_image *image, uint64_t offset)
 {
@@ -112,7 +118,7 @@ static ssize_t page_read(struct bp_image *image, void *buffer, size_t size, uint
                                           (off_t)address);
     if (n > 0)
         return n;
-    if (!is_carried(image, address))
+    if (image->memory_fd < 0 || !is_carried(image, address))
         return bp_error_set(err, n < 0 ? -errno : -EIO, "memory at %#lx cannot be read: %s",
                             (unsigned long)address, n < 0 ? strerror(errno) : "it is gone");
     memset(buffer, 0, size < rest ? size : rest);
@@ -143,7 +149,7 @@ static ssize_t pages_read(struct bp_image *image, void *buffer, size_t size, uin
         return n;
     if (n < 0 && errno == ESRCH)
         return bp_error_set(err, -ESRCH, "the captured process is gone");
-    if (n < 0 && errno != EFAULT)
+    if (n < 0 && errno != EFAULT && errno != EPERM) /* not even for who may read it by file */
         return bp_error_set(err, -errno, "the captured process cannot be read: %s",
                             strerror(errno));
     return page_read(image, buffer, from[0].iov_len, (uint64_t)from[0].iov_base, err);

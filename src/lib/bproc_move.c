@@ -13,25 +13,29 @@
 #include "lib/passage.h"
 #include "lib/public.h"
 
-#define KEPT_MAX 4096
-
-/* Signals that wait are not in the image: they stay with the ghost, which passes them on. */
+/* Signals that wait travel in the image; here they are kept for the case that it does not get
+ * there. What comes later stays with the ghost, which passes it on. */
 struct kept {
     siginfo_t *infos;
     int count;
 };
 
-static int keep_signals(struct kept *kept)
+static int take_signals(struct kept *kept, const struct bp_image *image)
 {
     static const struct timespec now;
-    sigset_t all;
-    sigfillset(&all);
+    uint32_t count;
+    const struct bp_image_pending *pending = bp_image_pending(image, &count);
     kept->count = 0;
-    kept->infos = calloc(KEPT_MAX, sizeof *kept->infos);
+    kept->infos = calloc(count + 1, sizeof *kept->infos);
     if (kept->infos == NULL)
         return -ENOMEM;
-    while (kept->count < KEPT_MAX && sigtimedwait(&all, &kept->infos[kept->count], &now) > 0)
-        kept->count++;
+    for (uint32_t i = 0; i < count; i++) { /* the first of its number in the queue is this one */
+        siginfo_t info;
+        memcpy(&info, pending[i].info, sizeof info);
+        uint64_t set = 1ULL << (info.si_signo - 1);
+        if (syscall(SYS_rt_sigtimedwait, &set, &kept->infos[kept->count], &now, sizeof set) > 0)
+            kept->count++;
+    }
     return 0;
 }
 
@@ -63,12 +67,8 @@ static int move(int node, const struct bproc_io_t *io, int io_count, int flags)
     enum bp_image_role role;
     struct bp_error err = {0};
     struct kept kept;
-    int r = keep_signals(&kept);
-    if (r < 0)
-        return r;
-    r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
+    int r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
     if (r == 0 && role == BP_IMAGE_RESTORED) {
-        free(kept.infos);
         if (mailbox.strings != 0)
             munmap((void *)(uintptr_t)mailbox.strings, mailbox.strings_bytes);
         r = bp_descriptors_apply(io, io_count, true);
@@ -76,9 +76,12 @@ static int move(int node, const struct bproc_io_t *io, int io_count, int flags)
             _exit(-r); /* there is no way back */
         return 0;
     }
-    give_back(&kept);
     if (r == 0)
+        r = take_signals(&kept, image);
+    if (r == 0) {
         r = go(node, image, io, io_count, &err);
+        give_back(&kept);
+    }
     bp_image_free(image);
     return r;
 }
@@ -86,6 +89,7 @@ static int move(int node, const struct bproc_io_t *io, int io_count, int flags)
 int _bproc_move_io(int node, struct bproc_io_t *io, int iolen, int flags)
 {
     sigset_t all, old;
+    int code = errno;
     int r = bp_descriptors_check(io, iolen);
     if (r == 0 && bp_public_node(node) == bproc_currnode())
         r = -BE_SAMENODE;
@@ -95,6 +99,8 @@ int _bproc_move_io(int node, struct bproc_io_t *io, int iolen, int flags)
     pthread_sigmask(SIG_SETMASK, &all, &old);
     r = move(node, io, iolen, flags);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (r == 0)
+        errno = code;
     return bp_public_result(r);
 }
 

@@ -289,7 +289,7 @@ static int take_all(struct taker *taker, struct bp_error *err)
             bytes = r == 0 ? need(taker, length) : NULL;
         }
         if (r == 0 && bytes == NULL)
-            r = bp_error_set(err, -ENODATA, "the sender has ended early");
+            r = bp_error_set(err, -ENODATA, "the sender has ended early: not all is here");
         if (r == 0)
             r = copy_record_decode(&taker->state, head, bytes, record, err);
         if (r == 0 && take_record(taker, record) < 0)
@@ -344,7 +344,9 @@ static int take(struct taker *taker, const char *destination)
         return 1;
     }
     r = take_all(taker, &err);
-    if (r == -EPROTO || (r < 0 && taker->file.fd >= 0))
+    if (taker->file.fd < 0)
+        snprintf(taker->path, sizeof taker->path, "%s", destination);
+    if (r < 0 && ending == 0)
         fail(taker, err.text, 0);
     copy_file_drop(&taker->file);
     return r < 0 || taker->failed;

@@ -326,7 +326,7 @@ def _():
                                      "/tmp/go ]; do head -c 1000000 /dev/zero; done > /tmp/big"])
         assert grow.stdout.readline() == "on\n"
         copying = start(["bpcp", "3:/tmp/big", here + "/x"])
-        bptest.wait_for(lambda: any(name.startswith(here) for p in bptest.processes()
+        bptest.wait_for(lambda: any(name.startswith(here + "/") for p in bptest.processes()
                                     for name in open_files(p)), what="the file")
         CLUSTER.order("kill", "n3")
         result = bptest.finish(copying, timeout=60)
@@ -363,6 +363,14 @@ def _():
             bptest.wait_for(lambda: "prog" in run(["bpstat", "-j"]).out)
             must(["bpcp", here + "/prog", "0:/tmp/prog"])
             job.terminate()
+
+
+@test("completion: options, nodes with a colon")
+def _():
+    script = (". %s/contrib/completion/bpmix.bash; COMP_WORDS=(bpcp $1); COMP_CWORD=1; "
+              "_bpmix bpcp 2>/dev/null; echo ${COMPREPLY[@]}" % bptest.SOURCE)
+    for word, want in (("n", "n0: n1: n2: n3:"), ("n2", "n2:"), ("-r", "-r"), ("/etc", "")):
+        assert run(["bash", "-c", script, "x", word]).out.strip() == want, word
 
 
 @test("progress is shown on a terminal, and cleared")

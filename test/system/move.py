@@ -13,7 +13,8 @@ BUILT = os.path.join(BUILD, "test/system/move")
 HERE = os.path.join(SOURCE, "test/system/move")
 LIBRARY = os.path.join(BUILD, ".libs/libmove.so")
 WRONG, SKIPPED = 3, 77
-NOT_STATES = {"hop", "move_test", "plugin", "perl", "driver"}
+NOT_STATES = {"hop", "move_test", "plugin", "perl", "driver",
+              "cluster"}
 ARGUMENTS = {
     "tls": [os.path.join(BUILT, "plugin.so")],
     "dlopen": [os.path.join(BUILT, "plugin.so")],
@@ -22,6 +23,7 @@ ARGUMENTS = {
 }
 OUTPUT = {"stdio": "one two three four\n"}
 NO_ASLR = ["setarch", "--addr-no-randomize"]
+CLUSTER = os.path.join(BUILT, "cluster")
 DRIVER = os.path.join(BUILT, "driver")
 IMAGE = "/tmp/move.image"
 SLOW_S = 3  # only said
@@ -43,6 +45,18 @@ WAYS = (
     ("dump, addresses not random", "dump", NO_ASLR + driven(), {}),
     ("copy", "copy", [], {}),
 )
+# And by libbproc, in a cluster: the same.
+BPROC = {"MOVE_CLUSTER": CLUSTER + ".so"}
+CLUSTER_WAYS = (
+    ("bproc_dump, bproc_undump", "bproc_dump", driven("-b", CLUSTER), BPROC),
+    ("rfork", "rfork", [], BPROC),
+    ("vrfork to 2 nodes", "vrfork", [], BPROC),
+    ("move", "move", [], BPROC),
+    ("execmove", "stay", [CLUSTER, "execmove"], {}),
+    ("vexecmove to 2 nodes", "stay", [CLUSTER, "vexecmove"], {}),
+)
+if not bptest.SANITIZED:  # programs that are not cannot load a library that is
+    WAYS += CLUSTER_WAYS
 
 
 def programs():
@@ -66,7 +80,8 @@ def verdict(name, way, result):
             else ("not seen", False)
     if result.code != 0:
         return "WRONG", False
-    if OUTPUT.get(name, result.out) != result.out:
+    copies = 2 if way.endswith("2 nodes") else 1
+    if name in OUTPUT and result.out != OUTPUT[name] * copies:
         return "OUTPUT", False
     return "ok", True
 
@@ -88,6 +103,14 @@ def main():
     if wanted:
         cells = [cell for cell in cells if cell[0] in wanted]
     bptest.plan(len(cells))
+    with bptest.Cluster(2):
+        table, bad = run_all(cells)
+    show([(n, [row.get(w[0], "-") for w in WAYS]) for n, row in table.items()])
+    sys.exit(1 if bad else 0)
+
+
+def run_all(cells):
+    """({name: {way: word}}, how many are not as they should be)"""
     table, bad = {}, 0
     for name, command, (way, how, before, more) in cells:
         result = run(before + command, timeout=60,
@@ -102,8 +125,7 @@ def main():
             (os.rmdir if os.path.isdir(path) else os.unlink)(path)
         if result.seconds > SLOW_S:
             bptest.comment("%s: %s: %.1f s" % (name, way, result.seconds))
-    show([(n, [row.get(w[0], "-") for w in WAYS]) for n, row in table.items()])
-    sys.exit(1 if bad else 0)
+    return table, bad
 
 
 main()

@@ -19,3 +19,15 @@ libimagehop_la_CPPFLAGS = $(BP_CPPFLAGS)
 libimagehop_la_CFLAGS = $(BP_CFLAGS)
 libimagehop_la_LIBADD = libimage.la libcommon.la
 libimagehop_la_LDFLAGS = -module -avoid-version -shared -rpath $(abs_builddir)
+
+noinst_PROGRAMS += image_guest
+image_guest_SOURCES = test/system/image_guest.c
+image_guest_CPPFLAGS = $(BP_CPPFLAGS)
+image_guest_CFLAGS = $(BP_CFLAGS)
+image_guest_LDADD = libimage.la libcommon.la
+image_guest_LDFLAGS = $(STATIC_UNLESS_SANITIZED)
+if SANITIZERS
+STATIC_UNLESS_SANITIZED =
+else
+STATIC_UNLESS_SANITIZED = -all-static
+endif

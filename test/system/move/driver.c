@@ -2,10 +2,11 @@
 /* driver.c - runs a program that dumps itself, and restores it with the same PID, as often as it
  * does that.
  *
- *   driver [-u UID] [-f RESTORE-FLAGS] IMAGE PROGRAM ARGUMENTS...
+ *   driver [-u UID] [-f RESTORE-FLAGS] [-b CLUSTER] IMAGE PROGRAM ARGUMENTS...
  *
  * IMAGE is the path of a file for the dumps, removed at once. Must be root of its PID namespace's
- * user namespace; -u makes the program, and what becomes it, that user. The exit status is the
+ * user namespace; -u makes the program, and what becomes it, that user. -b
+ * lets the program CLUSTER restore it, by bproc_undump. The exit status is the
  * program's; 120 when it was killed; 127 when it could not be restored. */
 #include <fcntl.h>
 #include <grp.h>
@@ -27,6 +28,7 @@
 enum { KILLED = 120, NOT_RESTORED = 127, IMAGE_FD = 100, REPORT_FD = 101 };
 
 static uid_t user;
+static const char *cluster;
 static unsigned flags = BP_RESTORE_CWD;
 
 static void become_user(void)
@@ -84,6 +86,17 @@ __attribute__((noreturn)) static void become_image(int image_fd, int report_fd)
     CHECK(false, "%s: %m", RESTORER);
 }
 
+/* Let libbproc read the image. */
+__attribute__((noreturn)) static void become_undumped(int image_fd)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", IMAGE_FD);
+    MUST(dup2(image_fd, IMAGE_FD));
+    become_user();
+    execl(cluster, cluster, "undump", path, NULL);
+    CHECK(false, "%s: %m", cluster);
+}
+
 static void restore(const char *path, pid_t pid)
 {
     struct clone_args how = {
@@ -96,6 +109,8 @@ static void restore(const char *path, pid_t pid)
     MUST(pipe2(ends, O_CLOEXEC));
     long child = syscall(SYS_clone3, &how, sizeof how);
     MUST(child);
+    if (child == 0 && cluster != NULL)
+        become_undumped(image);
     if (child == 0)
         become_image(image, ends[1]);
     close(ends[1]);
@@ -110,15 +125,17 @@ static void restore(const char *path, pid_t pid)
 int main(int argc, char **argv)
 {
     int option, status;
-    while ((option = getopt(argc, argv, "+u:f:")) != -1) {
+    while ((option = getopt(argc, argv, "+u:f:b:")) != -1) {
         if (option == 'u')
             user = (uid_t)atoi(optarg);
+        else if (option == 'b')
+            cluster = optarg;
         else if (option == 'f')
             flags = (unsigned)strtoul(optarg, NULL, 16);
         else
             return 2;
     }
-    CHECK(argc - optind >= 2, "usage: driver [-u UID] [-f FLAGS] IMAGE PROGRAM ARGUMENTS...");
+    CHECK(argc - optind >= 2, "usage: driver [-u UID] [-f FLAGS] [-b CLUSTER] IMAGE PROGRAM ARGUMENTS...");
     const char *image = argv[optind];
     pid_t pid = start(argv + optind + 1);
     for (;;) {

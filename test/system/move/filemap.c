@@ -55,6 +55,8 @@ int main(void)
     check_changed(gone, 2);
     CHECK(move_faults(kept + 3 * PAGE, true), "the read-only part is writable");
     strcpy(kept + 7 * PAGE, "and changed after");
+    if (hop_is_far())
+        return 0;
     int fd = open(stays, O_RDONLY | O_CLOEXEC);
     char text[8];
     CHECK(fd >= 0 && pread(fd, text, 8, 7 * PAGE) == 8, "%m");

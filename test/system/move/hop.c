@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* hop.c - what MOVE_HOP says, at the place where a program calls hop(). */
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +88,20 @@ static enum hop copy(void)
     _exit(WEXITSTATUS(status));
 }
 
+/* The library with the ways of libbproc, opened before the program starts. */
+static enum hop (*cluster_hop)(const char *how);
+
+__attribute__((constructor)) static void load_cluster(void)
+{
+    const char *path = getenv("MOVE_CLUSTER");
+    if (path == NULL)
+        return;
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    CHECK(library != NULL, "%s", dlerror());
+    cluster_hop = (enum hop (*)(const char *))dlsym(library, "cluster_hop");
+    CHECK(cluster_hop != NULL, "%s", dlerror());
+}
+
 enum hop hop(void (*spoil)(void))
 {
     const char *how = getenv("MOVE_HOP");
@@ -102,7 +117,14 @@ enum hop hop(void (*spoil)(void))
         return dump();
     if (strcmp(how, "copy") == 0)
         return copy();
-    CHECK(false, "MOVE_HOP=%s", how);
+    CHECK(cluster_hop != NULL, "MOVE_HOP=%s", how);
+    return cluster_hop(how);
+}
+
+bool hop_is_far(void)
+{
+    const char *how = getenv("MOVE_HOP");
+    return strcmp(how, "move") == 0 || strcmp(how, "rfork") == 0 || strcmp(how, "vrfork") == 0;
 }
 
 int hop_here(void *unused)

@@ -8,9 +8,10 @@ libmove_la_CFLAGS = $(BP_BARE_CFLAGS) -fno-stack-protector
 libmove_la_LDFLAGS = -module -avoid-version -shared -rpath $(pkglibexecdir)
 
 BP_MOVE = test/system/move
-BP_MOVE_C = $(patsubst $(srcdir)/%,%,$(filter-out %/hop.c %/move_test.c %/plugin.c %/perl.c, \
+BP_MOVE_C = $(patsubst $(srcdir)/%,%,$(filter-out %/hop.c %/move_test.c %/plugin.c %/perl.c %/cluster.c, \
 	$(wildcard $(srcdir)/$(BP_MOVE)/*.c)))
-BP_MOVE_BUILT = $(BP_MOVE_C:.c=) $(BP_MOVE)/exceptions $(BP_MOVE)/plugin.so $(BP_MOVE)/perl.so
+BP_MOVE_BUILT = $(BP_MOVE_C:.c=) $(BP_MOVE)/exceptions $(BP_MOVE)/plugin.so $(BP_MOVE)/perl.so \
+	$(BP_MOVE)/cluster $(BP_MOVE)/cluster.so
 BP_MOVE_FLAGS = $(BP_CPPFLAGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS)
 BP_MOVE_LIBS = $(abs_top_builddir)/.libs/libmove.so -Wl,-rpath,$(abs_top_builddir)/.libs -lm
 BP_PERL_CORE = $(shell perl -MConfig -e 'print "$$Config{archlibexp}/CORE"')
@@ -30,6 +31,14 @@ $(BP_MOVE)/plugin.so: $(top_srcdir)/$(BP_MOVE)/plugin.c
 $(BP_MOVE)/perl.so: $(top_srcdir)/$(BP_MOVE)/perl.c libmove.la
 	$(AM_V_CC)$(MKDIR_P) $(BP_MOVE) && \
 	$(CC) -std=gnu17 $(BP_MOVE_FLAGS) -isystem $(BP_PERL_CORE) -fPIC -shared -o $@ $< $(BP_MOVE_LIBS)
+# With the installed libbproc, as it runs programs of the installation.
+BP_MOVE_BPROC = $(abs_top_builddir)/.libs/libbproc.so -Wl,-rpath,$(libdir) -Wl,--disable-new-dtags
+$(BP_MOVE)/cluster: $(top_srcdir)/$(BP_MOVE)/cluster.c libmove.la libbproc.la
+	$(AM_V_CC)$(MKDIR_P) $(BP_MOVE) && \
+	$(CC) -std=gnu17 $(WARN_CFLAGS) $(BP_MOVE_FLAGS) -o $@ $< $(BP_MOVE_LIBS) $(BP_MOVE_BPROC)
+$(BP_MOVE)/cluster.so: $(top_srcdir)/$(BP_MOVE)/cluster.c libmove.la libbproc.la
+	$(AM_V_CC)$(MKDIR_P) $(BP_MOVE) && \
+	$(CC) -std=gnu17 $(WARN_CFLAGS) $(BP_MOVE_FLAGS) -fPIC -shared -o $@ $< $(BP_MOVE_LIBS) $(BP_MOVE_BPROC)
 MOVE_CXX = g++
 
 move-programs: $(BP_MOVE_BUILT)

@@ -11,6 +11,9 @@
  *   copy   a copy of the process goes on, with another PID, as after fork; the first waits for it
  *          and ends as it did
  *
+ *   rfork, vrfork, move, bproc_dump
+ *          as libbproc does it; MOVE_CLUSTER names cluster.so
+ *
  * MOVE_PAGEMAP=1: capture as on a kernel without PAGEMAP_SCAN. */
 #ifndef BP_MOVE_TEST_H
 #define BP_MOVE_TEST_H
@@ -32,6 +35,9 @@ enum hop {
 enum { HOP_WRONG = 3, HOP_DUMPED = 75, HOP_SKIPPED = 77 };
 
 enum hop hop(void (*spoil)(void));
+
+/* Whether the process is on a node after hop(), where other files are. */
+bool hop_is_far(void);
 
 /* hop() for scripts: a Lua function, or through ctypes and the like. Returns 0. */
 int hop_here(void *unused);

@@ -8,19 +8,21 @@
 
 enum { QUEUED = 5 };
 
+static const struct timespec now;
+
 static void spoil(void)
 {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGRTMIN + 2);
-    sigtimedwait(&set, NULL, &(struct timespec){0});
+    sigtimedwait(&set, NULL, &now);
 }
 
 static void check_queue(const sigset_t *set, int signo, int first)
 {
     siginfo_t info;
     for (int i = 0; i < QUEUED; i++) {
-        MUST(sigtimedwait(set, &info, &(struct timespec){0}));
+        MUST(sigtimedwait(set, &info, &now));
         CHECK(info.si_signo == signo && info.si_code == SI_QUEUE, "signal %d, code %d",
               info.si_signo, info.si_code);
         CHECK(info.si_value.sival_int == first + i, "value %d, not %d", info.si_value.sival_int,
@@ -37,7 +39,7 @@ static void check_one(int signo)
     siginfo_t info;
     sigemptyset(&set);
     sigaddset(&set, signo);
-    MUST(sigtimedwait(&set, &info, &(struct timespec){0}));
+    MUST(sigtimedwait(&set, &info, &now));
     CHECK(info.si_signo == signo && info.si_code == SI_USER && info.si_pid == getpid(),
           "signal %d, code %d, from %d", info.si_signo, info.si_code, info.si_pid);
 }
@@ -68,7 +70,7 @@ int main(void)
     check_one(SIGTERM);
     check_queue(&set, SIGRTMIN + 2, 200);
     check_queue(&set, SIGRTMIN + 9, 900);
-    CHECK(sigtimedwait(&set, &info, &(struct timespec){0}) == -1 && errno == EAGAIN,
+    CHECK(sigtimedwait(&set, &info, &now) == -1 && errno == EAGAIN,
           "one more signal");
     return 0;
 }

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* image_guest.c - init of a guest that image_guests.py boots, and the program that moves from one
+ * kernel to the next. Static, for an initial file system that holds nothing else.
+ *
+ *   image_guest         PID 1: restores /image, or starts the program if there is none; sends the
+ *                       image of its next step through the debug port; powers off
+ *   image_guest run     the program: tells its step, judges the clock, dumps itself into "image" */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "image/image.h"
+
+#define MEMORY     (256 << 10)
+#define DEBUG_PORT 0xe9 /* QEMU's -debugcon */
+
+static void image_send(void)
+{
+    static char piece[1 << 16];
+    int fd = open("image", O_RDONLY);
+    ssize_t n;
+
+    if (fd < 0 || ioperm(DEBUG_PORT, 1, 1) < 0) {
+        printf("guest: no image to send\n");
+        return;
+    }
+    while ((n = read(fd, piece, sizeof(piece))) > 0)
+        outsb(DEBUG_PORT, piece, (unsigned long)n);
+}
+
+static void clock_judge(void)
+{
+    struct timespec vdso, call;
+
+    clock_gettime(CLOCK_MONOTONIC, &vdso);
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &call);
+    if (call.tv_sec < vdso.tv_sec || call.tv_sec - vdso.tv_sec > 1)
+        printf("guest: wrong clock\n");
+}
+
+/* Each round is on another kernel. */
+static int program(void)
+{
+    struct bp_image_options options = {.carry = BP_CARRY_ALL, .is_move = true};
+    char *memory = malloc(MEMORY);
+
+    memset(memory, 'm', MEMORY);
+    for (int step = 1;; step++) {
+        struct bp_image *image;
+        struct bp_image_mailbox mailbox;
+        enum bp_image_role role;
+        struct bp_error err = {0};
+        struct utsname kernel;
+        pid_t pid;
+
+        uname(&kernel);
+        clock_judge();
+        pid = fork();
+        if (pid == 0)
+            _exit(memory[step << 12] == 'm' ? 9 : 1);
+        int status = 0;
+        waitpid(pid, &status, 0);
+        printf("guest: step %d on %.4s, child %d\n", step, kernel.release, WEXITSTATUS(status));
+        fflush(stdout);
+        if (bp_image_capture_self(&options, &image, &role, &mailbox, &err) < 0) {
+            printf("guest: %s\n", err.text);
+            return 1;
+        }
+        if (role == BP_IMAGE_RESTORED)
+            continue;
+        int fd = open("image", O_RDWR | O_CREAT | O_TRUNC, 0600);
+        if (bp_image_write(image, fd, &err) < 0)
+            printf("guest: %s\n", err.text);
+        bp_image_free(image);
+        return 0;
+    }
+}
+
+static void step(void)
+{
+    struct bp_restore_report report = {0};
+    int ends[2], status = -1;
+    pid_t pid;
+
+    if (pipe(ends) < 0)
+        return;
+    pid = fork();
+    if (pid == 0) {
+        char orders[64];
+        int image = open("/image", O_RDONLY);
+        close(ends[0]);
+        if (image < 0)
+            execl("/init", "guest", "run", NULL);
+        snprintf(orders, sizeof(orders), "%d,%d,0,0", image, ends[1]);
+        execl("/bprestore", "guest", orders, NULL);
+        _exit(126);
+    }
+    close(ends[1]);
+    if (read(ends[0], &report, sizeof(report)) == (ssize_t)sizeof(report))
+        printf("guest: refused: %s\n", report.text);
+    waitpid(pid, &status, 0);
+    printf("guest: status %x\n", (unsigned)status);
+    if (status == 0)
+        image_send();
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "run") == 0)
+        return program();
+    if (mount("proc", "/proc", "proc", 0, "") < 0)
+        perror("guest: /proc");
+    step();
+    fflush(stdout);
+    reboot(RB_POWER_OFF);
+    for (;;)
+        pause();
+}
