@@ -32,7 +32,7 @@ enum bp_stream_kind {
     BP_STREAM_STOP,     /* channel 1 or 2: nobody reads this any more; close the ranks' pipes */
     BP_STREAM_IMAGE,    /* the next bytes of the job's image; length 0: those were all */
     /* where nodes pass it on to each other (Relay), which are sent what they ask for */
-    BP_STREAM_DIGESTS,  /* launcher to node: SHA-256 of the next pieces, each BP_STREAM_DIGEST_BYTES;
+    BP_STREAM_DIGESTS,  /* launcher to node: of the next pieces SHA-256, BP_STREAM_DIGEST_BYTES;
                          * a piece is BP_STREAM_PIECE_BYTES, the last may be shorter */
     BP_STREAM_WANT,     /* to the launcher or the node above; length = 8, uint64_t: send the image
                          * from this place on */
