@@ -60,7 +60,7 @@ static int block_find(const struct bp_hold *hold, const struct bp_tables *tables
         return -EFAULT;
     size_t words = (area->end - start) / 8, i = 1;
     auto_free uint64_t *stack = bp_calloc(words, 8);
-    int r = bp_symbol_peek(hold->pid, start, stack, words * 8);
+    int r = bp_symbol_peek(hold->memory, start, stack, words * 8);
     if (r < 0)
         return r;
     struct block block = {.argc = start, .argv = start + 8, .end = area->end};
@@ -104,7 +104,7 @@ static int run_look(const struct bp_hold *hold, struct bp_tables *tables, const 
     uint64_t end = run->start + run->pages * BP_IMAGE_PAGE;
     for (uint64_t at = run->start; at < end; at += CHUNK) {
         size_t bytes = end - at < CHUNK ? end - at : CHUNK;
-        int r = bp_symbol_peek(hold->pid, at, buffer, bytes);
+        int r = bp_symbol_peek(hold->memory, at, buffer, bytes);
         if (r < 0)
             return bp_error_set(err, r, "its memory cannot be read: %s", strerror(-r));
         for (size_t i = 0; r == 0 && i < bytes / 8; i++)
@@ -149,10 +149,10 @@ static int environ_check(const struct bp_hold *hold, const char *path,
                          struct bp_error *err)
 {
     uint64_t place = 0, value = 0;
-    int r = bp_symbol_find(hold->pid, auxv_value(tables, AT_PHDR), auxv_value(tables, AT_PHNUM),
+    int r = bp_symbol_find(hold->memory, auxv_value(tables, AT_PHDR), auxv_value(tables, AT_PHNUM),
                            "environ", &place);
     if (r == 0)
-        r = bp_symbol_peek(hold->pid, place, &value, sizeof value);
+        r = bp_symbol_peek(hold->memory, place, &value, sizeof value);
     if (r < 0)
         return fail(-ENOTSUP, path, "it is not known where it keeps its environment", err);
     if (value != block->envp)

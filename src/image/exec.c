@@ -162,14 +162,14 @@ static void registers_take(struct bp_image_thread *thread, const struct bp_hold 
 }
 
 /* A string of the process, which may cross pages. */
-static int string_peek(pid_t pid, uint64_t place, char *buffer, size_t size)
+static int string_peek(int memory, uint64_t place, char *buffer, size_t size)
 {
     size_t done = 0;
     while (done < size) {
         size_t piece = BP_IMAGE_PAGE - (place + done) % BP_IMAGE_PAGE;
         if (piece > size - done)
             piece = size - done;
-        int r = bp_symbol_peek(pid, place + done, buffer + done, piece);
+        int r = bp_symbol_peek(memory, place + done, buffer + done, piece);
         if (r < 0)
             return r;
         if (memchr(buffer + done, '\0', piece) != NULL)
@@ -180,11 +180,11 @@ static int string_peek(pid_t pid, uint64_t place, char *buffer, size_t size)
 }
 
 /* The names: of the process, and the one that it was started by. */
-static int names_take(struct bp_tables *tables, pid_t pid, struct bp_error *err)
+static int names_take(struct bp_tables *tables, const struct bp_hold *hold, struct bp_error *err)
 {
     auto_free char *comm = NULL;
     size_t bytes;
-    int r = bp_proc_read(pid, "comm", &comm, &bytes, err);
+    int r = bp_proc_read(hold->pid, "comm", &comm, &bytes, err);
     if (r < 0)
         return r;
     comm[strcspn(comm, "\n")] = '\0';
@@ -193,7 +193,7 @@ static int names_take(struct bp_tables *tables, pid_t pid, struct bp_error *err)
         char name[PATH_MAX];
         if (tables->auxv[i] != AT_EXECFN)
             continue;
-        r = string_peek(pid, tables->auxv[i + 1], name, sizeof name);
+        r = string_peek(hold->memory, tables->auxv[i + 1], name, sizeof name);
         if (r < 0)
             return bp_error_set(err, r, "its name cannot be read: %s", strerror(-r));
         return bp_tables_string(tables, name, &tables->head.execfn, err);
@@ -207,13 +207,13 @@ static int words_take(struct bp_tables *tables, const struct bp_hold *hold, uint
 {
     uint64_t place = hold->regs.rsp, count = 0;
     char word[PATH_MAX];
-    int r = bp_symbol_peek(hold->pid, place, &count, sizeof count);
+    int r = bp_symbol_peek(hold->memory, place, &count, sizeof count);
     for (uint64_t i = 0; r == 0 && count > argc && i < count - argc + 1; i++) {
         uint64_t address;
         uint32_t reference;
-        r = bp_symbol_peek(hold->pid, place + 8 + i * 8, &address, sizeof address);
+        r = bp_symbol_peek(hold->memory, place + 8 + i * 8, &address, sizeof address);
         if (r == 0)
-            r = string_peek(hold->pid, address, word, sizeof word);
+            r = string_peek(hold->memory, address, word, sizeof word);
         if (r == 0 && word[0] == '\0')
             r = -ENOTSUP;
         if (r == 0)
@@ -238,7 +238,7 @@ int bp_exec_tables(struct bp_tables *tables, const struct bp_hold *hold,
     if (r == 0)
         r = bp_process_capture(tables, hold->pid, err);
     if (r == 0)
-        r = names_take(tables, hold->pid, err);
+        r = names_take(tables, hold, err);
     if (r == 0)
         r = words_take(tables, hold, argc > 0 ? argc : 1, err); /* exec makes none one */
     if (r < 0)
@@ -269,7 +269,7 @@ int bp_image_capture_exec(const struct bp_image_options *options,
     int r = bp_hold_start(&order, &hold, err);
     if (r < 0)
         return r;
-    auto_close int link = hold.link;
+    auto_close int link = hold.link, memory = hold.memory;
     bp_tables_init(&tables, hold.at_entry ? BP_IMAGE_ENTRY : BP_IMAGE_LD);
     r = bp_exec_tables(&tables, &hold, program, options, err);
     if (r == 0)
@@ -277,9 +277,11 @@ int bp_image_capture_exec(const struct bp_image_options *options,
     bp_tables_done(&tables);
     if (r == 0)
         r = bp_image_make(prologue, bytes, hold.pid, link, NULL, ret_image, err);
-    if (r == 0)
-        link = -1;
-    return r;
+    if (r < 0)
+        return r;
+    link = -1;
+    (*ret_image)->memory_fd = bp_take_fd(memory);
+    return 0;
 }
 
 char **bp_image_arguments(const struct bp_image *image, char *const *argv)

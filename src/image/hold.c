@@ -16,6 +16,26 @@
 #include "image/calls.h"
 #include "image/holder.h"
 
+/* A packet, and the descriptor that may come with it. */
+static ssize_t report_receive(int link, struct bp_holder_report *ret_report)
+{
+    struct iovec part = {.iov_base = ret_report, .iov_len = sizeof *ret_report};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr head;
+    } control;
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t got = recvmsg(link, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct cmsghdr *head = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    ret_report->hold.memory = -1;
+    if (head != NULL && head->cmsg_type == SCM_RIGHTS && head->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&ret_report->hold.memory, CMSG_DATA(head), sizeof(int));
+    return got;
+}
+
 /* One packet within the limit. When the program itself reported before its exec, that comes first.
  */
 static int report_take(int link, struct bp_holder_report *ret_report)
@@ -31,7 +51,7 @@ static int report_take(int link, struct bp_holder_report *ret_report)
             return -errno;
         if (r < 0)
             continue;
-        ssize_t got = recv(link, ret_report, sizeof *ret_report, MSG_DONTWAIT);
+        ssize_t got = report_receive(link, ret_report);
         if (got == (ssize_t)sizeof *ret_report)
             return 0;
         if (got >= 0)

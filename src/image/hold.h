@@ -23,8 +23,8 @@ struct bp_hold_order {
     bool to_entry;   /* let the dynamic linker and the initialisers run, up to AT_ENTRY */
 };
 
-/* A stopped process. Its memory can be read with process_vm_readv, the rest stands in /proc/PID. It
- * is no child of the caller. */
+/* A stopped process, no child of the caller: its memory was opened by who traces it, as a system
+ * may let nobody else; the rest stands in /proc/PID. */
 struct bp_hold {
     pid_t pid;
     bool at_entry; /* false: nothing has run, also because a static program has nothing to run */
@@ -36,7 +36,8 @@ struct bp_hold {
     uint64_t rseq; /* rseq(2): address, length, signature; 0 when not registered */
     uint32_t rseq_bytes;
     uint32_t rseq_signature;
-    int link; /* it lives until the last copy of this is closed */
+    int memory; /* /proc/PID/mem */
+    int link;   /* it lives until the last copy of this is closed */
 };
 
 /* Execute a program and hold it. Refused with a sentence: what execve refuses, what ends or hangs

@@ -144,19 +144,25 @@ static enum step run(struct bp_holder_report *report, bool running)
     }
 }
 
-/* AT_ENTRY, 0 for a program without a dynamic linker: it is at its entry already. */
-static int entry_find(pid_t pid, uint64_t *ret_entry)
+/* Of /proc/PID; without snprintf, which is not async-signal-safe. */
+static int proc_open(pid_t pid, const char *name)
 {
-    char path[32] = "/proc/", *end = path + strlen(path);
-    Elf64_auxv_t auxv[AUXV_ENTRIES];
-    char digits[12];
+    char path[32] = "/proc/", digits[12], *end = path + strlen(path);
     int n = 0;
     for (int rest = pid; rest > 0; rest /= 10)
         digits[n++] = (char)('0' + rest % 10);
     while (n > 0)
         *end++ = digits[--n];
-    memcpy(end, "/auxv", sizeof "/auxv");
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *end++ = '/';
+    memcpy(end, name, strlen(name) + 1);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* AT_ENTRY, 0 for a program without a dynamic linker: it is at its entry already. */
+static int entry_find(pid_t pid, uint64_t *ret_entry)
+{
+    Elf64_auxv_t auxv[AUXV_ENTRIES];
+    int fd = proc_open(pid, "auxv");
     if (fd < 0)
         return -errno;
     ssize_t got = read(fd, auxv, sizeof auxv);
@@ -259,6 +265,30 @@ static void limit_set(int link, unsigned seconds)
     alarm(seconds);
 }
 
+/* With the program's memory: only its tracer can be sure to be let open it. */
+static void report_send(int link, struct bp_holder_report *report)
+{
+    struct iovec part = {.iov_base = report, .iov_len = sizeof *report};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr head;
+    } control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
+                          .cmsg_level = SOL_SOCKET,
+                          .cmsg_type = SCM_RIGHTS}};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    int memory = report->end == BP_HOLDER_HELD ? proc_open(report->hold.pid, "mem") : -1;
+    if (report->end == BP_HOLDER_HELD && memory < 0) {
+        report->end = BP_HOLDER_SYSTEM;
+        report->code = -errno;
+    }
+    memcpy(CMSG_DATA(&control.head), &memory, sizeof memory);
+    if (memory >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+    }
+    sendmsg(link, &message, MSG_NOSIGNAL);
+}
+
 _Noreturn void bp_holder_run(const struct bp_hold_order *order, int link)
 {
     struct bp_holder_report report = {.end = BP_HOLDER_SYSTEM};
@@ -279,7 +309,7 @@ _Noreturn void bp_holder_run(const struct bp_hold_order *order, int link)
         report.code = r;
     }
     limit_set(link, 0);
-    send(link, &report, sizeof report, MSG_NOSIGNAL);
+    report_send(link, &report);
     while (r == 0 && read(link, &end, 1) < 0 && errno == EINTR)
         ;
     syscall(SYS_kill, pid, SIGKILL);

@@ -5,15 +5,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-/* Read exactly size bytes at an address of pid. 0 or -errno. */
-int bp_symbol_peek(pid_t pid, uint64_t address, void *buffer, size_t size);
+/* Read exactly size bytes at an address; memory is /proc/PID/mem of the process. 0 or -errno. */
+int bp_symbol_peek(int memory, uint64_t address, void *buffer, size_t size);
 
 /* The first definition of name in the order of the loaded objects. phdr and phnum are the
  * program's, as in its auxiliary vector. -ENOENT: none, or no list of objects. The process is not
  * trusted. */
-int bp_symbol_find(pid_t pid, uint64_t phdr, uint64_t phnum, const char *name,
+int bp_symbol_find(int memory, uint64_t phdr, uint64_t phnum, const char *name,
                    uint64_t *ret_address);
 
 #endif

@@ -134,6 +134,24 @@ def _():
     undump(path="/tmp/users", user=1001)
 
 
+@test("the copy of a thread goes on alone")
+def _():
+    dump("threads")
+    undump()
+
+
+@test("another process writes the image that a process has captured of itself")
+def _():
+    dump("pass")
+    undump()
+
+
+@test("pages of a frozen process that was killed are not read")
+def _():
+    result = run([DRIVER, "gone"])
+    assert result.code == 0 and "is gone" in result.out, result
+
+
 REFUSALS = {
     "sysv": "System V shared memory", "io-uring": "an io_uring", "hugetlb": "hugetlb pages",
     "move-userfault": "userfaultfd", "shared-file": "mapped shared and writable",

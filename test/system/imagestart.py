@@ -46,6 +46,11 @@ def _():
             check_ok(driver(kind, 2, PROGRAMS["pie"], options=["-f", flags]), 2)
 
 
+@test("where only a tracer may read a process")
+def _():
+    check_ok(driver("ld", 2, PROGRAMS["pie"], options=["-p"]), 2)
+
+
 @test("without address randomisation")
 def _():
     for kind in KINDS:
@@ -234,6 +239,14 @@ def _():
         assert result.code == 3 and "libnpi.so" in result.out, result
     finally:
         os.unlink("/tmp/imagestart.x")
+
+
+@test("40 images in a program with threads and a timer leave nothing behind")
+def _():
+    before = bptest.Snapshot()
+    for kind in ("ld", "entry"):
+        check_ok(driver(kind, 1, PROGRAMS["pie"], options=["-n", "40"]), 1)
+    before.check()
 
 
 @test("what a start costs (64 in a row, printed)")

@@ -1,15 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* imagestart_driver.c - starts a program from an image, count times, one after the other, each with
- * RANK in its environment. Usage: imagestart_driver [-b FILE] [-e NAME=VALUE]... [-f FLAGS] [-m]
- * [-u UID] [-c FOLDER] [-s FILE] [-t] [-x EXE] exec|ld|entry[+all] COUNT PROGRAM ARGUMENT... -b:
- * the dynamic linker that they find, -f: for the restorer, in hexadecimal (default: shared); -m: it
- * says that it needs every feature of CPUs; -c: the processes see an empty folder there; -s: save
- * the image; -t: print the time of a start; -x: the file to be /proc/self/exe. Status: of the first
- * process that failed; 3: no image (the reason is printed); 4: the restorer refused it. */
+ * RANK in its environment. Usage: imagestart_driver [OPTION]... exec|ld|entry[+all] COUNT PROGRAM
+ * ARGUMENT...
+ *   -b FILE    the processes find this as their dynamic linker
+ *   -c FOLDER  they see an empty folder there
+ *   -e NAME=VALUE  in the program's environment
+ *   -f FLAGS   for the restorer, in hexadecimal (default: shared)
+ *   -m         the image says that it needs every feature of CPUs
+ *   -n TIMES   so many images are made before
+ *   -p         who does not trace a process may not read it
+ *   -s FILE    save the image
+ *   -t         print the time of a start
+ *   -u UID     the processes' user
+ *   -x EXE     the file to be /proc/self/exe
+ * Status: of the first process that failed; 3: no image (the reason is printed); 4: the restorer
+ * refused it. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +34,7 @@
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,7 +47,7 @@
 static struct {
     uid_t uid;
     unsigned flags;
-    int cpu;
+    int cpu, repeat;
     const char *bind, *cover, *save, *exe;
     int timed;
 } options = {.flags = BP_RESTORE_SHARED};
@@ -51,6 +67,71 @@ static void cpu_add(int image)
         die("cpu");
 }
 
+/* As Yama's ptrace_scope 1 does. */
+static void reading_forbid(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof code / sizeof *code, .filter = code};
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
+        die("seccomp");
+}
+
+static volatile sig_atomic_t alarms;
+static volatile bool is_over;
+
+static void on_alarm(int signo)
+{
+    (void)signo;
+    alarms++;
+}
+
+static void *work(void *unused)
+{
+    while (!is_over)
+        free(malloc(1000));
+    return unused;
+}
+
+static int descriptors(void)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    while (folder != NULL && readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+/* Images again and again, in a program with another thread and a timer: nothing is left over. */
+static void images_repeat(struct bp_image_options *how, struct bp_image_program *program)
+{
+    struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+    struct bp_error err = {0};
+    struct bp_image *image;
+    pthread_t thread;
+    int before = descriptors();
+    signal(SIGALRM, on_alarm);
+    setitimer(ITIMER_REAL, &often, NULL);
+    if (pthread_create(&thread, NULL, work, NULL) != 0)
+        die("pthread_create");
+    for (int i = 0; i < options.repeat; i++) {
+        if (bp_image_capture_exec(how, program, &image, &err) < 0)
+            printf("capture %d: %s\n", i, err.text);
+        else
+            bp_image_free(image);
+    }
+    is_over = true;
+    pthread_join(thread, NULL);
+    setitimer(ITIMER_REAL, &never, NULL);
+    if (descriptors() != before || alarms == 0)
+        printf("%d descriptors more, %d alarms\n", descriptors() - before, (int)alarms);
+}
+
 /* The image in a sealed memory file, as a node has it, and the arguments for the restorer. */
 static int image_make(const char *kind, char **argv, char ***ret_argv)
 {
@@ -64,6 +145,8 @@ static int image_make(const char *kind, char **argv, char ***ret_argv)
         .search = true,
         .kind = strncmp(kind, "entry", 5) == 0 ? BP_IMAGE_ENTRY : BP_IMAGE_LD,
     };
+    if (options.repeat > 0)
+        images_repeat(&how, &program);
     if (bp_image_capture_exec(&how, &program, &image, &err) < 0) {
         printf("refused: %s\n", err.text);
         exit(3);
@@ -174,7 +257,7 @@ static int rank_start(int image, int rank, char **argv)
 int main(int argc, char **argv)
 {
     int result = 0;
-    for (int option; (option = getopt(argc, argv, "+b:e:f:mu:c:s:tx:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "+b:e:f:mn:pu:c:s:tx:")) != -1;) {
         if (option == 'b')
             options.bind = optarg;
         else if (option == 'e')
@@ -183,6 +266,10 @@ int main(int argc, char **argv)
             options.flags = (unsigned)strtoul(optarg, NULL, 16);
         else if (option == 'm')
             options.cpu = 1;
+        else if (option == 'n')
+            options.repeat = atoi(optarg);
+        else if (option == 'p')
+            reading_forbid();
         else if (option == 'u')
             options.uid = (uid_t)atoi(optarg);
         else if (option == 'c')
