@@ -25,12 +25,12 @@ static void set_vectors(struct bp_order *order, char *const argv[], char *const 
     order->envp = envp != NULL ? envp : nothing;
 }
 
-/* The descriptors of a program that has not run are made by the node: standard ones, as files. */
-static int check_io(const struct bproc_io_t *io, int count)
+/* The descriptors of a program that has not run are made by the node: standard ones. */
+static int take_io(const struct bproc_io_t *io, int count, struct bproc_io_t *ret_wishes)
 {
-    int r = bp_descriptors_check(io, count);
+    int r = bp_descriptors_take(io, count, ret_wishes);
     for (int i = 0; r == 0 && i < count; i++)
-        if (!bp_descriptor_is_nodes(&io[i]))
+        if (!bp_descriptor_is_nodes(&ret_wishes[i]))
             r = -EOPNOTSUPP;
     return r;
 }
@@ -82,14 +82,15 @@ static int exec_here(const struct bproc_io_t *io, int iolen, const char *cmd, ch
 int bproc_rexec_io(int node, struct bproc_io_t *io, int iolen, const char *cmd,
                    char *const argv[], char *const envp[])
 {
-    struct bp_order order = {.nodes = &node, .count = 1, .in_place = true, .io = io,
+    struct bproc_io_t wishes[BPROC_IO_MAX_LEN];
+    struct bp_order order = {.nodes = &node, .count = 1, .in_place = true, .io = wishes,
                              .io_count = iolen};
-    int r = check_io(io, iolen);
+    int r = take_io(io, iolen, wishes);
     if (r < 0)
         return bp_public_result(r);
     node = bp_public_node(node);
     if (node == bproc_currnode())
-        return exec_here(io, iolen, cmd, argv, envp);
+        return exec_here(wishes, iolen, cmd, argv, envp);
     auto_free char *path = as_path(cmd);
     if (path == NULL)
         return bp_public_result(-ENOMEM);
@@ -106,15 +107,16 @@ int bproc_rexec(int node, const char *cmd, char *const argv[], char *const envp[
 int bproc_execmove_io(int node, struct bproc_io_t *io, int iolen, const char *cmd,
                       char *const argv[], char *const envp[])
 {
-    struct bp_order order = {.nodes = &node, .count = 1, .in_place = true, .io = io,
+    struct bproc_io_t wishes[BPROC_IO_MAX_LEN];
+    struct bp_order order = {.nodes = &node, .count = 1, .in_place = true, .io = wishes,
                              .io_count = iolen, .start = BPMIX__START__LD};
     struct bp_image *image = NULL;
-    int r = check_io(io, iolen);
+    int r = take_io(io, iolen, wishes);
     if (r < 0)
         return bp_public_result(r);
     node = bp_public_node(node);
     if (node == bproc_currnode())
-        return exec_here(io, iolen, cmd, argv, envp);
+        return exec_here(wishes, iolen, cmd, argv, envp);
     set_vectors(&order, argv, envp);
     r = capture(&order, cmd, &image);
     order.image = image;
@@ -204,14 +206,16 @@ static int spawn(struct bp_order *order, const int *nodes, int count, const char
             ret_pids[i] = codes[next++];
     }
     bp_quiet_end(&quiet);
+    bp_quiet_forget(&quiet, ret_pids, count);
     return count;
 }
 
 int bproc_vexecmove_io(int nnodes, int *nodes, int *pids, struct bproc_io_t *io, int iolen,
                        const char *cmd, char *const argv[], char *const envp[])
 {
-    struct bp_order order = {.io = io, .io_count = iolen, .start = BPMIX__START__LD};
-    int r = nnodes <= 0 ? -EINVAL : check_io(io, iolen);
+    struct bproc_io_t wishes[BPROC_IO_MAX_LEN];
+    struct bp_order order = {.io = wishes, .io_count = iolen, .start = BPMIX__START__LD};
+    int r = nnodes <= 0 ? -EINVAL : take_io(io, iolen, wishes);
     if (r < 0)
         return bp_public_result(r);
     auto_free int *room = calloc((size_t)nnodes * 3, sizeof *room);

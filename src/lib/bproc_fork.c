@@ -136,8 +136,9 @@ static int send_and_fork(struct copies *copies, int count, const int *nodes, int
 static int fork_to(int count, const int *nodes, int *pids, const struct bproc_io_t *io,
                    int io_count, int flags, int *ret_entry)
 {
-    struct copies copies = {.io = io, .io_count = io_count};
-    int r = count <= 0 ? -EINVAL : bp_descriptors_check(io, io_count);
+    struct bproc_io_t wishes[BPROC_IO_MAX_LEN];
+    struct copies copies = {.io = wishes, .io_count = io_count};
+    int r = count <= 0 ? -EINVAL : bp_descriptors_take(io, io_count, wishes);
     if (r == 0)
         r = copies_init(&copies, count);
     if (r < 0)

@@ -89,15 +89,16 @@ static int move(int node, const struct bproc_io_t *io, int io_count, int flags)
 int _bproc_move_io(int node, struct bproc_io_t *io, int iolen, int flags)
 {
     sigset_t all, old;
+    struct bproc_io_t wishes[BPROC_IO_MAX_LEN];
     int code = errno;
-    int r = bp_descriptors_check(io, iolen);
+    int r = bp_descriptors_take(io, iolen, wishes);
     if (r == 0 && bp_public_node(node) == bproc_currnode())
         r = -BE_SAMENODE;
     if (r < 0)
         return bp_public_result(r);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    r = move(node, io, iolen, flags);
+    r = move(node, wishes, iolen, flags);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (r == 0)
         errno = code;

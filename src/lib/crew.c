@@ -119,5 +119,7 @@ int bp_crew_make(const struct bp_order *order, int *ret_codes, struct bp_error *
     if (crew.keeper >= 0)
         close(crew.keeper);
     bp_quiet_end(&quiet);
+    if (r == 0)
+        bp_quiet_forget(&quiet, ret_codes, order->count);
     return r;
 }

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/un.h>
+#include <sys/bproc.h>
 #include <unistd.h>
 
 #include "common/mem.h"
@@ -20,19 +20,36 @@ static bool is_good(const struct bproc_io_t *io)
     return io->type == BPROC_IO_SOCKET;
 }
 
-int bp_descriptors_check(const struct bproc_io_t *io, int count)
+static int fill_address(struct bproc_io_t *io)
 {
-    if (count < 0 || count > BPROC_IO_MAX_LEN || (count > 0 && io == NULL))
-        return -EINVAL;
-    for (int i = 0; i < count; i++)
-        if (!is_good(&io[i]))
-            return -EINVAL;
+    struct sockaddr_in address, master;
+    int size = sizeof master;
+    memcpy(&address, &io->d.addr, sizeof address);
+    if (io->type != BPROC_IO_SOCKET || address.sin_family != AF_INET ||
+        address.sin_addr.s_addr != INADDR_ANY)
+        return 0;
+    if (bproc_nodeaddr(BPROC_NODE_MASTER, (struct sockaddr *)&master, &size) < 0)
+        return -errno;
+    address.sin_addr = master.sin_addr;
+    memcpy(&io->d.addr, &address, sizeof address);
     return 0;
+}
+
+int bp_descriptors_take(const struct bproc_io_t *io, int count,
+                        struct bproc_io_t ret_wishes[BPROC_IO_MAX_LEN])
+{
+    int r = count < 0 || count > BPROC_IO_MAX_LEN || (count > 0 && io == NULL) ? -EINVAL : 0;
+    for (int i = 0; r == 0 && i < count; i++) {
+        ret_wishes[i] = io[i];
+        r = is_good(&io[i]) ? fill_address(&ret_wishes[i]) : -EINVAL;
+    }
+    return r;
 }
 
 bool bp_descriptor_is_nodes(const struct bproc_io_t *io)
 {
-    return io->type == BPROC_IO_FILE && io->fd <= STDERR_FILENO;
+    return io->fd <= STDERR_FILENO &&
+           (io->type == BPROC_IO_FILE || io->d.addr.sa_family == AF_INET);
 }
 
 static int open_file(const struct bproc_io_t *io)

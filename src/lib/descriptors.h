@@ -12,8 +12,10 @@ struct bp_descriptor_info {
     int pid, fd;
 };
 
-/* 0, or -EINVAL. */
-int bp_descriptors_check(const struct bproc_io_t *io, int count);
+/* A caller's wishes, checked, the address 0.0.0.0 being the master's. 0, -EINVAL or what asking for
+ * that fails with. */
+int bp_descriptors_take(const struct bproc_io_t *io, int count,
+                        struct bproc_io_t ret_wishes[BPROC_IO_MAX_LEN]);
 
 /* Is this one the node's to open, before the process is there? */
 bool bp_descriptor_is_nodes(const struct bproc_io_t *io);

@@ -13,8 +13,8 @@ struct bp_launch {
 };
 
 /* Fill in the calling process's part of a request: environment, working directory, umask, limits,
- * launcher. Free with bp_job_request_done. */
-void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
+ * launcher. Free with bp_job_request_done. 0; or -ENOMEM, and there is nothing to free. */
+int bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
                          Bpmix__Launcher *launcher, int argc, char **argv);
 void bp_job_request_done(Bpmix__JobRequest *request);
 

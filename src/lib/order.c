@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* order.c - opening the job of an order. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/bproc_common.h>
@@ -9,6 +11,8 @@
 
 #include "common/mem.h"
 #include "lib/order.h"
+
+#define ADDRESS 32 /* bytes of "ADDRESS:PORT" */
 
 char **bp_order_own_words(void)
 {
@@ -47,8 +51,20 @@ static size_t vector_length(char *const *vector)
     return count;
 }
 
+static void fill_connection(Bpmix__OpenFile *file, const struct bproc_io_t *io, char *text)
+{
+    struct sockaddr_in address;
+    char host[INET_ADDRSTRLEN];
+    memcpy(&address, &io->d.addr, sizeof address);
+    inet_ntop(AF_INET, &address.sin_addr, host, sizeof host);
+    sprintf(text, "%s:%u", host, ntohs(address.sin_port));
+    file->path = text;
+    file->connect = 1;
+    file->send_info = (io->flags & BPROC_IO_SEND_INFO) != 0;
+}
+
 static void fill_files(Bpmix__JobRequest *request, const struct bp_order *order,
-                       Bpmix__OpenFile *files, Bpmix__OpenFile **rows)
+                       Bpmix__OpenFile *files, Bpmix__OpenFile **rows, char (*addresses)[ADDRESS])
 {
     request->files = rows;
     for (int i = 0; i < order->io_count; i++) {
@@ -58,10 +74,14 @@ static void fill_files(Bpmix__JobRequest *request, const struct bp_order *order,
         Bpmix__OpenFile *file = &files[request->n_files];
         bpmix__open_file__init(file);
         file->fd = (uint32_t)io->fd;
-        file->path = (char *)io->d.file.name;
-        file->flags = (uint32_t)io->d.file.flags;
-        file->mode = (uint32_t)io->d.file.mode;
-        file->offset = io->d.file.offset;
+        if (io->type == BPROC_IO_SOCKET) {
+            fill_connection(file, io, addresses[request->n_files]);
+        } else {
+            file->path = (char *)io->d.file.name;
+            file->flags = (uint32_t)io->d.file.flags;
+            file->mode = (uint32_t)io->d.file.mode & 0777;
+            file->offset = io->d.file.offset;
+        }
         rows[request->n_files++] = file;
     }
 }
@@ -73,11 +93,14 @@ int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
     Bpmix__Place place;
     Bpmix__Launcher launcher;
     Bpmix__OpenFile files[BPROC_IO_MAX_LEN], *rows[BPROC_IO_MAX_LEN];
+    char addresses[BPROC_IO_MAX_LEN][ADDRESS];
     auto_free char *words = node_words(order->nodes, order->count);
     if (words == NULL)
         return bp_error_set(err, -ENOMEM, "no memory");
-    bp_job_request_init(&request, &place, &launcher, (int)vector_length(order->argv),
-                        (char **)order->argv);
+    int r = bp_job_request_init(&request, &place, &launcher, (int)vector_length(order->argv),
+                                (char **)order->argv);
+    if (r < 0)
+        return bp_error_set(err, r, "no memory");
     if (order->envp != NULL) {
         request.env = (char **)order->envp;
         request.n_env = vector_length(order->envp);
@@ -86,12 +109,12 @@ int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
     place.one_each = 1;
     place.bind_to = (char *)"none";
     request.stdin_rank = -2;
-    fill_files(&request, order, files, rows);
+    fill_files(&request, order, files, rows, addresses);
     request.in_place = order->in_place;
     if (order->program != NULL)
         request.program = (char *)order->program;
     request.start = order->start;
-    int r = bp_launch_open(&request, ret_launch, ret_herds, err);
+    r = bp_launch_open(&request, ret_launch, ret_herds, err);
     bp_job_request_done(&request);
     return r;
 }

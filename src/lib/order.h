@@ -20,7 +20,7 @@ struct bp_order {
     char *const *envp; /* ends with NULL; NULL = the caller's */
     Bpmix__Start start;
     const struct bp_image *image; /* may be NULL with EXEC */
-    const struct bproc_io_t *io;  /* checked; the node opens what it can of them */
+    const struct bproc_io_t *io;  /* taken; the node opens what it can of them */
     int io_count;
 };
 

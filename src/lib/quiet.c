@@ -49,6 +49,13 @@ static void take_ours(void)
         syscall(SYS_rt_sigqueueinfo, getpid(), SIGCHLD, &dead);
 }
 
+void bp_quiet_forget(const struct bp_quiet *quiet, const int *pids, int count)
+{
+    for (int i = 0; i < count && reaps_itself(&quiet->action); i++)
+        if (pids[i] > 0)
+            waitpid(pids[i], NULL, WNOHANG);
+}
+
 void bp_quiet_end(const struct bp_quiet *quiet)
 {
     if (!quiet->pending)

@@ -18,4 +18,8 @@ struct bp_quiet {
 void bp_quiet_begin(struct bp_quiet *ret_quiet);
 void bp_quiet_end(const struct bp_quiet *quiet);
 
+/* After the end: where the program ignores SIGCHLD, nobody waits for a child of these that died
+ * meanwhile. Numbers below 1 are no children. */
+void bp_quiet_forget(const struct bp_quiet *quiet, const int *pids, int count);
+
 #endif

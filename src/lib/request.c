@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* request.c - what a job takes from the process that opens it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -48,7 +49,7 @@ static unsigned file_mask(void)
     return mask;
 }
 
-void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
+int bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
                          Bpmix__Launcher *launcher, int argc, char **argv)
 {
     bpmix__job_request__init(request);
@@ -62,30 +63,41 @@ void bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
     while (environ[request->n_env] != NULL)
         request->n_env++;
     char *cwd = getcwd(NULL, 0);
-    request->cwd = cwd != NULL ? cwd : bp_strdup("/");
+    request->cwd = cwd != NULL ? cwd : strdup("/");
     request->umask = file_mask();
     launcher->pid = getpid();
     launcher->orphaned = is_orphaned();
     launcher->ignored = ignored_signals();
     launcher->nice = getpriority(PRIO_PROCESS, 0);
-    request->limits = bp_calloc(LIMITS, sizeof *request->limits);
+    Bpmix__Limit *rows = calloc(LIMITS, sizeof *rows);
+    request->limits = calloc(LIMITS, sizeof *request->limits);
+    if (rows == NULL || request->limits == NULL || request->cwd == NULL) {
+        if (request->limits != NULL)
+            request->limits[0] = rows;
+        else
+            free(rows);
+        bp_job_request_done(request);
+        return -ENOMEM;
+    }
+    request->limits[0] = rows; /* all of them in one piece */
     for (unsigned i = 0; i < LIMITS; i++) {
         struct rlimit limit;
         if (getrlimit((int)i, &limit) < 0)
             continue;
-        Bpmix__Limit *row = bp_calloc(1, sizeof *row);
+        Bpmix__Limit *row = &rows[request->n_limits];
         bpmix__limit__init(row);
         row->which = i;
         row->soft = limit.rlim_cur;
         row->hard = limit.rlim_max;
         request->limits[request->n_limits++] = row;
     }
+    return 0;
 }
 
 void bp_job_request_done(Bpmix__JobRequest *request)
 {
-    for (size_t i = 0; i < request->n_limits; i++)
-        free(request->limits[i]);
+    if (request->limits != NULL)
+        free(request->limits[0]);
     free(request->limits);
     free(request->cwd);
     request->n_limits = 0;

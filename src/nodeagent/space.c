@@ -72,7 +72,10 @@ static void make_files(const Bpmix__SpaceOpen *open, char **ret_strings)
 {
     for (size_t i = 0; i < open->n_files; i++) {
         const Bpmix__OpenFile *file = open->files[i];
-        ret_strings[i] = bp_format("%u %u %u %lld %s", file->fd, file->flags, file->mode,
+        uint32_t flags = file->flags & (BP_SPACE_SEND_INFO - 1);
+        if (file->connect)
+            flags = BP_SPACE_CONNECT | (file->send_info ? BP_SPACE_SEND_INFO : 0);
+        ret_strings[i] = bp_format("%u %u %u %lld %s", file->fd, flags, file->mode,
                                    (long long)file->offset, file->path);
     }
 }

@@ -9,7 +9,7 @@
 
 struct bp_space_file {
     int fd; /* 0 to 2 */
-    int flags;
+    int flags; /* open's; or BP_SPACE_CONNECT and perhaps BP_SPACE_SEND_INFO */
     uint32_t mode;
     int64_t offset; /* where reading or writing begins; 0 = as it is opened */
     const char *path;

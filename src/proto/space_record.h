@@ -19,6 +19,8 @@
 #define BP_SPACE_GROUPS_MAX  1024
 #define BP_SPACE_LIMITS      16 /* RLIMIT_* 0..15 of Linux */
 #define BP_SPACE_FILES_MAX   3  /* one for each standard descriptor */
+#define BP_SPACE_CONNECT     (1 << 30) /* in FLAGS: PATH is "ADDRESS:PORT" to connect to, */
+#define BP_SPACE_SEND_INFO   (1 << 29) /* and two int32 go first: PID and FD */
 
 enum bp_space_type {
     /* bpnode to bpspace */

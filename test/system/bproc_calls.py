@@ -3,6 +3,7 @@
 """bproc_calls.py - libbproc as a stranger's programs see it: the installed header, pkg-config and
 library, every call that is not about making processes, in C and in C++."""
 import os
+import re
 import shutil
 import signal
 import sys
@@ -62,6 +63,22 @@ def _():
     wrong = [n for n in names if not n.startswith(("bproc_", "_bproc_")) and n != "LIBBPROC_4"]
     assert not wrong and "bproc_nodelist" in names, (wrong, names)
     assert "libbproc.so.4" in must(["readelf", "-d", LIBRARY])
+
+
+@test("each of them is called by a test")
+def _():
+    sources = ""
+    folder = os.path.join(bptest.SOURCE, "test/system")
+    for top, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith((".c", ".cc", ".py")):
+                with open(os.path.join(top, name), encoding="utf-8") as f:
+                    sources += f.read()
+    rows = must(["nm", "-D", "--defined-only", LIBRARY]).splitlines()
+    names = [row.split()[-1].split("@")[0] for row in rows if " T " in row]
+    assert len(names) > 40, names
+    missing = [n for n in names if not re.search(r"\b" + n + r"\b", sources)]
+    assert not missing, missing
 
 
 @test("the header is C89 with long long, and C++")
@@ -468,12 +485,39 @@ def _():
     cluster.wait_up()
 
 
+@test("every call that makes or moves a process, once")
+def _():
+    program = build(["cc", "-std=gnu99"], "bproc_page", "bproc_page.c")
+    path = bptest.BUILD + "/test/bproc_page.out"
+    wrong = []
+    for name in ("rfork", "_rfork", "vrfork", "_vrfork", "move", "_move", "vexecmove", "rexec", "execmove"):
+        result = run([program, name, "1"])
+        if (result.code, result.out) != (7, name + " 1\n"):
+            wrong.append(result)
+        result = run([program, name + "_io", "3", path])
+        text = ""
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                text = f.read()
+            os.unlink(path)
+        if (result.code, result.out, text) != (7, "", name + "_io 3\n"):
+            wrong.append((result, text))
+    result = run([program, "execve", "1"])
+    if (result.code, result.out) != (7, "execve -1\n"):
+        wrong.append(result)
+    assert not wrong, wrong
+
+
 @test("the same program as C++")
 def _():
+    if bptest.SANITIZED:
+        raise bptest.Skip("the sanitizer of gcc is not clang's")
     program = build(["clang", "-x", "c++", "-Wno-deprecated"], "bproc_calls_cxx")
     words = ["numnodes", "nodelist", "nodeinfo:1", "nodespec:0,1", "version", "nodeset", "notifier",
              "nodelist_", "proclist:-4", "liblist"]
     assert calls(*words, program=program) == calls(*words)
+    program = build(["clang", "-x", "c++", "-Wno-deprecated"], "bproc_page_cxx", "bproc_page.c")
+    assert run([program, "move", "2"]).out == "move 2\n"
 
 
 @test("when memory is out a call says so and the program goes on; threads may call at once")

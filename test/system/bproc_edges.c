@@ -205,6 +205,28 @@ static int do_many(char **argv)
     return 0;
 }
 
+/* PORT PROGRAM...: as BProc's bpsh, three connections to the master, whose address is 0. */
+static int do_sockets(char **argv)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)atoi(argv[0]))};
+    struct bproc_io_t io[3];
+    int node = 0, pid, status = 0;
+    for (int i = 0; i < 3; i++) {
+        io[i] = (struct bproc_io_t){
+            .fd = i, .type = BPROC_IO_SOCKET, .flags = BPROC_IO_SEND_INFO};
+        memcpy(&io[i].d.addr, &address, sizeof address);
+    }
+    int r = bproc_vexecmove_io(1, &node, &pid, io, 3, argv[1], argv + 1, environ);
+    if (r != 1 || pid < 0) {
+        printf("vexecmove_io: %d %d\n", r, pid);
+        return 99;
+    }
+    waitpid(pid, &status, 0);
+    printf("pid %d status %x\n", pid, (unsigned)status);
+    return 0;
+}
+
 static int do_rexec(char **argv)
 {
     bproc_rexec(atoi(argv[0]), argv[1], argv + 1, environ);
@@ -218,6 +240,7 @@ static const struct {
     {"orphan", do_orphan},   {"child", do_child}, {"ignoring", do_ignoring},
     {"threads", do_threads}, {"io", do_io},       {"pending", do_pending},
     {"many", do_many},       {"rexec", do_rexec},
+    {"sockets", do_sockets},
 };
 
 int main(int argc, char **argv)

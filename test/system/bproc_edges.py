@@ -29,12 +29,18 @@ def build():
 build()
 
 
+def captures_itself():
+    if bptest.SANITIZED:
+        raise bptest.Skip("a program with sanitizers cannot be restored")
+
+
 def keepers():
     return [pid for pid, row in bptest.processes().items() if row[4] == "bpkeeper"]
 
 
 @test("the caller ends, its child goes on, and is heard")
 def _():
+    captures_itself()
     with bptest.Cluster(1):
         before = bptest.Snapshot()
         p = start([PROGRAM, "orphan", "0"])
@@ -48,6 +54,7 @@ def _():
 
 @test("the keeper is killed: its processes end as killed, and nothing is left")
 def _():
+    captures_itself()
     with bptest.Cluster(1):
         before = bptest.Snapshot()
         p = start([PROGRAM, "child", "0"])
@@ -60,6 +67,7 @@ def _():
 
 @test("the keeper is killed in the middle of a call: an error, no child")
 def _():
+    captures_itself()
     with bptest.Cluster(2, lease=4) as cluster:
         os.kill(cluster.daemon_pid("n1"), signal.SIGSTOP)
         p = start([PROGRAM, "child", "1"])
@@ -72,6 +80,7 @@ def _():
 
 @test("the node is killed in the middle of a call: an error, no child")
 def _():
+    captures_itself()
     with bptest.Cluster(2, lease=4) as cluster:
         os.kill(cluster.daemon_pid("n1"), signal.SIGSTOP)
         p = start([PROGRAM, "child", "1"])
@@ -83,6 +92,7 @@ def _():
 
 @test("the node of a child is killed: the child ends as killed")
 def _():
+    captures_itself()
     with bptest.Cluster(2) as cluster:
         p = start([PROGRAM, "child", "1"])
         p.stdout.readline()
@@ -92,12 +102,14 @@ def _():
 
 @test("a caller that ignores SIGCHLD goes on ignoring it")
 def _():
+    captures_itself()
     with bptest.Cluster(1):
         assert must([PROGRAM, "ignoring", "0"]) == "wait -1 ECHILD\n"
 
 
 @test("a caller with threads is copied; it cannot move, and goes on")
 def _():
+    captures_itself()
     with bptest.Cluster(1):
         out = must([PROGRAM, "threads", "0"], timeout=60)
         assert out in ("good 20 move -1 EOPNOTSUPP\n", "good 20 move -1 EBUSY\n"), out
@@ -105,6 +117,7 @@ def _():
 
 @test("_io: files of the node and connections in place of descriptors")
 def _():
+    captures_itself()
     with bptest.Cluster(1) as cluster, socket.create_server(("0.0.0.0", 0)) as server:
         must(cluster.base + ["exec", "n0", "sh", "-c", "test -s /etc/hostname"])
         p = start([PROGRAM, "io", MASTER, str(server.getsockname()[1])])
@@ -117,14 +130,39 @@ def _():
         assert cluster.execute("n0", ["cat", "/tmp/io-one"]).out == "to the file\n"
 
 
+@test("_io: standard descriptors as connections to the caller's machine")
+def _():
+    with bptest.Cluster(1), socket.create_server(("0.0.0.0", 0)) as server:
+        port = str(server.getsockname()[1])
+        p = start([PROGRAM, "sockets", port, "/bin/sh", "-c",
+                   "read word; echo got $word; echo error >&2; exit 9"])
+        server.settimeout(20)
+        ends, pids = {}, set()
+        for _ in range(3):
+            connection, _ = server.accept()
+            pid, fd = struct.unpack("ii", connection.recv(8, socket.MSG_WAITALL))
+            ends[fd] = connection
+            pids.add(pid)
+        ends[0].sendall(b"hello\n")
+        assert [ends[fd].makefile("rb").read() for fd in (1, 2)] == [b"got hello\n", b"error\n"]
+        assert finish(p).out == "pid %d status 900\n" % pids.pop() and not pids
+        for connection in ends.values():
+            connection.close()
+    with bptest.Cluster(1):
+        p = start([PROGRAM, "sockets", port, "/bin/true"])
+        assert finish(p).out == "vexecmove_io: 1 -111\n"
+
+
 @test("move: signals that wait and timers come along, and once")
 def _():
+    captures_itself()
     with bptest.Cluster(1):
         assert must([PROGRAM, "pending", "0"]) == "node 0 usr1 1 alarm 1 rt 2 value 5\n"
 
 
 @test("many rforks by several callers at once, one after the other in each: nothing grows")
 def _():
+    captures_itself()
     with bptest.Cluster(2):
         before = bptest.Snapshot()
         callers = [start([PROGRAM, "many", str(i % 2), "25"]) for i in range(4)]

@@ -27,6 +27,11 @@ def build():
 build()
 
 
+def captures_itself():
+    if bptest.SANITIZED:
+        raise bptest.Skip("a program with sanitizers cannot be restored")
+
+
 @test("rexec: a program of the node in place of the caller: PID, parent, status, output")
 def _():
     with bptest.Cluster(2):
@@ -66,6 +71,7 @@ def lines(*words, **more):
 
 @test("rfork: a child on the node, to be waited for, and nothing else to be seen of it")
 def _():
+    captures_itself()
     with bptest.Cluster(2):
         for user in (None, USER):
             p = start([PROGRAM, "rfork", "1", "5"], user=user)
@@ -83,6 +89,7 @@ def _():
 
 @test("rfork: no node, no right, no cluster are errors of the call, and leave no child")
 def _():
+    captures_itself()
     with bptest.Cluster(2) as cluster:
         lines("chmod", 0, 0)
         assert lines("rfork-fails", 7) == ["-1 %d ECHILD" % BE_INVALIDNODE]
@@ -94,6 +101,7 @@ def _():
 
 @test("vrfork: the i-th child returns i; nodes twice, the master too, others' errors in pids")
 def _():
+    captures_itself()
     with bptest.Cluster(3):
         rows = lines("vrfork", "2,-1,9,0,2")
         hosts = {int(r.split()[3]): r.split()[1] for r in rows if r.startswith("child n")}
@@ -107,6 +115,7 @@ def _():
 
 @test("vrfork: 1,000 children on 4 nodes at once")
 def _():
+    captures_itself()
     with bptest.Cluster(4):
         rows = lines("vrfork", "0,1,2,3", 250, timeout=60)
         assert len(rows) == 1002, rows[:5]
@@ -146,6 +155,7 @@ def _():
 
 @test("move: the process goes on there, with its PID, and its parent sees one process")
 def _():
+    captures_itself()
     with bptest.Cluster(2):
         for user in (None, USER):
             p = start([PROGRAM, "move", "1"], user=user)
@@ -160,6 +170,7 @@ def _():
 
 @test("dump, undump, execdump: processes as files")
 def _():
+    captures_itself()
     assert lines("dump", "/tmp/image") == ["dumped same"]
     result = run([PROGRAM, "undump", "/tmp/image"])
     assert result.out in ("undumped same\n", "undumped other\n") and result.code == 21, result
