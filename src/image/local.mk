@@ -21,6 +21,7 @@ libimage_la_SOURCES = \
 	src/image/process.c src/image/process.h \
 	src/image/program.c src/image/program.h \
 	src/image/self.c \
+	src/image/settings.c src/image/settings.h \
 	src/image/source.c src/image/source.h \
 	src/image/symbol.c src/image/symbol.h \
 	src/image/tables.c src/image/tables.h

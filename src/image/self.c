@@ -16,6 +16,7 @@
 #include "image/keep.h"
 #include "image/memory.h"
 #include "image/process.h"
+#include "image/settings.h"
 #include "image/source.h"
 
 #define PR_TID_ADDRESS  40     /* PR_GET_TID_ADDRESS */
@@ -171,6 +172,7 @@ int bp_image_capture_self(const struct bp_image_options *options, struct bp_imag
                           struct bp_error *err)
 {
     auto_keep struct bp_keep keep = {0};
+    struct bp_settings settings;
     struct bp_freeze *freeze;
     uint64_t mask;
     int rc = 0;
@@ -191,6 +193,9 @@ int bp_image_capture_self(const struct bp_image_options *options, struct bp_imag
     }
     if (start_cpu[0] == 0)
         bp_image_cpu(start_cpu);
+    bp_settings_read(&settings);
+    if (settings.is_reaper) /* or the copy would come to us as a child when its maker ends */
+        prctl(PR_SET_CHILD_SUBREAPER, 0UL);
     mask = mask_set(ALL_SIGNALS);
     freeze->brk = (uint64_t)BP_SYS(SYS_brk, 0, 0, 0, 0, 0, 0);
     rc = bp_arch_capture(&freeze->state, bp_freeze_copy);
@@ -199,10 +204,13 @@ int bp_image_capture_self(const struct bp_image_options *options, struct bp_imag
         *ret_mailbox = freeze->mailbox;
         BP_SYS(SYS_munmap, freeze->mailbox.scrap, freeze->mailbox.scrap_bytes, 0, 0, 0, 0);
         bp_freeze_free(freeze);
+        bp_settings_apply(&settings, options->is_move);
         mask_set(mask);
         return 0;
     }
     bp_keep_close(&keep);
+    if (settings.is_reaper)
+        prctl(PR_SET_CHILD_SUBREAPER, 1UL);
     if (rc < 0)
         bp_error_set(err, rc, "the process cannot be copied: %s", strerror(-rc));
     else

@@ -2,10 +2,12 @@
 /* source.c - see source.h, and image.h for what other rooms call. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -35,6 +37,7 @@ int bp_image_make(void *prologue, size_t bytes, pid_t source, int hold_fd,
     image->source = source;
     image->hold_fd = hold_fd;
     image->memory_fd = -1;
+    image->alive_fd = (int)syscall(SYS_pidfd_open, source, 0);
     image->release = release;
     image->run_offset = image->view.layout.data;
     *ret_image = image;
@@ -49,6 +52,8 @@ void bp_image_free(struct bp_image *image)
         close(image->hold_fd);
     if (image->memory_fd >= 0)
         close(image->memory_fd);
+    if (image->alive_fd >= 0)
+        close(image->alive_fd);
     if (image->release != NULL)
         image->release(image->source);
     free(image->prologue);
@@ -125,6 +130,17 @@ static ssize_t page_read(struct bp_image *image, void *buffer, size_t size, uint
     return (ssize_t)(size < rest ? size : rest);
 }
 
+/* Whether the source was there all the time until now. */
+static bool is_alive(const struct bp_image *image)
+{
+    struct pollfd end = {.fd = image->alive_fd, .events = POLLIN};
+
+    if (poll(&end, 1, 0) == 0)
+        return true;
+    errno = ESRCH;
+    return false;
+}
+
 static ssize_t pages_read(struct bp_image *image, void *buffer, size_t size, uint64_t offset,
                           struct bp_error *err)
 {
@@ -145,6 +161,8 @@ static ssize_t pages_read(struct bp_image *image, void *buffer, size_t size, uin
         to.iov_len += bytes;
     }
     n = process_vm_readv(image->source, &to, 1, from, (unsigned long)count, 0);
+    if (!is_alive(image))
+        n = -1;
     if (n > 0)
         return n;
     if (n < 0 && errno == ESRCH)

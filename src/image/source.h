@@ -13,6 +13,7 @@ struct bp_image {
     struct bp_image_view view;
     pid_t source;
     int hold_fd; /* the source lives as long as this is open; -1 = `release` ends it */
+    int alive_fd; /* pidfd of the source: its PID may become another process's; -1: no such call */
     int memory_fd; /* /proc/SOURCE/mem, opened for pages that cannot be read else; -1 */
     void (*release)(pid_t source); /* NULL = nothing to do */
     /* Where the last read stopped: a run, the offset of its first page, its area. */

@@ -116,6 +116,8 @@ static int send_and_fork(struct copies *copies, int count, const int *nodes, int
     int r = choose(copies, count, nodes, pids);
     *ret_entry = -1;
     if (r == 0 && copies->count > 0)
+        r = bp_public_may_place();
+    if (r == 0 && copies->count > 0)
         r = send_copies(copies, flags, ret_entry);
     if (r != 0)
         return r < 0 ? r : 0;

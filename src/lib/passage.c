@@ -2,6 +2,8 @@
 /* passage.c - a process that goes to a node: made there first, then a ghost here. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/bproc_common.h>
 #include <sys/mman.h>
@@ -102,8 +104,21 @@ static int go(const struct bp_order *order, int keeper, struct bp_error *err)
     return r;
 }
 
+/* A process has one tracer, and its ghost's is the herder. */
+static bool is_traced(void)
+{
+    char text[2048];
+    auto_close int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    text[got > 0 ? got : 0] = '\0';
+    const char *line = strstr(text, "\nTracerPid:");
+    return line != NULL && strtol(line + strlen("\nTracerPid:"), NULL, 10) != 0;
+}
+
 int bp_passage_make(const struct bp_order *order, struct bp_error *err)
 {
+    if (is_traced())
+        return bp_error_set(err, -EPERM, "a process that is traced cannot become a ghost");
     auto_close int keeper = bp_keeper_start(err);
     return keeper < 0 ? keeper : go(order, keeper, err);
 }

@@ -205,6 +205,26 @@ static int do_many(char **argv)
     return 0;
 }
 
+/* A child on a node asks for processes: a fork is what it gets on its own node, and no other. */
+static int do_nested(char **argv)
+{
+    int status = 0, node = atoi(argv[0]), pid = bproc_rfork(node);
+    if (pid != 0) {
+        waitpid(pid, &status, 0);
+        printf("status %x\n", (unsigned)status);
+        return 0;
+    }
+    int own = bproc_rfork(node);
+    if (own == 0)
+        return 13;
+    waitpid(own, &status, 0);
+    int other = bproc_rfork(node + 1), error = errno;
+    int moved = bproc_move(BPROC_NODE_MASTER);
+    printf("own %x other %d %s move %d %s\n", (unsigned)status, other, strerrorname_np(error),
+           moved, strerrorname_np(errno));
+    return 0;
+}
+
 /* PORT PROGRAM...: as BProc's bpsh, three connections to the master, whose address is 0. */
 static int do_sockets(char **argv)
 {
@@ -240,7 +260,7 @@ static const struct {
     {"orphan", do_orphan},   {"child", do_child}, {"ignoring", do_ignoring},
     {"threads", do_threads}, {"io", do_io},       {"pending", do_pending},
     {"many", do_many},       {"rexec", do_rexec},
-    {"sockets", do_sockets},
+    {"sockets", do_sockets}, {"nested", do_nested},
 };
 
 int main(int argc, char **argv)

@@ -153,6 +153,21 @@ def _():
         assert finish(p).out == "vexecmove_io: 1 -111\n"
 
 
+@test("on a node a call forks on that node, and refuses others")
+def _():
+    captures_itself()
+    with bptest.Cluster(2):
+        rows = must([PROGRAM, "nested", "0"]).splitlines()
+        assert sorted(rows) == ["own d00 other -1 EOPNOTSUPP move -1 EOPNOTSUPP", "status 0"], rows
+
+
+@test("in place: a caller that is traced is refused, and goes on")
+def _():
+    with bptest.Cluster(1):
+        result = bptest.run(["strace", "-f", "-o", "/dev/null", *remote(0, "true")])
+        assert (result.code, result.out[:9]) == (99, "rexec: 1 "), result
+
+
 @test("move: signals that wait and timers come along, and once")
 def _():
     captures_itself()

@@ -134,6 +134,32 @@ def _():
     undump(path="/tmp/users", user=1001)
 
 
+@test("the restorer can run at any place: no relocation, nothing writable")
+def _():
+    assert "no relocations" in bptest.must(["readelf", "-rW", RESTORE])
+    segments = [row.split() for row in bptest.must(["readelf", "-lW", RESTORE]).splitlines()]
+    loads = [row[6:-1] for row in segments if row and row[0] == "LOAD"]
+    assert loads and not any("W" in "".join(flags) for flags in loads), segments
+
+
+@test("the copy of a thread goes on alone")
+def _():
+    dump("threads")
+    undump()
+
+
+@test("another process writes the image that a process has captured of itself")
+def _():
+    dump("pass")
+    undump()
+
+
+@test("pages of a frozen process that was killed are not read")
+def _():
+    result = run([DRIVER, "gone"])
+    assert result.code == 0 and "is gone" in result.out, result
+
+
 REFUSALS = {
     "sysv": "System V shared memory", "io-uring": "an io_uring", "hugetlb": "hugetlb pages",
     "move-userfault": "userfaultfd", "shared-file": "mapped shared and writable",

@@ -6,6 +6,7 @@
  *   image_driver undump FILE FLAGS RESULT PID [ARG...]
  *                                       a child (of that PID; 0: any) becomes the image; its status
  *   image_driver refuse WHAT            sets up what cannot travel; prints the refusal
+ *   image_driver gone                   the frozen process is killed
  *   image_driver loop COUNT             captures itself again and again; nothing may grow */
 #include <dirent.h>
 #include <errno.h>
@@ -33,10 +34,12 @@
 #include "image/image.h"
 #include "image_refuse.h"
 
-#define MAPS_BYTES 262144
+#define MAPS_BYTES       262144
+#define BARRIER          (1 << 3) /* MEMBARRIER_CMD_PRIVATE_EXPEDITED */
+#define BARRIER_REGISTER (1 << 4)
 
 static struct {
-    bool carry_all, carry_none, is_move, no_scan, show_env, again, chain, maps, keep_time, threaded;
+    bool carry_all, carry_none, is_move, no_scan, show_env, again, maps, threads, pass;
     size_t mib;
 } wanted;
 
@@ -105,6 +108,9 @@ static void state_set(void)
     prctl(PR_SET_NAME, "im-driver");
     umask(027);
     thread_word = 42;
+    syscall(SYS_membarrier, BARRIER_REGISTER, 0, 0);
+    prctl(PR_SET_TIMERSLACK, 123456);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     need(chdir("/usr") == 0, "chdir");
 }
 
@@ -131,6 +137,16 @@ static void signals_judge(void)
     need(seen_altstack == 1, "alternate stack");
 }
 
+static void settings_judge(void)
+{
+    int is_reaper = -1;
+
+    need(syscall(SYS_membarrier, BARRIER, 0, 0) == 0, "registration of barriers");
+    need(prctl(PR_GET_TIMERSLACK) == 123456, "slack of timers");
+    prctl(PR_GET_CHILD_SUBREAPER, &is_reaper);
+    need(is_reaper == wanted.is_move, "subreaper");
+}
+
 static void state_judge(const char *big)
 {
     char name[32] = "", cwd[256];
@@ -143,6 +159,7 @@ static void state_judge(const char *big)
     need(umask(027) == 027, "umask");
     need(getcwd(cwd, sizeof(cwd)) != NULL, "cwd");
     signals_judge();
+    settings_judge();
     for (size_t i = 0; i < wanted.mib << 20; i += 4096)
         need(big[i] == (char)(i >> 12), "memory");
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -161,6 +178,13 @@ static void state_judge(const char *big)
 static void *other_thread(void *arg)
 {
     thread_word = 7;
+    return arg;
+}
+
+static void *waiting_thread(void *arg)
+{
+    for (;;)
+        pause();
     return arg;
 }
 
@@ -188,6 +212,59 @@ static void file_write(struct bp_image *image, const char *path)
         exit(2);
     }
     close(fd);
+}
+
+/* Another process writes the image: this one lets go of it before. */
+static void pass_on(struct bp_image *image, const char *path)
+{
+    struct bp_error err = {0};
+    int prologue, hold, status, go[2];
+    pid_t source, pid;
+
+    need(pipe(go) == 0, "pipe");
+    need(bp_image_pass(image, &prologue, &source, &hold, &err) == 0, err.text);
+    pid = fork();
+    if (pid == 0) {
+        char byte;
+        struct bp_image *taken;
+        close(go[1]);
+        need(read(go[0], &byte, 1) == 0, "end of the pipe");
+        need(bp_image_take(prologue, source, hold, &taken, &err) == 0, err.text);
+        file_write(taken, path);
+        bp_image_free(taken);
+        _exit(0);
+    }
+    bp_image_free(image);
+    close(prologue);
+    close(go[0]);
+    close(go[1]);
+    need(waitpid(pid, &status, 0) == pid && status == 0, "the process that took the image");
+}
+
+/* The frozen process is killed: no other's pages are taken for its own. */
+static int gone(void)
+{
+    struct bp_image_options options = {.carry = BP_CARRY_DEFAULT};
+    struct bp_image *image;
+    struct bp_image_mailbox mailbox;
+    enum bp_image_role role;
+    struct bp_error err = {0};
+    int prologue, hold;
+    pid_t source;
+    char piece[8192];
+
+    need(bp_image_capture_self(&options, &image, &role, &mailbox, &err) == 0, err.text);
+    need(bp_image_pass(image, &prologue, &source, &hold, &err) == 0, err.text);
+    need(bp_image_read(image, piece, sizeof(piece), bp_image_bytes(image) - 8192, &err) == 8192,
+         err.text);
+    kill(source, SIGKILL);
+    while (kill(source, 0) == 0)
+        sched_yield();
+    need(bp_image_read(image, piece, sizeof(piece), bp_image_bytes(image) - 8192, &err) == -ESRCH,
+         "reading of a killed process");
+    printf("%s\n", err.text);
+    bp_image_free(image);
+    return 0;
 }
 
 /* Nobody's wait() meets what a capture made. */
@@ -235,6 +312,8 @@ static int dump(const char *path)
     double start;
 
     state_set();
+    for (int i = 0; wanted.threads && i < 3; i++)
+        need(pthread_create(&(pthread_t){0}, NULL, waiting_thread, NULL) == 0, "thread");
     for (size_t i = 0; i < wanted.mib << 20; i += 4096)
         big[i] = (char)(i >> 12);
     maps_read(before);
@@ -247,6 +326,10 @@ again:
     if (role == BP_IMAGE_CAPTURED) {
         double captured = ms();
         children_judge();
+        if (wanted.pass) {
+            pass_on(image, path);
+            return 0;
+        }
         file_write(image, path);
         printf("# %u areas, %u runs, %u files, %llu bytes; capture %.2f ms, write %.2f ms\n",
                bp_image_head(image)->areas, bp_image_head(image)->runs,
@@ -380,7 +463,8 @@ static const struct {
     {"carry-all", &wanted.carry_all}, {"carry-none", &wanted.carry_none},
     {"move", &wanted.is_move},        {"no-scan", &wanted.no_scan},
     {"env", &wanted.show_env},        {"again", &wanted.again},
-    {"maps", &wanted.maps},
+    {"maps", &wanted.maps},           {"threads", &wanted.threads},
+    {"pass", &wanted.pass},
 };
 
 static void options_read(char **words)
@@ -405,6 +489,8 @@ int main(int argc, char **argv)
         return undump(argv + 2);
     if (argc == 3 && strcmp(argv[1], "refuse") == 0)
         return refuse(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "gone") == 0)
+        return gone();
     if (argc == 3 && strcmp(argv[1], "loop") == 0)
         return loop(atoi(argv[2]));
     return 2;
