@@ -18,6 +18,8 @@ struct data { /* the data connection of one node */
     int node;
     struct bp_stream *stream;
     uint64_t image_offset; /* so much of the image is on its way */
+    int wants_image;       /* it has asked, or need not ask, and the end is not yet on its way */
+    size_t digest_bytes;   /* so much of its pieces' digests is */
     struct data *prev, *next;
 };
 
@@ -37,6 +39,7 @@ struct bp_job {
     uint8_t *whole;   /* by node of the map: its data connection came to its proper end */
     uint8_t *lost;    /* by node of the map: it is lost, its data connection may never end */
     struct bp_sending *sending; /* the image, or NULL */
+    int relay;        /* the nodes pass it on, and ask for it where they need it */
     uint8_t *sent;    /* by node of the map: it has the image, or will take no more of it */
     char broken[160]; /* why the last one that broke did */
 };
@@ -66,6 +69,80 @@ static uint32_t number_of(const uint8_t *body)
     return value;
 }
 
+static size_t node_index(const struct bp_job *job, int node)
+{
+    size_t i = 0;
+    while (i < job->map->n_nodes && job->map->nodes[i]->number != node)
+        i++;
+    return i;
+}
+
+/* ---- the image ---- */
+
+static void check_sent(struct bp_job *job)
+{
+    if (job->sending == NULL)
+        return;
+    for (size_t i = 0; i < job->map->n_nodes; i++)
+        if (!job->sent[i] && !job->lost[i])
+            return;
+    bp_sending_end(job->sending, &(struct bp_error){0});
+}
+
+static void send_digests(struct data *data)
+{
+    size_t bytes;
+    const uint8_t *digests = bp_sending_digests(data->job->sending, &bytes);
+    while (data->digest_bytes < bytes) {
+        size_t length = bytes - data->digest_bytes;
+        if (length > BP_STREAM_DATA_MAX)
+            length = BP_STREAM_DATA_MAX;
+        bp_stream_send(data->stream, &(struct bp_stream_head){.kind = BP_STREAM_DIGESTS,
+                                                              .length = (uint32_t)length},
+                       digests + data->digest_bytes);
+        data->digest_bytes += length;
+    }
+}
+
+static void on_data_drained(void *arg)
+{
+    struct data *data = arg, *other;
+    struct bp_job *job = data->job;
+    struct bp_error err = {0};
+    if (job->sending == NULL || !data->wants_image)
+        return;
+    int r = bp_sending_feed(job->sending, data->stream, &data->image_offset, &err);
+    if (r != 0)
+        data->wants_image = 0;
+    DL_FOREACH(job->data, other)
+        send_digests(other);
+    if (r < 0)
+        bp_sending_end(job->sending, &err);
+    if (r > 0 && !job->relay) {
+        job->sent[node_index(job, data->node)] = 1;
+        check_sent(job);
+    }
+}
+
+/* What nodes that pass an image on say. */
+static int image_said(struct data *data, const struct bp_stream_head *head, const uint8_t *body,
+                      struct bp_error *err)
+{
+    struct bp_job *job = data->job;
+    if (!job->relay)
+        return bp_error_set(err, -EPROTO, "node %d speaks of an image", data->node);
+    if (head->kind == BP_STREAM_HAVE) {
+        data->wants_image = 0;
+        job->sent[node_index(job, data->node)] = 1;
+        check_sent(job);
+        return 0;
+    }
+    memcpy(&data->image_offset, body, sizeof data->image_offset);
+    data->wants_image = 1;
+    on_data_drained(data);
+    return 0;
+}
+
 /* A node may speak for its own ranks only. */
 static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *body,
                    struct bp_error *err)
@@ -74,6 +151,8 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
     struct bp_job *job = data->job;
     if (head->kind == BP_STREAM_END)
         return bp_error_set(err, -ENODATA, "at its end");
+    if (head->kind == BP_STREAM_WANT || head->kind == BP_STREAM_HAVE)
+        return image_said(data, head, body, err);
     if (head->rank >= job->map->n_ranks || job->map->ranks[head->rank]->node != data->node)
         return bp_error_set(err, -EPROTO, "data of rank %u from node %d", head->rank, data->node);
     switch (head->kind) {
@@ -95,24 +174,6 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
     }
 }
 
-static size_t node_index(const struct bp_job *job, int node)
-{
-    size_t i = 0;
-    while (i < job->map->n_nodes && job->map->nodes[i]->number != node)
-        i++;
-    return i;
-}
-
-static void check_sent(struct bp_job *job)
-{
-    if (job->sending == NULL)
-        return;
-    for (size_t i = 0; i < job->map->n_nodes; i++)
-        if (!job->sent[i] && !job->lost[i])
-            return;
-    bp_sending_end(job->sending, &(struct bp_error){0});
-}
-
 static void on_data_closed(void *arg, const struct bp_error *why)
 {
     struct data *data = arg;
@@ -131,32 +192,16 @@ static void on_data_closed(void *arg, const struct bp_error *why)
     job->events.progress(job->arg);
 }
 
-/* ---- the image ---- */
-
-static void on_data_drained(void *arg)
-{
-    struct data *data = arg;
-    struct bp_job *job = data->job;
-    struct bp_error err = {0};
-    size_t node = node_index(job, data->node);
-    if (job->sending == NULL || job->sent[node])
-        return;
-    int r = bp_sending_feed(job->sending, data->stream, &data->image_offset, &err);
-    if (r < 0)
-        bp_sending_end(job->sending, &err);
-    if (r > 0) {
-        job->sent[node] = 1;
-        check_sent(job);
-    }
-}
-
 void bp_job_send_image(struct bp_job *job, const struct bp_image_source *source)
 {
     struct data *data;
     job->sending = bp_sending_new(source);
     job->sent = bp_calloc(job->map->n_nodes, sizeof *job->sent);
-    DL_FOREACH(job->data, data)
+    job->relay = source->relay;
+    DL_FOREACH(job->data, data) {
+        data->wants_image = !job->relay;
         on_data_drained(data);
+    }
 }
 
 static void add_data(struct bp_job *job, int node, int fd)
@@ -181,6 +226,9 @@ static void add_data(struct bp_job *job, int node, int fd)
         if (job->stopped[channel])
             bp_stream_send(data->stream, &(struct bp_stream_head){
                 .kind = BP_STREAM_STOP, .channel = (uint8_t)channel}, NULL);
+    data->wants_image = !job->relay;
+    if (job->sending != NULL)
+        send_digests(data);
     on_data_drained(data);
     job->events.progress(job->arg);
 }

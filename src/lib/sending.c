@@ -3,15 +3,19 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include <openssl/evp.h>
+
 #include "common/mem.h"
 #include "lib/sending.h"
 
-#define BLOCK_BYTES   (4 * BP_STREAM_DATA_MAX)
+#define BLOCK_BYTES   BP_STREAM_PIECE_BYTES
 #define BACKLOG_BYTES (BP_STREAM_HIGH / 2) /* in one stream */
 
 struct bp_sending {
     struct bp_image_source source;
     int ended;
+    uint8_t *digests; /* of the first blocks, in their order */
+    size_t digest_bytes, digest_size;
     uint64_t start; /* of the block in `bytes`; a multiple of BLOCK_BYTES */
     size_t length;  /* 0 = none yet */
     uint8_t bytes[BLOCK_BYTES];
@@ -26,7 +30,33 @@ struct bp_sending *bp_sending_new(const struct bp_image_source *source)
 
 void bp_sending_free(struct bp_sending *sending)
 {
+    if (sending != NULL)
+        free(sending->digests);
     free(sending);
+}
+
+const uint8_t *bp_sending_digests(const struct bp_sending *sending, size_t *ret_bytes)
+{
+    *ret_bytes = sending->digest_bytes;
+    return sending->digests;
+}
+
+/* A block was read. Blocks are read for the first time in their order, whoever asks: the first that
+ * are asked for are asked for from the start on. */
+static int digest(struct bp_sending *sending, struct bp_error *err)
+{
+    uint64_t number = sending->start / BLOCK_BYTES;
+    if (!sending->source.relay || number != sending->digest_bytes / BP_STREAM_DIGEST_BYTES)
+        return 0;
+    if (sending->digest_bytes == sending->digest_size) {
+        sending->digest_size = 2 * sending->digest_size + 64 * BP_STREAM_DIGEST_BYTES;
+        sending->digests = bp_realloc(sending->digests, sending->digest_size, 1);
+    }
+    if (EVP_Digest(sending->bytes, sending->length, sending->digests + sending->digest_bytes, NULL,
+                   EVP_sha256(), NULL) != 1)
+        return bp_error_set(err, -EIO, "no SHA-256");
+    sending->digest_bytes += BP_STREAM_DIGEST_BYTES;
+    return 0;
 }
 
 void bp_sending_end(struct bp_sending *sending, const struct bp_error *why)
@@ -44,7 +74,7 @@ static int load(struct bp_sending *sending, uint64_t offset, struct bp_error *er
     uint64_t left = sending->source.bytes - start;
     size_t wanted = left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES;
     if (sending->length > 0 && sending->start == start)
-        return 0;
+        return digest(sending, err);
     sending->length = 0;
     for (size_t have = 0; have < wanted;) {
         ssize_t got = sending->source.read(sending->source.arg, sending->bytes + have,
@@ -58,7 +88,7 @@ static int load(struct bp_sending *sending, uint64_t offset, struct bp_error *er
     }
     sending->start = start;
     sending->length = wanted;
-    return 0;
+    return digest(sending, err);
 }
 
 int bp_sending_feed(struct bp_sending *sending, struct bp_stream *stream, uint64_t *offset,

@@ -18,6 +18,7 @@ struct bp_image_source { /* what an image is read from: bp_image_read, or a file
      * 0) reading failed and the nodes will not get it. Called once at most. */
     void (*done)(void *arg, const struct bp_error *why);
     void *arg;
+    int relay; /* the request said so: nodes pass it on, and ask for what they need */
 };
 
 struct bp_sending;
@@ -29,6 +30,9 @@ void bp_sending_free(struct bp_sending *sending);
  * of their end follows, and 1 is returned, once. 0 = not yet; -errno: the source cannot be read. */
 int bp_sending_feed(struct bp_sending *sending, struct bp_stream *stream, uint64_t *offset,
                     struct bp_error *err);
+
+/* With relay: the digests of all pieces that were read so far. */
+const uint8_t *bp_sending_digests(const struct bp_sending *sending, size_t *ret_bytes);
 
 /* Tell the source that it is done. */
 void bp_sending_end(struct bp_sending *sending, const struct bp_error *why);

@@ -241,9 +241,13 @@ static void open_spaces(struct job *job)
     open.start = request->start;
     open.map = map;
     fill_map(job, &open, rows, ranks);
+    Bpmix__Relay relay;
+    tree_prepare(job);
     for (unsigned i = 0; i < job->place_count; i++) {
         struct place *place = &job->places[i];
         ticket_add(job->master, job, place);
+        tree_fill(job, i, &relay);
+        open.relay = request->relay ? &relay : NULL;
         open.ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
         node_send(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
                                                   .node = place->node->number}, &open);

@@ -17,7 +17,8 @@ bpmaster_SOURCES = \
 	src/master/reload.c \
 	src/master/rights.c src/master/rights.h \
 	src/master/roster.c \
-	src/master/tool.c
+	src/master/tool.c \
+	src/master/tree.c
 bpmaster_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 bpmaster_CFLAGS = $(BP_CFLAGS)
 bpmaster_LDADD = libplacement.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS)

@@ -80,6 +80,7 @@ struct node {
     unsigned slot_count;
     int hfi; /* has a device of libpsm */
     uint32_t pid_max;
+    uint16_t relay_port; /* where other nodes get images; 0 = nowhere */
     unsigned jobs;
     uint64_t seen_ms;    /* the last LEASE_SEEN */
     uint64_t seen_lease; /* its number */
@@ -207,6 +208,7 @@ struct place { /* a node of a job */
     size_t taken_bytes;
     unsigned ranks;
     uint8_t ticket[BP_TICKET_BYTES];
+    uint8_t relay_ticket[BP_TICKET_BYTES]; /* of nodes that get the image from this one */
 };
 
 struct herd {
@@ -286,6 +288,12 @@ void job_create(struct job *job);
 void job_check_end(struct job *job);
 void job_list(struct master *master, Bpmix__JobList *ret_list);
 void job_list_done(Bpmix__JobList *list);
+
+/* ---- tree.c: the tree by which nodes pass a big image on, in map order ---- */
+/* The first ones get it from the launcher; who cannot be reached by others has nobody below it. */
+void tree_prepare(struct job *job);
+/* What the node of a place is told of it. Points into the job. */
+void tree_fill(const struct job *job, unsigned index, Bpmix__Relay *relay);
 
 /* ---- in_place.c: a job whose one process is its opener ---- */
 /* It is there already, and its parent is not the opener but the opener's. 0, -EINVAL or -ESRCH. */

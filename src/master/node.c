@@ -205,6 +205,7 @@ static int joined(struct joining *joining, const Bpmix__Join *join, struct bp_er
     snprintf(node->address, sizeof node->address, "%s", joining->address);
     node->pid_max = join->pid_max;
     node->hfi = join->hfi;
+    node->relay_port = join->relay_port <= UINT16_MAX ? (uint16_t)join->relay_port : 0;
     node->state = NODE_UP;
     node->channel = joining->channel;
     node->seen_ms = bp_clock_ms();

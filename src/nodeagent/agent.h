@@ -21,6 +21,8 @@
 
 struct space;
 struct link;
+struct tree;
+struct visitor;
 struct client;
 
 struct agent {
@@ -42,6 +44,10 @@ struct agent {
     int topology; /* memory file for bpshepherds; -1: each finds out for itself */
     int hfi; /* this node has a device that libpsm drives */
     struct space *spaces; /* by job */
+    struct event *listener; /* where other nodes get images; NULL = nowhere */
+    uint16_t relay_port;
+    struct visitor *visitors; /* nodes that have not said for which job they come */
+    unsigned visitor_count;
     /* of order.c */
     const char *reboot, *halt, *power_off; /* commands; NULL = refused */
     unsigned commands_running;
@@ -130,9 +136,15 @@ struct space {
     struct {
         int fd;              /* memory file; -1 = nothing there yet, or given away */
         uint64_t bytes, got; /* of the whole, 0 = its head is not there yet; so far */
+        uint64_t checked;    /* so much of that is what the launcher sent */
+        uint8_t *digests;    /* of its pieces, where other nodes pass it on */
+        size_t digest_bytes, digest_size;
+        uint8_t ended;       /* no more will come */
         uint8_t whole;       /* sealed and checked */
+        uint8_t given;       /* bpspace has it */
         struct bp_error failed; /* code 0 = not, so far; else why there will be none */
     } image;
+    struct tree *tree; /* NULL: the image comes from the launcher alone */
     uint8_t stopped[3];  /* channels that nobody reads */
     int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
     char text[192];
@@ -197,11 +209,45 @@ void data_free(struct space *space);
 /* ---- image.c: the image that the job's ranks start from ---- */
 /* It has to come, and is not whole yet. */
 int image_is_due(const struct space *space);
-/* Its next bytes, 0 of them: there are no more. 0, or an error that ends the data connection. */
+/* Its next bytes, 0 of them: there are no more. 0, or an error that ends the connection. */
 int image_piece(struct space *space, const uint8_t *bytes, size_t length);
+/* SHA-256 of its next pieces. The same. */
+int image_digests(struct space *space, const uint8_t *bytes, size_t length);
+/* Forget what is not checked; the place from which on it must come again. */
+uint64_t image_back(struct space *space);
 /* No more of it will come. */
 void image_lost(struct space *space);
-void image_close(struct space *space);
+/* Let go of it if nobody needs it here any more. */
+void image_spare(struct space *space);
+void image_free(struct space *space);
+
+/* ---- tree.c: a big image passes from node to node ---- */
+void tree_new(struct space *space);
+/* The launcher's data connection is there: get the image, from above or from the launcher. */
+void tree_start(struct space *space);
+/* 1 = it is the launcher who sends it. */
+int tree_is_launchers(const struct space *space);
+void tree_pause(struct space *space, int paused);
+/* More is checked (or the image has failed): tell those below. */
+void tree_pass(struct space *space);
+/* What came from above is another image. */
+int tree_refuse(struct space *space);
+/* Nothing more is needed from above. */
+void tree_stop(struct space *space);
+/* 1 = somebody below needs the image. */
+int tree_is_needed(const struct space *space);
+/* A node below has come, with the right ticket. */
+void tree_accept(struct space *space, int take_fd);
+/* With each lease: does the node above hang? */
+void tree_look(struct space *space);
+void tree_free(struct space *space);
+
+/* ---- visitor.c: the port where other nodes get images ---- */
+/* Listen on the address that this connection to bpmaster has here. */
+void visitor_listen(struct agent *agent, int joined_fd);
+void visitor_stop(struct agent *agent);
+/* A space is there: let in who waits for it. */
+void visitor_admit(struct space *space);
 
 /* ---- relay.c: libbproc in a space ---- */
 /* Before any process of the user is in the space. */

@@ -31,8 +31,11 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         space->stopped[head->channel] = 1;
         stdio_stop(space, head->channel);
         r = 0;
-    } else if (head->kind == BP_STREAM_IMAGE && head->channel == 0) {
-        r = image_piece(space, body, head->length);
+    } else if (head->kind == BP_STREAM_IMAGE) {
+        if (space->tree == NULL || tree_is_launchers(space))
+            r = image_piece(space, body, head->length);
+    } else if (head->kind == BP_STREAM_DIGESTS) {
+        r = image_digests(space, body, head->length);
     } else if (head->channel == 0 &&
                (head->kind == BP_STREAM_DATA || head->kind == BP_STREAM_EOF)) {
         r = stdio_data(space, head->rank, body, head->length, head->kind == BP_STREAM_EOF);
@@ -77,10 +80,12 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
     }
     space->stream = bp_stream_new(space->agent->base, bp_take_fd(space->stream_fd),
                                   bp_tls_client_context(space->stream_tls), 1, &events, space);
-    if (space->stream == NULL)
+    if (space->stream == NULL) {
         done(space);
-    else
-        stdio_resume(space);
+        return;
+    }
+    tree_start(space);
+    stdio_resume(space);
 }
 
 void data_open(struct space *space)

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* image.c - the image that a job's ranks start from: it comes on the data connection into a memory
- * file, is sealed and checked, and goes to bpspace with each CREATE. Whatever is wrong with it is
- * the reason why the ranks fail. */
+/* image.c - the image that a job's ranks start from: it comes into a memory file, is sealed and
+ * checked, and goes to bpspace with each CREATE. Whatever is wrong with it is the reason why the
+ * ranks fail. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
+
+#include <openssl/evp.h>
 
 #include "common/log.h"
 #include "common/mem.h"
 #include "image/image.h"
 #include "nodeagent/agent.h"
+
+#define PIECE       BP_STREAM_PIECE_BYTES
+#define AHEAD_BYTES (2 * PIECE)  /* of digests, where the sender can be told to pause */
+#define AHEAD_MOST  (16 * PIECE) /* where it cannot */
 
 int image_is_due(const struct space *space)
 {
@@ -21,17 +28,34 @@ int image_is_due(const struct space *space)
            space->image.failed.code == 0;
 }
 
-void image_close(struct space *space)
+static void close_file(struct space *space)
 {
     if (space->image.fd >= 0)
         close(space->image.fd);
     space->image.fd = -1;
 }
 
+void image_free(struct space *space)
+{
+    close_file(space);
+    free(space->image.digests);
+    space->image.digests = NULL;
+}
+
+void image_spare(struct space *space)
+{
+    if (space->image.given && !tree_is_needed(space))
+        close_file(space);
+}
+
 static void fail(struct space *space, const struct bp_error *why)
 {
-    image_close(space);
     space->image.failed = *why;
+    close_file(space);
+    tree_stop(space);
+    tree_pass(space);
+    if (space->tree != NULL)
+        data_send(space, BP_STREAM_HAVE, 0, 0, NULL, 0);
     bp_log_warning("image-failed job=%" PRIx64 " why=\"%s\"", space->job, why->text);
     space_go(space);
 }
@@ -87,10 +111,13 @@ static int take_head(struct space *space, struct bp_error *err)
     return 0;
 }
 
-/* Nobody changes it any more, whoever holds it. */
-static int seal(struct space *space, struct bp_error *err)
+/* All of it is here, if it is as long as it says. Nobody changes it any more, whoever holds it. */
+static int finish(struct space *space, struct bp_error *err)
 {
     int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    if (space->image.got != space->image.bytes || space->image.bytes == 0)
+        return bp_error_set(err, -EBADMSG, "the image ends after %" PRIu64 " bytes of %" PRIu64,
+                            space->image.got, space->image.bytes);
     if (fcntl(space->image.fd, F_ADD_SEALS, seals) < 0)
         return bp_error_set(err, -errno, "the image cannot be sealed: %s", strerror(errno));
     int r = bp_image_check(space->image.fd, NULL, err);
@@ -105,7 +132,7 @@ static int append(struct space *space, const uint8_t *bytes, size_t length, stru
     if (space->image.fd < 0)
         return bp_error_set(err, -errno, "no memory file for the image: %s", strerror(errno));
     while (length > 0) {
-        ssize_t put = write(space->image.fd, bytes, length);
+        ssize_t put = pwrite(space->image.fd, bytes, length, (off_t)space->image.got);
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
@@ -117,13 +144,70 @@ static int append(struct space *space, const uint8_t *bytes, size_t length, stru
     return 0;
 }
 
-/* All of it is here, if it is as long as it says. */
-static int finish(struct space *space, struct bp_error *err)
+/* The next piece is what the launcher said it is: 1; or its digest is not here yet: 0. -EILSEQ: it
+ * is something else. */
+static int check_piece(const struct space *space, size_t length, struct bp_error *err)
 {
-    if (space->image.got != space->image.bytes)
-        return bp_error_set(err, -EBADMSG, "the image ends after %" PRIu64 " bytes of %" PRIu64,
-                            space->image.got, space->image.bytes);
-    return seal(space, err);
+    static uint8_t bytes[PIECE];
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    size_t place = space->image.checked / PIECE * BP_STREAM_DIGEST_BYTES;
+    if (place >= space->image.digest_bytes)
+        return 0;
+    if (pread(space->image.fd, bytes, length, (off_t)space->image.checked) != (ssize_t)length ||
+        EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL) != 1)
+        return bp_error_set(err, -EIO, "the image cannot be read back");
+    if (memcmp(digest, space->image.digests + place, BP_STREAM_DIGEST_BYTES) != 0)
+        return bp_error_set(err, -EILSEQ, "a piece of the image is not what the launcher sent");
+    return 1;
+}
+
+/* Move `checked` on. What comes from the launcher itself without digests needs no check. */
+static int check(struct space *space, struct bp_error *err)
+{
+    int r = 0;
+    while (r == 0 && space->image.checked < space->image.got) {
+        uint64_t left = space->image.got - space->image.checked;
+        size_t length = left < PIECE ? (size_t)left : PIECE;
+        if (space->tree != NULL && length < PIECE && !space->image.ended)
+            break;
+        r = space->tree != NULL ? check_piece(space, length, err) : 1;
+        if (r <= 0)
+            break;
+        space->image.checked += length;
+        r = space->image.bytes == 0 && space->image.checked >= BP_IMAGE_PAGE ? take_head(space, err)
+                                                                             : 0;
+        if (r == 0 && space->image.bytes > 0 && space->image.checked > space->image.bytes)
+            r = bp_error_set(err, -EMSGSIZE, "the image is longer than its head says");
+    }
+    return r;
+}
+
+/* Something new is here. */
+static int look(struct space *space)
+{
+    struct bp_error err = {0};
+    int r = check(space, &err);
+    uint64_t ahead = space->image.got - space->image.checked;
+    if (r == -EILSEQ && !tree_is_launchers(space))
+        return r; /* from the node above: the launcher has the right one */
+    if (r == 0 && ahead > AHEAD_MOST)
+        r = bp_error_set(&err, -EMSGSIZE, "the image comes without its digests");
+    if (r == 0 && space->image.ended && ahead == 0)
+        r = finish(space, &err);
+    if (r < 0) {
+        fail(space, &err);
+        return 0;
+    }
+    if (space->tree != NULL)
+        tree_pause(space, ahead >= AHEAD_BYTES);
+    tree_pass(space);
+    if (!space->image.whole)
+        return 0;
+    tree_stop(space);
+    if (space->tree != NULL)
+        data_send(space, BP_STREAM_HAVE, 0, 0, NULL, 0);
+    space_go(space);
+    return 0;
 }
 
 int image_piece(struct space *space, const uint8_t *bytes, size_t length)
@@ -133,14 +217,37 @@ int image_piece(struct space *space, const uint8_t *bytes, size_t length)
         return -EPROTO;
     if (space->image.failed.code != 0)
         return 0; /* the launcher will hear */
-    int r = length > 0 ? append(space, bytes, length, &err) : finish(space, &err);
-    if (r == 0 && space->image.bytes == 0 && space->image.got >= BP_IMAGE_PAGE)
-        r = take_head(space, &err);
-    if (r == 0 && space->image.bytes > 0 && space->image.got > space->image.bytes)
-        r = bp_error_set(&err, -EMSGSIZE, "the image is longer than its head says");
-    if (r < 0)
+    if (append(space, bytes, length, &err) < 0) {
         fail(space, &err);
-    else if (space->image.whole)
-        space_go(space);
-    return 0;
+        return 0;
+    }
+    space->image.ended |= length == 0;
+    return look(space);
+}
+
+int image_digests(struct space *space, const uint8_t *bytes, size_t length)
+{
+    struct sysinfo memory;
+    if (space->tree == NULL || sysinfo(&memory) < 0 ||
+        space->image.digest_bytes / BP_STREAM_DIGEST_BYTES * PIECE / memory.mem_unit >
+            memory.totalram)
+        return -EPROTO; /* of more than this node could hold */
+    if (!image_is_due(space))
+        return 0;
+    if (space->image.digest_bytes + length > space->image.digest_size) {
+        space->image.digest_size = 2 * space->image.digest_size + length;
+        space->image.digests = bp_realloc(space->image.digests, space->image.digest_size, 1);
+    }
+    memcpy(space->image.digests + space->image.digest_bytes, bytes, length);
+    space->image.digest_bytes += length;
+    return look(space) == -EILSEQ ? tree_refuse(space) : 0;
+}
+
+uint64_t image_back(struct space *space)
+{
+    space->image.got = space->image.checked;
+    space->image.ended = 0;
+    if (space->image.fd >= 0 && ftruncate(space->image.fd, (off_t)space->image.got) < 0)
+        bp_log_warning("image-file why=\"%s\"", strerror(errno));
+    return space->image.got;
 }

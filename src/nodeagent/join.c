@@ -16,6 +16,7 @@
 #include "proto/preamble.h"
 
 #define CONNECT_S    5
+#define BELOW_MAX    16 /* nodes below one in the tree that images pass down */
 #define RETRY_MS_MAX 2000
 
 struct link { /* an attempt to join */
@@ -93,6 +94,14 @@ void agent_send(struct agent *agent, const struct bp_frame *frame, const void *m
     bp_channel_send(agent->channel, &sent, body);
 }
 
+static int relay_fits(const Bpmix__Relay *relay)
+{
+    return relay == NULL ||
+           (relay->own_ticket.len == BP_TICKET_BYTES && relay->below <= BELOW_MAX &&
+            (relay->port == 0 ||
+             (relay->port <= UINT16_MAX && relay->ticket.len == BP_TICKET_BYTES)));
+}
+
 static int open_frame(struct agent *agent, const struct bp_frame *frame, const uint8_t *body,
                       struct bp_error *err)
 {
@@ -101,7 +110,7 @@ static int open_frame(struct agent *agent, const struct bp_frame *frame, const u
         return err->code;
     if (open->launcher == NULL || open->n_argv == 0 || open->ticket.len != BP_TICKET_BYTES ||
         open->key.len != BP_KEY_BYTES || (unsigned)open->start > BPMIX__START__SELF ||
-        space_find(agent, frame->job) != NULL) {
+        !relay_fits(open->relay) || space_find(agent, frame->job) != NULL) {
         bp_unpack_free(open);
         return bp_error_set(err, -EPROTO, "SPACE_OPEN makes no sense");
     }
@@ -245,6 +254,7 @@ static void send_join(void *arg)
     join.boot_id = boot_id;
     join.pid_max = (uint32_t)strtoul(pid_max, NULL, 10);
     join.hfi = agent->hfi;
+    join.relay_port = agent->relay_port;
     join.slots = slots;
     join.n_slots = agent->slot_count;
     size_t length;
@@ -324,6 +334,7 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
         link_failed(link, strerror(error));
         return;
     }
+    visitor_listen(agent, fd);
     struct bp_preamble preamble = {
         .version = BP_FRAME_VERSION, .kind = BP_PREAMBLE_CONTROL, .node = agent->node};
     uint8_t bytes[BP_PREAMBLE_BYTES];

@@ -48,7 +48,9 @@ bpnode_SOURCES = \
 	src/nodeagent/shepherd.c \
 	src/nodeagent/space.c \
 	src/nodeagent/stdio.c \
-	src/nodeagent/topology.c
+	src/nodeagent/topology.c \
+	src/nodeagent/tree.c \
+	src/nodeagent/visitor.c
 bpnode_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 bpnode_CFLAGS = $(BP_CFLAGS)
 bpnode_LDADD = libspacelink.la libimage.la libplacement.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS)

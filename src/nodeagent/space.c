@@ -242,7 +242,9 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
     }
     if (take_open->mpi)
         shepherd_prepare(space);
+    tree_new(space);
     data_open(space);
+    visitor_admit(space);
 }
 
 /* ---- what bpspace says ---- */
@@ -357,7 +359,8 @@ void space_go(struct space *space)
         rank_create(space, create->procs[i]);
     for (size_t i = 0; i < space->early_count; i++)
         space_send_record(space, &space->early[i], NULL, NULL, 0);
-    image_close(space); /* bpspace has it */
+    space->image.given = 1;
+    image_spare(space);
     space->early_count = space->early_size = 0;
     free(bp_take_ptr(space->early));
     bp_unpack_free(create);
@@ -411,6 +414,7 @@ void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal 
 
 void space_lease(struct space *space)
 {
+    tree_look(space);
     if (space->state <= SPACE_READY)
         space_send_record(space, &(struct bp_space_record){.type = BP_SPACE_LEASE,
                                                            .value = space->agent->lease_ms},
@@ -476,9 +480,10 @@ static void space_free(struct space *space)
     HASH_ITER(hh, space->ranks, rank, next)
         rank_free(rank);
     HASH_DEL(agent->spaces, space);
+    tree_free(space);
     relay_close(space);
     data_free(space);
-    image_close(space);
+    image_free(space);
     if (space->event != NULL)
         event_free(space->event);
     if (space->pid_event != NULL)

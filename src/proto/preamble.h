@@ -13,6 +13,7 @@
 enum bp_preamble_kind {
     BP_PREAMBLE_CONTROL = 1, /* node, id = first bytes of the key's hash */
     BP_PREAMBLE_STREAM = 2,  /* id = one-time ticket */
+    BP_PREAMBLE_RELAY = 3,   /* to another node's port: id = ticket of a job there */
     /* bpmaster's answers */
     BP_PREAMBLE_GO = 16,
     BP_PREAMBLE_VERSION, /* another protocol version; see the answer's own */

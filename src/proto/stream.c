@@ -27,6 +27,24 @@ void bp_stream_encode(const struct bp_stream_head *head, uint8_t bytes[BP_STREAM
     memcpy(bytes + 8, &length, sizeof length);
 }
 
+static int length_fits(const struct bp_stream_head *head)
+{
+    switch (head->kind) {
+    case BP_STREAM_DATA:
+    case BP_STREAM_IMAGE:
+        return head->length <= BP_STREAM_DATA_MAX;
+    case BP_STREAM_DIGESTS:
+        return head->length <= BP_STREAM_DATA_MAX && head->length % BP_STREAM_DIGEST_BYTES == 0;
+    case BP_STREAM_CREDIT:
+    case BP_STREAM_LEFT:
+        return head->length == 4;
+    case BP_STREAM_WANT:
+        return head->length == 8;
+    default:
+        return head->length == 0;
+    }
+}
+
 int bp_stream_decode(const uint8_t bytes[BP_STREAM_HEAD_BYTES], struct bp_stream_head *ret_head,
                      struct bp_error *err)
 {
@@ -35,11 +53,8 @@ int bp_stream_decode(const uint8_t bytes[BP_STREAM_HEAD_BYTES], struct bp_stream
     memcpy(&head.length, bytes + 8, sizeof head.length);
     head.rank = le32toh(head.rank);
     head.length = le32toh(head.length);
-    uint32_t most = head.kind == BP_STREAM_DATA || head.kind == BP_STREAM_IMAGE ? BP_STREAM_DATA_MAX
-                    : head.kind == BP_STREAM_CREDIT || head.kind == BP_STREAM_LEFT ? 4
-                                                                                   : 0;
-    if (head.kind < BP_STREAM_DATA || head.kind > BP_STREAM_IMAGE || head.channel > 2 ||
-        head.length > most || (most == 4 && head.length != 4))
+    if (head.kind < BP_STREAM_DATA || head.kind > BP_STREAM_HAVE || head.channel > 2 ||
+        !length_fits(&head))
         return bp_error_set(err, -EPROTO, "a data connection sent kind %u, channel %u, %u bytes",
                             head.kind, head.channel, head.length);
     *ret_head = head;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* stream.h - the data connection between a node and the launcher of a job: standard input, output
- * and error of the ranks on that node, and the image they start from. 12-byte heads, little endian,
- * then `length` bytes. */
+ * and error of the ranks on that node, and the image they start from. Nodes that pass an image on
+ * speak the same. 12-byte heads, little endian, then `length` bytes. */
 #ifndef BP_PROTO_STREAM_H
 #define BP_PROTO_STREAM_H
 
@@ -15,6 +15,8 @@
 
 #define BP_STREAM_HEAD_BYTES 12
 #define BP_STREAM_DATA_MAX   65536u
+#define BP_STREAM_PIECE_BYTES  (4 * BP_STREAM_DATA_MAX)
+#define BP_STREAM_DIGEST_BYTES 32
 #define BP_STREAM_WINDOW     65536u /* bytes of stdin that may be under way, per rank */
 
 enum bp_stream_kind {
@@ -29,6 +31,12 @@ enum bp_stream_kind {
     /* launcher to node */
     BP_STREAM_STOP,     /* channel 1 or 2: nobody reads this any more; close the ranks' pipes */
     BP_STREAM_IMAGE,    /* the next bytes of the job's image; length 0: those were all */
+    /* where nodes pass it on to each other (Relay), which are sent what they ask for */
+    BP_STREAM_DIGESTS,  /* launcher to node: of the next pieces SHA-256, BP_STREAM_DIGEST_BYTES;
+                         * a piece is BP_STREAM_PIECE_BYTES, the last may be shorter */
+    BP_STREAM_WANT,     /* to the launcher or the node above; length = 8, uint64_t: send the image
+                         * from this place on */
+    BP_STREAM_HAVE,     /* node to launcher: it wants no more of the image */
 };
 
 struct bp_stream_head {

@@ -17,11 +17,11 @@ static const char *or_dash(const char *text)
 
 static void print_table(const struct listing *listing)
 {
-    printf("%-8s %-6s %6s %6s %6s %5s  %-15s %s\n", "NODE", "STATE", "CORES", "CPUS", "USED",
+    printf("%-8s %-11s %6s %6s %6s %5s  %-15s %s\n", "NODE", "STATE", "CORES", "CPUS", "USED",
            "JOBS", "ADDRESS", "KERNEL");
     for (size_t i = 0; i < listing->count; i++) {
         const Bpmix__Node *n = listing->rows[i];
-        printf("%-8s %-6s %6u %6u %6u %5u  %-15s %s\n", n->name, n->state, n->cores, n->threads,
+        printf("%-8s %-11s %6u %6u %6u %5u  %-15s %s\n", n->name, n->state, n->cores, n->threads,
                n->used, n->jobs, or_dash(n->address), or_dash(n->release));
     }
 }

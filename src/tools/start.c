@@ -8,6 +8,8 @@
 #include "tools/text.h"
 #include "tools/warm.h"
 
+#define RELAY_BYTES (8u << 20) /* images from here on are passed on by the nodes */
+
 static const char *const names[] = {
     [BPMIX__START__EXEC] = "exec", [BPMIX__START__LD] = "ld", [BPMIX__START__ENTRY] = "entry",
     [BPMIX__START__SELF] = "warm"};
@@ -72,13 +74,17 @@ int start_capture(struct start *start, Bpmix__JobRequest *request, const char *t
     *start = (struct start){.image = NULL};
     if (request->start == BPMIX__START__EXEC)
         return 0;
-    if (request->start == BPMIX__START__SELF)
-        return warm_capture(request, &start->image, err);
-    if (capture_program(start, request, &why) < 0) {
+    if (request->start == BPMIX__START__SELF) {
+        int r = warm_capture(request, &start->image, err);
+        if (r < 0)
+            return r;
+    } else if (capture_program(start, request, &why) < 0) {
         auto_free char *text = text_plain(why.text);
         fprintf(stderr, "%s: %s; started by exec\n", tool, text);
         request->start = BPMIX__START__EXEC;
+        return 0;
     }
+    request->relay = start->relay = bp_image_bytes(start->image) >= RELAY_BYTES;
     return 0;
 }
 
@@ -107,7 +113,8 @@ void start_send(struct start *start, struct bp_job *job,
         bp_job_send_image(job, &(struct bp_image_source){.bytes = bp_image_bytes(start->image),
                                                          .read = read_image,
                                                          .done = on_done,
-                                                         .arg = start});
+                                                         .arg = start,
+                                                         .relay = start->relay});
 }
 
 void start_done(struct start *start)

@@ -11,6 +11,7 @@
 
 struct start {
     struct bp_image *image; /* NULL = exec, or every node has it */
+    int relay;              /* the nodes pass it on to each other */
     char **argv;            /* the image's arguments, or NULL */
     size_t argc;
     void (*failed)(void *arg, const char *why);

@@ -52,6 +52,14 @@ LAUNCHERS = [
     Launcher("floor", "cc", None, _floor, []),
 ]
 
+
+def by_start(ways, mpi):
+    """bprun by each way to start the ranks; mpi: with PMIx."""
+    options = [] if mpi else ["--mpi=none"]
+    return [Launcher("--start=" + way, "bprun", "openmpi", _bprun("--start=" + way, *options), ["-l"])
+            for way in ways]
+
+
 # One setting for everyone: the nodes' network, and no spinning where ranks outnumber the CPUs.
 ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",

@@ -35,6 +35,10 @@ static const ProtobufCMessageDescriptor *const types[] = {
     &bpmix__pmix_publish__descriptor, &bpmix__pmix_lookup__descriptor,
     &bpmix__pmix_reply__descriptor,   &bpmix__pmix_abort__descriptor,
     &bpmix__pmix_state__descriptor,   &bpmix__pmix_gone__descriptor,
+    &bpmix__node_rights__descriptor,  &bpmix__node_state__descriptor,
+    &bpmix__node_attribute__descriptor, &bpmix__node_order__descriptor,
+    &bpmix__node_ordered__descriptor, &bpmix__proc_list__descriptor,
+    &bpmix__library_change__descriptor, &bpmix__library_list__descriptor,
 };
 
 /* What is taken must be a map in which every rank has its place. */

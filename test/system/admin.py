@@ -105,6 +105,17 @@ def _():
     fails(["bpctl", "-S", "0", "-r", "/nowhere"], "n0: /nowhere", "holds bpmix itself")
 
 
+@test("bpctl: another master")
+def _():
+    address = lines("-a", "master")[0]
+    word = "node-lost node=3"
+    for where in (address, address + ":2223"):
+        seen = cluster.log("master").count(word)
+        must(["bpctl", "-S", "3", "--reconnect", where])
+        wait_for(lambda: cluster.log("master").count(word) > seen, what=word)  # pylint: disable=W0640
+        cluster.wait_up()
+
+
 @test("bpctl -f does not wait")
 def _():
     must(["bpctl", "-S", "3", "-P", "-f"])

@@ -134,6 +134,14 @@ def _():
     undump(path="/tmp/users", user=1001)
 
 
+@test("the restorer can run at any place: no relocation, nothing writable")
+def _():
+    assert "no relocations" in bptest.must(["readelf", "-rW", RESTORE])
+    segments = [row.split() for row in bptest.must(["readelf", "-lW", RESTORE]).splitlines()]
+    loads = [row[6:-1] for row in segments if row and row[0] == "LOAD"]
+    assert loads and not any("W" in "".join(flags) for flags in loads), segments
+
+
 @test("the copy of a thread goes on alone")
 def _():
     dump("threads")

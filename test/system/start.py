@@ -8,15 +8,13 @@ import json
 import os
 import shutil
 import signal
-import struct
 
 import bptest
 import remains
-from bptest import must, run, start, finish, test, wait_for
+from bptest import run, start, finish, test, wait_for
+from images import HEAD, Image, failures, nodes
 
-DRIVER = bptest.BUILD + "/start_driver"
 WAYS = ("exec", "ld", "entry")
-HEAD = 4096
 BIG = 256 << 20
 cluster = None
 
@@ -162,73 +160,13 @@ def _():
 
 # ---- images made by hand ----
 
-class Image:
-    """An image in a file, of a program that prints its node."""
-
-    def __init__(self):
-        self.path = "/tmp/image"
-        must([DRIVER, "save", self.path, "hostname"])
-        with open(self.path, "rb") as f:
-            self.bytes = bytearray(f.read())
-        self.size = len(self.bytes)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        os.unlink(self.path)
-
-    def set(self, offset, form, value):
-        struct.pack_into("<" + form, self.bytes, offset, value)
-        return self.write()
-
-    def write(self):
-        with open(self.path, "wb") as f:
-            f.write(self.bytes)
-            f.truncate(self.size)
-        return self
-
-    def enlarge(self, more):
-        """An area more, all of whose pages (zeros) are in the image, at its end."""
-        areas, runs, files, pending, patches, auxv = struct.unpack_from("<6I", self.bytes, 16)
-        strings, pages = struct.unpack_from("<QQ", self.bytes, 40)
-        at_runs = HEAD + 48 * areas
-        at_rest = at_runs + 16 * runs
-        rest = 64 * files + 128 * pending + 16 * patches + 8 * auxv + strings
-        end = -(-(at_rest + rest) // HEAD) * HEAD
-        place = 0x7fff00000000
-        new = self.bytes[:at_runs] + struct.pack(
-            "<3Q6I", place, place + more, 0, 1, 3, 0, 1, 0, 0)
-        new += self.bytes[at_runs:at_rest] + struct.pack("<QQ", place, more // HEAD)
-        new += self.bytes[at_rest:at_rest + rest]
-        new += bytes(-len(new) % HEAD) + self.bytes[end:]
-        struct.pack_into("<2I", new, 16, areas + 1, runs + 1)
-        struct.pack_into("<Q", new, 48, pages + more // HEAD)
-        self.bytes, self.size = new, len(new) + more
-        return self.write()
-
-    def send(self, size=None, end=1 << 62, nodes="0-1"):
-        return [DRIVER, "send", self.path, str(size or self.size), str(end), nodes, "hostname"]
-
-
-def failures(result):
-    """Why each rank of a driver's job failed."""
-    return [line.split(" ", 2)[2] for line in result.out.splitlines() if line.startswith("failed ")]
-
-
-def runs(result):
-    """Both ranks of a driver's job ran and printed their node."""
-    return sorted(line.split()[2] for line in result.out.splitlines()
-                  if line.startswith("output ")) == ["n0", "n1"]
-
-
 @test("a saved image runs; one of 256 MiB does")
 def _():
     with remains.none(cluster), Image() as image:
         result = run(image.send())
-        assert runs(result), repr(result)
+        assert nodes(result) == ["n0", "n1"], repr(result)
         result = run(image.enlarge(BIG).send(), timeout=120)
-        assert runs(result), repr(result)
+        assert nodes(result) == ["n0", "n1"], repr(result)
 
 
 @test("images that are none, or not the one announced: the reason for every rank, nothing left")

@@ -4,8 +4,10 @@
  *   start_driver save FILE PROGRAM [ARGUMENT...]       the image of a program, ld
  *   start_driver send FILE BYTES END NODES PROGRAM...  a job of one rank on each node; BYTES of FILE
  *                                                      are sent; at END this process kills itself
+ *   start_driver relay FILE BYTES END NODES PROGRAM... the same, passed on by the nodes; at END it says
+ *                                                      "half" and waits for a line
  *
- * "send" prints what happens, one line each. */
+ * They print what happens, one line each. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -23,6 +25,7 @@ struct launcher {
     struct bp_job *job;
     int file;
     uint64_t end;
+    int relay;
 };
 
 static void on_event(void *arg, const Bpmix__JobEvent *event)
@@ -68,8 +71,15 @@ static ssize_t read_file(void *arg, void *buffer, size_t size, uint64_t offset,
                          struct bp_error *err)
 {
     struct launcher *launcher = arg;
-    if (offset + size > launcher->end)
+    if (offset + size > launcher->end && !launcher->relay)
         raise(SIGKILL);
+    if (offset + size > launcher->end) {
+        char line;
+        puts("half");
+        launcher->end = UINT64_MAX;
+        while (read(STDIN_FILENO, &line, 1) < 0 && errno == EINTR)
+            ;
+    }
     ssize_t got = pread(launcher->file, buffer, size, (off_t)offset);
     return got < 0 ? bp_error_set(err, -errno, "%s", strerror(errno)) : got;
 }
@@ -106,7 +116,8 @@ static int send_image(int argc, char **argv)
     struct bp_error err = {0};
     struct launcher launcher = {.base = event_base_new(),
                                 .file = open(argv[2], O_RDONLY | O_CLOEXEC),
-                                .end = strtoull(argv[4], NULL, 10)};
+                                .end = strtoull(argv[4], NULL, 10),
+                                .relay = strcmp(argv[1], "relay") == 0};
     Bpmix__JobRequest request;
     Bpmix__Place place;
     Bpmix__Launcher self;
@@ -116,6 +127,7 @@ static int send_image(int argc, char **argv)
     place.one_each = 1;
     request.stdin_rank = -2;
     request.start = BPMIX__START__LD;
+    request.relay = launcher.relay;
     int r = open_job(&launcher, &request, &err);
     bp_job_request_done(&request);
     if (r < 0) {
@@ -125,7 +137,7 @@ static int send_image(int argc, char **argv)
     bp_job_send_image(launcher.job,
                       &(struct bp_image_source){.bytes = strtoull(argv[3], NULL, 10),
                                                 .read = read_file, .done = on_done,
-                                                .arg = &launcher});
+                                                .arg = &launcher, .relay = launcher.relay});
     event_base_dispatch(launcher.base);
     bp_job_free(launcher.job);
     while (wait(NULL) > 0)
@@ -154,7 +166,7 @@ int main(int argc, char **argv)
 {
     if (argc > 3 && strcmp(argv[1], "save") == 0)
         return save_image(argv);
-    if (argc > 6 && strcmp(argv[1], "send") == 0)
+    if (argc > 6 && (strcmp(argv[1], "send") == 0 || strcmp(argv[1], "relay") == 0))
         return send_image(argc, argv);
     return 2;
 }

@@ -7,6 +7,8 @@
 
 #include "move_test.h"
 
+enum { SLACK = 64 }; /* pages: what the first hops still touch */
+
 static char first[1 << 16], now[1 << 16];
 static void *volatile leak;
 
@@ -24,6 +26,18 @@ static void read_maps(char *text)
     CHECK(bytes > 0 && bytes < sizeof now - 1, "%zu bytes of maps", bytes);
     text[bytes] = 0;
     fclose(maps);
+}
+
+/* Pages in memory, of private data */
+static long count_pages(void)
+{
+    long all, resident, shared;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    CHECK(statm != NULL, "%m");
+    setvbuf(statm, NULL, _IONBF, 0);
+    CHECK(fscanf(statm, "%ld %ld %ld", &all, &resident, &shared) == 3, "/proc/self/statm");
+    fclose(statm);
+    return resident - shared;
 }
 
 static int count_descriptors(void)
@@ -64,11 +78,14 @@ int main(int argc, char **argv)
         read_maps(first);
         check_maps(0); /* the memory that it writes to */
     }
+    long pages = count_pages();
     int descriptors = count_descriptors();
     for (int i = 0; i < hops; i++) {
         hop(spoil);
         CHECK(count_descriptors() == descriptors, "%d descriptors, were %d, at hop %d",
               count_descriptors(), descriptors, i);
+        CHECK(count_pages() <= pages + SLACK, "%ld pages, were %ld, at hop %d", count_pages(),
+              pages, i);
         check_maps(i);
     }
     return 0;
