@@ -65,6 +65,7 @@ def programs():
              for p in glob.glob(HERE + "/*.c") + glob.glob(HERE + "/*.cc")} - NOT_STATES
     rows = [(n, [os.path.join(BUILT, n)] + ARGUMENTS.get(n, [])) for n in sorted(names)]
     return rows + [
+        ("malloc, not PIE", [os.path.join(BUILT, "malloc-fixed")]),
         ("python3, numpy", ["/usr/bin/python3", HERE + "/power.py", LIBRARY]),
         ("perl", ["/usr/bin/perl", HERE + "/words.pl", os.path.join(BUILT, "perl.so")]),
         ("lua", ["/usr/bin/lua5.4", HERE + "/words.lua", LIBRARY]),
