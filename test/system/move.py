@@ -54,6 +54,8 @@ CLUSTER_WAYS = (
     ("move", "move", [], BPROC),
     ("execmove", "stay", [CLUSTER, "execmove"], {}),
     ("vexecmove to 2 nodes", "stay", [CLUSTER, "vexecmove"], {}),
+    ("bprun --start=entry", "stay", ["bprun", "--mpi=none", "-n", "1", "--start=entry",
+                                        "--status=json"], {}),
 )
 if not bptest.SANITIZED:  # programs that are not cannot load a library that is
     WAYS += CLUSTER_WAYS
@@ -81,6 +83,8 @@ def verdict(name, way, result):
             else ("not seen", False)
     if result.code != 0:
         return "WRONG", False
+    if way.startswith("bprun") and '"start":"entry"' not in result.err:
+        return "BY EXEC", False
     copies = 2 if way.endswith("2 nodes") else 1
     if name in OUTPUT and result.out != OUTPUT[name] * copies:
         return "OUTPUT", False
