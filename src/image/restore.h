@@ -52,6 +52,7 @@ struct bp_restore {
     struct bp_restore_piece pieces[BP_RESTORE_VVARS]; /* by address */
     uint32_t piece_count;
     uint32_t vdso; /* which of them is [vdso]; == piece_count: there is none */
+    bool vdso_stays; /* LD: where exec put it */
     struct bp_image_registers registers; /* to start with */
     uint64_t start_mask;
     struct bp_image_memory memory; /* for PR_SET_MM_MAP, with */
@@ -82,6 +83,8 @@ void bp_restore_exe_drop(const struct bp_restore *restore);
 
 /* restore_hole.c: a mapping of these bytes in a place that no area of the image uses. */
 uint64_t bp_restore_hole(const struct bp_restore *restore, uint64_t bytes);
+/* Whether no area of the image is in there. */
+bool bp_restore_is_free(const struct bp_restore *restore, uint64_t start, uint64_t end);
 
 /* restore_vdso.c: find the kernel's mappings; take them to the parking place and away from it. */
 void bp_restore_vdso_find(struct bp_restore *restore);

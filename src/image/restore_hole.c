@@ -54,3 +54,12 @@ uint64_t bp_restore_hole(const struct bp_restore *restore, uint64_t bytes)
     }
     bp_restore_fail(restore, -ENOMEM, "there is no room for the restorer", NULL);
 }
+
+bool bp_restore_is_free(const struct bp_restore *restore, uint64_t start, uint64_t end)
+{
+    const struct bp_image_view *view = &restore->view;
+    for (uint32_t i = 0; i < view->head->areas; i++)
+        if (view->areas[i].start < end && start < view->areas[i].end)
+            return false;
+    return true;
+}

@@ -156,24 +156,39 @@ static void range_unmap(const struct bp_restore *restore, uint64_t start, uint64
         bp_restore_fail(restore, rc, "the restorer's own memory cannot be unmapped", NULL);
 }
 
-/* Everything goes but the hole and, where it is kept, the stack. */
+struct range {
+    uint64_t start, end;
+};
+
+/* Add a range that stays, in order. */
+static void range_keep(struct range *kept, uint32_t *count, uint64_t start, uint64_t bytes)
+{
+    uint32_t i = *count;
+
+    if (bytes == 0)
+        return;
+    for (; i > 0 && kept[i - 1].start > start; i--)
+        kept[i] = kept[i - 1];
+    kept[i] = (struct range){start, start + bytes};
+    ++*count;
+}
+
+/* Everything goes but the hole and, where they are kept, the stack and the vdso. */
 static void others_unmap(const struct bp_restore *restore)
 {
-    uint64_t hole_end = restore->hole + restore->hole_bytes;
-    uint64_t stack_end = restore->stack + restore->stack_bytes;
+    struct range kept[3];
+    uint32_t count = 0;
+    uint64_t from = 0;
 
-    if (restore->stack_bytes == 0) {
-        range_unmap(restore, 0, restore->hole);
-        range_unmap(restore, hole_end, USER_END);
-    } else if (restore->stack < restore->hole) {
-        range_unmap(restore, 0, restore->stack);
-        range_unmap(restore, stack_end, restore->hole);
-        range_unmap(restore, hole_end, USER_END);
-    } else {
-        range_unmap(restore, 0, restore->hole);
-        range_unmap(restore, hole_end, restore->stack);
-        range_unmap(restore, stack_end, USER_END);
+    range_keep(kept, &count, restore->hole, restore->hole_bytes);
+    range_keep(kept, &count, restore->stack, restore->stack_bytes);
+    if (restore->vdso_stays)
+        range_keep(kept, &count, restore->pieces[0].start, bp_restore_vdso_bytes(restore));
+    for (uint32_t i = 0; i < count; i++) {
+        range_unmap(restore, from, kept[i].start);
+        from = kept[i].end;
     }
+    range_unmap(restore, from, USER_END);
 }
 
 /* Second part, on the stack in the hole. */
@@ -267,7 +282,8 @@ static __attribute__((noreturn)) void go_on(struct bp_restore *restore)
     if ((restore->flags & BP_RESTORE_DROP) != 0)
         bp_restore_exe_drop(restore);
     prologue_read(restore);
-    cpu_check(restore);
+    if (restore->view.head->kind != BP_IMAGE_LD) /* cpuid is slow in virtual machines */
+        cpu_check(restore);
     if (restore->view.head->kind != BP_IMAGE_SELF)
         bp_restore_start_find(restore, block);
     bp_restore_vdso_find(restore);

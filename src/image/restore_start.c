@@ -30,22 +30,13 @@ static uint64_t reach_of_stack(void)
     return limit.rlim_cur < REACH_MIN ? REACH_MIN : bp_page_up(limit.rlim_cur);
 }
 
-static bool is_free(const struct bp_restore *restore, uint64_t start, uint64_t end)
-{
-    const struct bp_image_view *view = &restore->view;
-    for (uint32_t i = 0; i < view->head->areas; i++)
-        if (view->areas[i].start < end && start < view->areas[i].end)
-            return false;
-    return true;
-}
-
 /* The image's addresses are those of another exec, so its old stack may be in the way, and is for
  * sure where addresses are not random. */
 void bp_restore_start_clear(struct bp_restore *restore)
 {
     uint64_t reach = reach_of_stack(), bytes = restore->stack_bytes;
     uint64_t old = restore->stack, new;
-    if (is_free(restore, old - reach, old + bytes))
+    if (bp_restore_is_free(restore, old - reach, old + bytes))
         return;
     uint64_t hole = bp_restore_hole(restore, reach + bytes);
     new = hole + reach;

@@ -97,8 +97,19 @@ static void pieces_move(struct bp_restore *restore, uint64_t place)
     }
 }
 
+/* Nothing of a program that has not begun points into it: it can stay, where the image lets it, and
+ * where the kernel does not let it be moved. */
 void bp_restore_vdso_park(struct bp_restore *restore)
 {
+    uint64_t start = restore->pieces[0].start, bytes = bp_restore_vdso_bytes(restore);
+
+    restore->vdso_stays = bytes > 0 && restore->view.head->kind == BP_IMAGE_LD &&
+                          (restore->flags & BP_RESTORE_VDSO) == 0 &&
+                          bp_restore_is_free(restore, start, start + bytes);
+    for (uint32_t i = 0; restore->vdso_stays && i < restore->piece_count; i++)
+        restore->pieces[i].parked = restore->pieces[i].start;
+    if (restore->vdso_stays)
+        return;
     pieces_move(restore, restore->parking);
 }
 
@@ -260,6 +271,8 @@ void bp_restore_vdso_place(struct bp_restore *restore)
     const struct bp_image_area *old = old_find(&restore->view);
     long home;
 
+    if (restore->vdso_stays)
+        return;
     if (restore->view.head->kind != BP_IMAGE_LD && count > 0 &&
         is_same(restore, areas, count, offset)) {
         pieces_move(restore, areas[0].start);

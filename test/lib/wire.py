@@ -220,7 +220,7 @@ class Tool:
             try:
                 s.send(b"".join(records))
                 return True
-            except BrokenPipeError:
+            except (BrokenPipeError, ConnectionResetError):  # the latter: with something unread
                 return False
 
     def drop_herds(self):

@@ -508,6 +508,17 @@ def _():
     assert not wrong, wrong
 
 
+@test("processes are refused by BProc's numbers: no right, no such node, not up")
+def _():
+    program = bptest.BUILD + "/test/bproc_page"
+    calls("chmod:1:0", "nodesetstatus:2:error")
+    for name in ("rfork", "vrfork", "move", "vexecmove"):
+        for node, why in ((1, "Permission denied"), (9, "Invalid node"), (2, "Node is down")):
+            result = run([program, name, str(node)], user=USER)
+            assert result.code == 1 and result.err == "%s: %s\n" % (name, why), result
+    calls("chmod:1:0111", "nodesetstatus:2:up")
+
+
 @test("the same program as C++")
 def _():
     if bptest.SANITIZED:
