@@ -108,9 +108,11 @@ static ssize_t unreadable(const struct bp_image *image, void *buffer, size_t siz
 {
     size_t rest = BP_IMAGE_PAGE - address % BP_IMAGE_PAGE;
 
+    if (image->memory_fd < 0)
+        return bp_error_set(err, -EPERM, "the captured process must not be read from here");
     if (code == 0)
         return bp_error_set(err, -ESRCH, "the captured process is gone");
-    if (image->memory_fd < 0 || !is_carried(image, address))
+    if (!is_carried(image, address))
         return bp_error_set(err, code, "memory at %#lx cannot be read: %s",
                             (unsigned long)address, strerror(-code));
     if (size < rest)
