@@ -276,11 +276,10 @@ int bp_image_capture_exec(const struct bp_image_options *options,
         r = bp_tables_finish(&tables, &prologue, &bytes, err);
     bp_tables_done(&tables);
     if (r == 0)
-        r = bp_image_make(prologue, bytes, hold.pid, link, NULL, ret_image, err);
+        r = bp_image_make(prologue, bytes, hold.pid, link, memory, NULL, ret_image, err);
     if (r < 0)
         return r;
-    link = -1;
-    (*ret_image)->memory_fd = bp_take_fd(memory);
+    link = memory = -1;
     return 0;
 }
 

@@ -162,8 +162,8 @@ static int captured(struct bp_freeze *freeze, const struct bp_image_options *opt
         rc = bp_tables_finish(&tables, &prologue, &bytes, err);
     bp_tables_done(&tables);
     if (rc == 0)
-        rc = bp_image_make(prologue, bytes, (pid_t)freeze->source, freeze->hold_fds[1], NULL,
-                           ret_image, err);
+        rc = bp_image_make(prologue, bytes, (pid_t)freeze->source, freeze->hold_fds[1], -1,
+                           NULL, ret_image, err);
     return rc;
 }
 

@@ -2,24 +2,21 @@
 /* source.c - see source.h, and image.h for what other rooms call. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "common/mem.h"
 #include "image/source.h"
 
-#define PIECE   (256u << 10)
-#define VECTORS 64
+#define PIECE (256u << 10)
 
-int bp_image_make(void *prologue, size_t bytes, pid_t source, int hold_fd,
+int bp_image_make(void *prologue, size_t bytes, pid_t source, int hold_fd, int memory_fd,
                   void (*release)(pid_t source), struct bp_image **ret_image, struct bp_error *err)
 {
+    char path[64];
     struct bp_image *image = calloc(1, sizeof(*image));
     const char *problem;
 
@@ -36,8 +33,8 @@ int bp_image_make(void *prologue, size_t bytes, pid_t source, int hold_fd,
     image->prologue = prologue;
     image->source = source;
     image->hold_fd = hold_fd;
-    image->memory_fd = -1;
-    image->alive_fd = (int)syscall(SYS_pidfd_open, source, 0);
+    snprintf(path, sizeof(path), "/proc/%d/mem", (int)source);
+    image->memory_fd = memory_fd >= 0 ? memory_fd : open(path, O_RDONLY | O_CLOEXEC);
     image->release = release;
     image->run_offset = image->view.layout.data;
     *ret_image = image;
@@ -52,8 +49,6 @@ void bp_image_free(struct bp_image *image)
         close(image->hold_fd);
     if (image->memory_fd >= 0)
         close(image->memory_fd);
-    if (image->alive_fd >= 0)
-        close(image->alive_fd);
     if (image->release != NULL)
         image->release(image->source);
     free(image->prologue);
@@ -106,71 +101,47 @@ static bool is_carried(const struct bp_image *image, uint64_t address)
     return false;
 }
 
-/* Bytes of one page that the call for whole areas cannot read: of memory without PROT_READ, or
- * beyond the end of a file that became shorter. */
-static ssize_t page_read(struct bp_image *image, void *buffer, size_t size, uint64_t address,
-                         struct bp_error *err)
+/* Nothing of the pages at this address can be read. One page of zeros when it lies beyond the end
+ * of a file that became shorter. */
+static ssize_t unreadable(const struct bp_image *image, void *buffer, size_t size, uint64_t address,
+                          int code, struct bp_error *err)
 {
     size_t rest = BP_IMAGE_PAGE - address % BP_IMAGE_PAGE;
-    char path[64];
-    ssize_t n;
 
-    if (image->memory_fd < 0) {
-        snprintf(path, sizeof(path), "/proc/%d/mem", (int)image->source);
-        image->memory_fd = open(path, O_RDONLY | O_CLOEXEC);
-    }
-    n = image->memory_fd < 0 ? -1 : pread(image->memory_fd, buffer, size < rest ? size : rest,
-                                          (off_t)address);
-    if (n > 0)
-        return n;
-    if (image->memory_fd < 0 || !is_carried(image, address))
-        return bp_error_set(err, n < 0 ? -errno : -EIO, "memory at %#lx cannot be read: %s",
-                            (unsigned long)address, n < 0 ? strerror(errno) : "it is gone");
-    memset(buffer, 0, size < rest ? size : rest);
-    return (ssize_t)(size < rest ? size : rest);
+    if (image->memory_fd < 0)
+        return bp_error_set(err, -EPERM, "the captured process must not be read from here");
+    if (code == 0)
+        return bp_error_set(err, -ESRCH, "the captured process is gone");
+    if (!is_carried(image, address))
+        return bp_error_set(err, code, "memory at %#lx cannot be read: %s",
+                            (unsigned long)address, strerror(-code));
+    if (size < rest)
+        rest = size;
+    memset(buffer, 0, rest);
+    return (ssize_t)rest;
 }
 
-/* Whether the source was there all the time until now. */
-static bool is_alive(const struct bp_image *image)
-{
-    struct pollfd end = {.fd = image->alive_fd, .events = POLLIN};
-
-    if (poll(&end, 1, 0) == 0)
-        return true;
-    errno = ESRCH;
-    return false;
-}
-
+/* By its file, not by process_vm_readv(): that gives the source a page of its own for each page
+ * that it still shares with the process it is a copy of. */
 static ssize_t pages_read(struct bp_image *image, void *buffer, size_t size, uint64_t offset,
                           struct bp_error *err)
 {
-    struct iovec to = {buffer, 0}, from[VECTORS];
-    uint64_t run, skip;
-    int count = 0;
+    const struct bp_image_run *run;
+    uint64_t skip, bytes;
     ssize_t n;
 
     run_seek(image, offset);
+    run = &image->view.runs[image->run];
     skip = offset - image->run_offset;
-    for (run = image->run; run < image->view.head->runs && count < VECTORS && to.iov_len < size;
-         run++, skip = 0) {
-        uint64_t bytes = image->view.runs[run].pages * BP_IMAGE_PAGE - skip;
-        if (bytes > size - to.iov_len)
-            bytes = size - to.iov_len;
-        from[count].iov_base = (void *)(uintptr_t)(image->view.runs[run].start + skip);
-        from[count++].iov_len = bytes;
-        to.iov_len += bytes;
-    }
-    n = process_vm_readv(image->source, &to, 1, from, (unsigned long)count, 0);
-    if (!is_alive(image))
-        n = -1;
+    bytes = run->pages * BP_IMAGE_PAGE - skip;
+    if (bytes > size)
+        bytes = size;
+    do {
+        n = pread(image->memory_fd, buffer, bytes, (off_t)(run->start + skip));
+    } while (n < 0 && errno == EINTR);
     if (n > 0)
         return n;
-    if (n < 0 && errno == ESRCH)
-        return bp_error_set(err, -ESRCH, "the captured process is gone");
-    if (n < 0 && errno != EFAULT && errno != EPERM) /* not even for who may read it by file */
-        return bp_error_set(err, -errno, "the captured process cannot be read: %s",
-                            strerror(errno));
-    return page_read(image, buffer, from[0].iov_len, (uint64_t)from[0].iov_base, err);
+    return unreadable(image, buffer, bytes, run->start + skip, n < 0 ? -errno : 0, err);
 }
 
 ssize_t bp_image_read(struct bp_image *image, void *buffer, size_t size, uint64_t offset,
@@ -255,5 +226,5 @@ int bp_image_take(int prologue_fd, pid_t source, int hold_fd, struct bp_image **
         n = pread(prologue_fd, prologue + done, (size_t)st.st_size - done, (off_t)done);
         done += n > 0 ? (uint64_t)n : 0;
     }
-    return bp_image_make(prologue, done, source, hold_fd, NULL, ret_image, err);
+    return bp_image_make(prologue, done, source, hold_fd, -1, NULL, ret_image, err);
 }

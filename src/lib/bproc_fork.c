@@ -47,10 +47,12 @@ static int begin(struct copies *copies, const struct bp_image_mailbox *mailbox)
 
 static int make(struct copies *copies, const struct bp_image *image, struct bp_error *err)
 {
+    static char *const in_image[] = {NULL}; /* where the environment is */
     auto_free char **words = bp_order_own_words();
     if (words == NULL)
         return -ENOMEM;
     struct bp_order order = {.nodes = copies->nodes, .count = copies->count, .argv = words,
+                             .envp = in_image,
                              .start = BPMIX__START__SELF, .image = image, .io = copies->io,
                              .io_count = copies->io_count};
     return bp_crew_make(&order, copies->codes, err);

@@ -49,10 +49,12 @@ static void give_back(struct kept *kept)
 static int go(int node, const struct bp_image *image, const struct bproc_io_t *io, int io_count,
               struct bp_error *err)
 {
+    static char *const in_image[] = {NULL}; /* where the environment is */
     auto_free char **words = bp_order_own_words();
     if (words == NULL)
         return -ENOMEM;
     struct bp_order order = {.nodes = &node, .count = 1, .in_place = true, .argv = words,
+                             .envp = in_image,
                              .start = BPMIX__START__SELF, .image = image, .io = io,
                              .io_count = io_count};
     return bp_passage_make(&order, err);

@@ -40,12 +40,9 @@ static int find(struct master *master, int number, struct node **ret_node, struc
 
 /* ---- who is told of changes ---- */
 
-/* Has it read what we said? Of one on a node its bpnode knows, and drops what need not be told. */
 static int has_read(const struct tool *tool)
 {
     int unread = 0;
-    if (tool->via != NULL)
-        return 1;
     return tool->packets == NULL && ioctl(tool->fd, SIOCOUTQ, &unread) == 0 && unread == 0;
 }
 
@@ -55,6 +52,10 @@ void watch_changed(struct master *master)
     DL_FOREACH(master->tools, tool) {
         if (!tool->watching)
             continue;
+        if (tool->via != NULL) {
+            relay_changed(tool); /* its bpnode knows what it has read */
+            continue;
+        }
         if (has_read(tool))
             tool->told = 0;
         if (tool->told)

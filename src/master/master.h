@@ -114,6 +114,8 @@ void node_list_done(Bpmix__NodeList *list);
 int relay_frame(struct job *job, struct node *node, const struct bp_frame *frame,
                 const uint8_t *body, struct bp_error *err);
 void relay_send(const struct tool *tool, const struct bp_frame *frame, const uint8_t *body);
+/* It watches: told that nodes or configuration are not what they were, or hung up on. */
+void relay_changed(struct tool *tool);
 /* The end of all tools on this node, or of this job (NULL: of none). */
 void relay_gone(struct master *master, const struct node *node, const struct job *job);
 

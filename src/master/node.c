@@ -129,7 +129,7 @@ static int on_frame(void *arg, const struct bp_frame *frame, const uint8_t *body
     if (place == NULL)
         return bp_error_set(err, -EPERM, "a frame for a job that is not on this node");
     if (frame->type == BP_TOOL_SAYS || frame->type == BP_TOOL_GONE)
-        return relay_frame(job, node, frame, body, err);
+        return place->ended ? 0 : relay_frame(job, node, frame, body, err);
     return job_node_frame(job, place, frame, body, err);
 }
 

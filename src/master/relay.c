@@ -7,8 +7,14 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
+#include "proto/relay.h"
 
-#define TOOLS_MAX 64 /* of a job on one node; bpnode keeps to it, too */
+#define BACKLOG_MAX (4u << 20) /* bytes that wait for a node: no more questions from there */
+
+static int is_behind(const struct node *node)
+{
+    return node->channel != NULL && bp_channel_backlog(node->channel) > BACKLOG_MAX;
+}
 
 static struct tool *find(const struct job *job, const struct node *node, uint64_t number,
                          unsigned *ret_count)
@@ -40,20 +46,22 @@ static int says(struct job *job, struct node *node, const struct bp_frame *frame
                 const uint8_t *body, struct bp_error *err)
 {
     struct bp_local_message message = {0};
+    const uint8_t *inner;
     unsigned count;
-    if (frame->length < BP_FRAME_BYTES)
-        return bp_error_set(err, -EPROTO, "TOOL_SAYS without a frame");
-    int r = bp_frame_decode(body, BP_PEER_TOOL, BP_PEER_MASTER, &message.frame, err);
+    int r = bp_relay_unpack(body, frame->length, BP_PEER_CALLER, BP_PEER_MASTER, &message.frame,
+                            &inner, err);
     if (r < 0)
         return r;
-    if (message.frame.length != frame->length - BP_FRAME_BYTES)
-        return bp_error_set(err, -EPROTO, "TOOL_SAYS with a frame of another length");
     struct tool *tool = find(job, node, frame->tag, &count);
-    if (tool == NULL && count == TOOLS_MAX)
-        return bp_error_set(err, -EPROTO, "more than %d tools of a job", TOOLS_MAX);
+    if (tool == NULL && count == BP_RELAY_MAX)
+        return bp_error_set(err, -EPROTO, "more than %d tools of a job", BP_RELAY_MAX);
     if (tool == NULL)
         tool = tool_new(job, node, frame->tag);
-    message.body = (uint8_t *)body + BP_FRAME_BYTES;
+    message.body = (uint8_t *)inner;
+    if (is_behind(node)) {
+        tool_refuse(tool, message.frame.tag, -EBUSY, "the connection to this node is behind");
+        return 0;
+    }
     tool_message(tool, &message);
     return 0;
 }
@@ -70,17 +78,31 @@ int relay_frame(struct job *job, struct node *node, const struct bp_frame *frame
     return 0;
 }
 
-void relay_send(const struct tool *tool, const struct bp_frame *frame, const uint8_t *body)
+static void node_hears(const struct tool *tool, unsigned type, const uint8_t *bytes, size_t length)
 {
-    auto_free uint8_t *bytes = bp_calloc(1, BP_FRAME_BYTES + (size_t)frame->length);
-    bp_frame_encode(frame, bytes);
-    if (frame->length > 0)
-        memcpy(bytes + BP_FRAME_BYTES, body, frame->length);
     if (tool->via->channel != NULL)
         bp_channel_send(tool->via->channel,
-                        &(struct bp_frame){.type = BP_TOOL_HEARS, .node = tool->via->number,
+                        &(struct bp_frame){.type = (uint16_t)type, .node = tool->via->number,
                                            .job = tool->via_job->id, .tag = tool->via_number,
-                                           .length = BP_FRAME_BYTES + frame->length}, bytes);
+                                           .length = (uint32_t)length}, bytes);
+}
+
+void relay_send(const struct tool *tool, const struct bp_frame *frame, const uint8_t *body)
+{
+    size_t length;
+    auto_free uint8_t *bytes = bp_relay_pack(frame, body, &length);
+    node_hears(tool, BP_TOOL_HEARS, bytes, length);
+}
+
+/* News must not pile up for a node that does not take them: the watcher sees its end. */
+void relay_changed(struct tool *tool)
+{
+    if (!is_behind(tool->via)) {
+        relay_send(tool, &(struct bp_frame){.type = BP_NODE_CHANGED}, NULL);
+        return;
+    }
+    tool->watching = 0;
+    node_hears(tool, BP_TOOL_GONE, NULL, 0); /* bpnode says it back, and then it is gone */
 }
 
 void relay_gone(struct master *master, const struct node *node, const struct job *job)

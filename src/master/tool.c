@@ -162,8 +162,6 @@ static int open_job(struct tool *tool, const struct bp_local_message *message,
 {
     if (tool->job != NULL)
         return bp_error_set(err, -EBUSY, "this connection has a job already");
-    if (tool->via != NULL)
-        return bp_error_set(err, -EOPNOTSUPP, "jobs are opened on the master, not on a node");
     Bpmix__JobRequest *request = BP_UNPACK(JobRequest, job_request, message->body,
                                            message->frame.length, err);
     if (request == NULL)
@@ -244,8 +242,9 @@ void tool_message(struct tool *tool, const struct bp_local_message *message)
     if (dispatch(tool, message, &err) >= 0)
         return;
     if (bp_log_limit_pass(&limit, &dropped))
-        bp_log_warning("request-refused pid=%d uid=%u why=\"%s\" dropped=%lu", tool->pid, tool->uid,
-                       err.text, dropped);
+        bp_log_warning("request-refused node=%d pid=%d uid=%u why=\"%s\" dropped=%lu",
+                       tool->via != NULL ? tool->via->number : -1, tool->pid, tool->uid, err.text,
+                       dropped);
     tool_refuse(tool, message->frame.tag, err.code, err.text);
 }
 

@@ -151,6 +151,7 @@ struct space {
     uint8_t master_told;
     struct event *relay_event; /* accepts; NULL = nobody can ask from there */
     struct client *clients;
+    unsigned client_count;
     UT_hash_handle hh;
 };
 
@@ -252,7 +253,10 @@ void visitor_admit(struct space *space);
 /* ---- relay.c: libbproc in a space ---- */
 /* Before any process of the user is in the space. */
 void relay_open(struct space *space);
+/* Let more in, where there is room again. */
+void relay_resume(struct space *space);
 void relay_close(struct space *space);
+/* What bpmaster says to one of them. 0, or an error that ends the connection to bpmaster. */
 int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body,
                 struct bp_error *err);
 

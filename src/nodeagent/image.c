@@ -232,7 +232,7 @@ int image_digests(struct space *space, const uint8_t *bytes, size_t length)
         space->image.digest_bytes / BP_STREAM_DIGEST_BYTES * PIECE / memory.mem_unit >
             memory.totalram)
         return -EPROTO; /* of more than this node could hold */
-    if (!image_is_due(space))
+    if (!image_is_due(space) || length == 0)
         return 0;
     if (space->image.digest_bytes + length > space->image.digest_size) {
         space->image.digest_size = 2 * space->image.digest_size + length;

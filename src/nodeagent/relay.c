@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* relay.c - libbproc on a node: a socket in each space; what is asked there is passed on to
- * bpmaster. Who asks is the job's user: the socket is the space's own, and bpmaster knows whose job
- * it is. */
+/* relay.c - libbproc on a node: processes of a job connect to the socket in the job's own folder,
+ * and what they ask is passed on to bpmaster, which knows whose job it is. One question at a time,
+ * and nothing is kept for them: who does not read his answers is hung up on. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -18,142 +19,177 @@
 #include "common/mem.h"
 #include "nodeagent/agent.h"
 #include "proto/local.h"
+#include "proto/relay.h"
 
-#define CLIENTS_MAX 64    /* of a space */
-#define REQUEST_MAX 65536 /* bytes: none that a node may ask is longer */
+#define IDLE_S     10   /* without a question; one who watches nodes may be silent */
+#define UNREAD_MAX 8192 /* bytes that the kernel holds for one who asks again */
+#define STAY_MAX   32   /* of a space that wait for nodes or watch them; the others come and go */
+#define QUEUE      512  /* all ranks of a big node may ask at once */
+
+static struct bp_log_limit limit = {.burst = 10};
 
 struct client {
     struct space *space;
-    uint64_t number;
     int fd;
     struct event *event;
-    uint8_t told; /* a NODE_CHANGED that it has not read yet */
+    uint64_t number; /* by which bpmaster knows it; 0 = not yet */
+    pid_t pid;
+    uint8_t stranger; /* not the job's user */
+    uint8_t asking;   /* its answer has not come */
+    uint8_t waiting;  /* perhaps for long: until nodes are up */
+    uint8_t watching; /* nodes */
+    uint8_t told;     /* that something changed, and it may not have read that yet */
     struct client *prev, *next;
 };
 
-/* To bpmaster, about the connection: what it said (a whole frame), or its end. */
-static void pass_on(const struct client *client, unsigned type, const void *bytes, size_t length)
+void relay_resume(struct space *space)
 {
-    const struct agent *agent = client->space->agent;
-    if (agent->channel != NULL)
-        bp_channel_send(agent->channel,
-                        &(struct bp_frame){.type = (uint16_t)type, .node = agent->node,
-                                           .job = client->space->job, .tag = client->number,
-                                           .length = (uint32_t)length}, bytes);
+    if (space->relay_event != NULL && space->client_count < BP_RELAY_MAX)
+        event_add(space->relay_event, NULL);
 }
 
-static void client_free(struct client *client, int tell)
+static void tell_master(const struct client *client, unsigned type, const uint8_t *body,
+                        size_t length)
 {
-    if (tell)
-        pass_on(client, BP_TOOL_GONE, NULL, 0);
-    DL_DELETE(client->space->clients, client);
+    const struct agent *agent = client->space->agent;
+    struct bp_frame frame = {.type = (uint16_t)type, .node = agent->node, .job = client->space->job,
+                             .tag = client->number, .length = (uint32_t)length};
+    if (agent->channel != NULL)
+        bp_channel_send(agent->channel, &frame, body);
+}
+
+/* why: what it did wrong, or NULL. */
+static void client_free(struct client *client, const char *why)
+{
+    struct space *space = client->space;
+    unsigned long dropped;
+    if (why != NULL && bp_log_limit_pass(&limit, &dropped))
+        bp_log_warning("client-dropped job=%" PRIx64 " pid=%d why=\"%s\" dropped=%lu", space->job,
+                       client->pid, why, dropped);
+    if (client->number != 0)
+        tell_master(client, BP_TOOL_GONE, NULL, 0);
+    DL_DELETE(space->clients, client);
+    space->client_count--;
     event_free(client->event);
     close(client->fd);
     free(client);
+    relay_resume(space);
 }
 
-static void refuse(const struct client *client, uint64_t tag, const char *text)
+static int unread(const struct client *client)
+{
+    int bytes = 0;
+    return ioctl(client->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+static int refuse(const struct client *client, uint64_t tag, const struct bp_error *why)
 {
     Bpmix__Refusal refusal = BPMIX__REFUSAL__INIT;
     size_t length;
-    refusal.code = E2BIG;
-    refusal.text = (char *)text;
+    refusal.code = -why->code;
+    refusal.text = (char *)why->text;
     auto_free uint8_t *body = bp_pack(&refusal, &length);
-    bp_local_send(client->fd, &(struct bp_frame){.type = BP_REFUSED, .tag = tag,
-                                                 .length = (uint32_t)length}, body, NULL, 0);
+    struct bp_frame frame = {.type = BP_REFUSED, .tag = tag, .length = (uint32_t)length};
+    return bp_local_send(client->fd, &frame, body, NULL, 0);
 }
 
-/* One question at a time: the next is read when this one is answered. */
+static int is_long(const struct bp_frame *frame)
+{
+    return frame->type == BP_NODE_WATCH || (frame->type == BP_NODE_LIST && frame->node > 0);
+}
+
+static unsigned count_long(const struct space *space)
+{
+    unsigned count = 0;
+    const struct client *client;
+    DL_FOREACH(space->clients, client)
+        count += client->waiting || client->watching;
+    return count;
+}
+
+static int check_question(const struct client *client, const struct bp_frame *frame,
+                          struct bp_error *err)
+{
+    const struct bp_route *route = bp_route_get(frame->type);
+    if (client->stranger)
+        return bp_error_set(err, -EACCES, "only processes of user %u may ask in this job",
+                            client->space->open->uid);
+    if (frame->type == BP_JOB_OPEN)
+        return bp_error_set(err, -EOPNOTSUPP,
+                            "jobs are opened on the master, not on a node");
+    if ((route->from & BP_PEER_CALLER) == 0)
+        return bp_error_set(err, -EOPNOTSUPP, "%s is for the master, not for a node", route->name);
+    if (is_long(frame) && !client->watching && count_long(client->space) >= STAY_MAX)
+        return bp_error_set(err, -EBUSY, "%d processes of this job wait for nodes here already",
+                            STAY_MAX);
+    return 0;
+}
+
+/* What ends the connection, or NULL. */
+static const char *take_question(struct client *client, const struct bp_local_message *message)
+{
+    struct bp_error err = {0};
+    size_t length;
+    if (client->asking)
+        return "it asks before it has its answer";
+    if (unread(client) > UNREAD_MAX)
+        return "it does not read its answers";
+    if (check_question(client, &message->frame, &err) < 0)
+        return refuse(client, message->frame.tag, &err) < 0 ? "it does not take an answer" : NULL;
+    if (client->number == 0)
+        client->number = ++client->space->agent->last_client;
+    client->asking = 1;
+    client->waiting = (uint8_t)is_long(&message->frame);
+    client->watching |= message->frame.type == BP_NODE_WATCH;
+    auto_free uint8_t *body = bp_relay_pack(&message->frame, message->body, &length);
+    tell_master(client, BP_TOOL_SAYS, body, length);
+    return NULL;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-    (void)what;
     struct client *client = arg;
     struct bp_local_message message;
-    int r = bp_local_receive(fd, BP_PEER_TOOL, BP_PEER_MASTER, &message, NULL);
+    struct bp_error err = {0};
+    if ((what & EV_READ) == 0) {
+        if (!client->asking && !client->watching)
+            client_free(client, NULL);
+        return;
+    }
+    int r = bp_local_receive(fd, BP_PEER_TOOL, BP_PEER_MASTER, &message, &err);
     if (r == -EAGAIN)
         return;
     if (r <= 0) {
-        client_free(client, 1);
+        client_free(client, r < 0 && r != -ECONNRESET ? err.text : NULL);
         return;
     }
-    if (message.frame.length > REQUEST_MAX) {
-        refuse(client, message.frame.tag, "a process on a node may not ask for so much");
-    } else {
-        size_t length = BP_FRAME_BYTES + message.frame.length;
-        auto_free uint8_t *bytes = bp_calloc(1, length);
-        message.frame.flags = 0;
-        bp_frame_encode(&message.frame, bytes);
-        memcpy(bytes + BP_FRAME_BYTES, message.body, message.frame.length);
-        event_del(client->event);
-        pass_on(client, BP_TOOL_SAYS, bytes, length);
-    }
+    const char *why = take_question(client, &message);
     bp_local_done(&message);
+    if (why != NULL)
+        client_free(client, why);
 }
 
 static void on_accept(evutil_socket_t listener, short what, void *arg)
 {
-    (void)what;
+    static const struct timeval idle = {.tv_sec = IDLE_S};
     struct space *space = arg;
-    struct client *client, *other;
-    unsigned count;
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct ucred cred;
+    socklen_t size = sizeof cred;
+    (void)what;
+    auto_close int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-        event_del(space->relay_event); /* or it would wake us again and again */
-    if (fd < 0)
+        event_del(space->relay_event); /* the next lease goes on */
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
         return;
-    DL_COUNT(space->clients, other, count);
-    if (count == CLIENTS_MAX) {
-        close(fd);
-        return;
-    }
-    client = bp_calloc(1, sizeof *client);
-    *client = (struct client){.space = space, .number = ++space->agent->last_client, .fd = fd};
-    client->event = event_new(space->agent->base, fd, EV_READ | EV_PERSIST, on_readable, client);
-    event_add(client->event, NULL);
+    struct client *client = bp_calloc(1, sizeof *client);
+    *client = (struct client){.space = space, .fd = bp_take_fd(fd), .pid = cred.pid,
+                              .stranger = cred.uid != space->open->uid};
+    client->event = event_new(space->agent->base, client->fd, EV_READ | EV_PERSIST, on_readable,
+                              client);
+    event_add(client->event, &idle);
     DL_APPEND(space->clients, client);
-}
-
-/* 1 = the tool has not yet read that something changed: it need not be told again. */
-static int knows_already(struct client *client)
-{
-    int unread = 0;
-    if (ioctl(client->fd, SIOCOUTQ, &unread) == 0 && unread == 0)
-        client->told = 0;
-    int told = client->told;
-    client->told = 1;
-    return told;
-}
-
-int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body,
-                struct bp_error *err)
-{
-    struct client *client;
-    struct bp_frame inner;
-    DL_FOREACH(space->clients, client)
-        if (client->number == frame->tag)
-            break;
-    if (client == NULL)
-        return 0; /* it has gone meanwhile */
-    if (frame->type == BP_TOOL_GONE) {
-        client_free(client, 0);
-        return 0;
-    }
-    if (frame->length < BP_FRAME_BYTES)
-        return bp_error_set(err, -EPROTO, "TOOL_HEARS without a frame");
-    int r = bp_frame_decode(body, BP_PEER_MASTER, BP_PEER_TOOL, &inner, err);
-    if (r < 0)
-        return r;
-    if (inner.length != frame->length - BP_FRAME_BYTES)
-        return bp_error_set(err, -EPROTO, "TOOL_HEARS with a frame of another length");
-    if (inner.type == BP_NODE_CHANGED && knows_already(client))
-        return 0;
-    if (inner.type != BP_NODE_CHANGED) {
-        client->told = 0;
-        event_add(client->event, NULL);
-    }
-    if (bp_local_send(client->fd, &inner, body + BP_FRAME_BYTES, NULL, 0) < 0)
-        client_free(client, 1); /* gone, or it does not read */
-    return 0;
+    if (++space->client_count == BP_RELAY_MAX)
+        event_del(space->relay_event); /* the others wait until one has gone */
 }
 
 /* A socket in the job's own folder, which nobody outside the space can see. No process of the user
@@ -169,7 +205,7 @@ static int listen_inside(const struct space *space)
         return -errno;
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/master.sock", folder);
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-        fchmodat(folder, "master.sock", 0666, 0) < 0 || listen(fd, CLIENTS_MAX) < 0)
+        fchmodat(folder, "master.sock", 0666, 0) < 0 || listen(fd, QUEUE) < 0)
         return -errno;
     return bp_take_fd(fd);
 }
@@ -178,8 +214,7 @@ void relay_open(struct space *space)
 {
     int fd = listen_inside(space);
     if (fd < 0) { /* its processes do without */
-        bp_log_warning("no-relay job=%llx why=\"%s\"", (unsigned long long)space->job,
-                       strerror(-fd));
+        bp_log_warning("no-relay job=%" PRIx64 " why=\"%s\"", space->job, strerror(-fd));
         return;
     }
     space->relay_event = event_new(space->agent->base, fd, EV_READ | EV_PERSIST, on_accept, space);
@@ -188,10 +223,48 @@ void relay_open(struct space *space)
 
 void relay_close(struct space *space)
 {
-    while (space->clients != NULL)
-        client_free(space->clients, 1);
     if (space->relay_event == NULL)
         return;
     close(event_get_fd(space->relay_event));
     event_free(bp_take_ptr(space->relay_event));
+    while (space->clients != NULL)
+        client_free(space->clients, NULL);
+}
+
+/* What tells it of a change is still unread, so it need not be told again. */
+static int knows_already(struct client *client)
+{
+    if (unread(client) == 0)
+        client->told = 0;
+    int told = client->told;
+    client->told = 1;
+    return told;
+}
+
+int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body,
+                struct bp_error *err)
+{
+    struct client *client;
+    struct bp_frame inner;
+    const uint8_t *inner_body;
+    DL_FOREACH(space->clients, client)
+        if (client->number == frame->tag)
+            break;
+    if (client == NULL || frame->tag == 0)
+        return 0; /* it has hung up meanwhile */
+    if (frame->type == BP_TOOL_GONE) {
+        client_free(client, "bpmaster has hung up");
+        return 0;
+    }
+    int r = bp_relay_unpack(body, frame->length, BP_PEER_MASTER, BP_PEER_CALLER, &inner,
+                            &inner_body, err);
+    if (r < 0)
+        return r;
+    if (inner.type == BP_NODE_CHANGED && knows_already(client))
+        return 0;
+    if (inner.type != BP_NODE_CHANGED)
+        client->asking = client->waiting = client->told = 0;
+    if (bp_local_send(client->fd, &inner, inner_body, NULL, 0) < 0)
+        client_free(client, "it does not take an answer");
+    return 0;
 }

@@ -414,6 +414,7 @@ void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal 
 
 void space_lease(struct space *space)
 {
+    relay_resume(space);
     tree_look(space);
     if (space->state <= SPACE_READY)
         space_send_record(space, &(struct bp_space_record){.type = BP_SPACE_LEASE,
@@ -428,6 +429,7 @@ void space_close(struct space *space, int cause, const char *text)
     if (space->state >= SPACE_CLOSING)
         return;
     space->state = SPACE_CLOSING;
+    relay_close(space);
     space->cause = cause;
     snprintf(space->text, sizeof space->text, "%s", text);
     bp_channel_free(space->shepherd);
@@ -465,6 +467,7 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     }
     space->state = SPACE_DEAD;
+    relay_close(space);
     struct rank *rank, *next;
     HASH_ITER(hh, space->ranks, rank, next)
         stdio_finish(rank);
@@ -481,7 +484,6 @@ static void space_free(struct space *space)
         rank_free(rank);
     HASH_DEL(agent->spaces, space);
     tree_free(space);
-    relay_close(space);
     data_free(space);
     image_free(space);
     if (space->event != NULL)

@@ -9,12 +9,14 @@
 #define KIB 1024u
 #define MIB (1024u * KIB)
 
-enum { T = BP_PEER_TOOL, N = BP_PEER_NODE, M = BP_PEER_MASTER, S = BP_PEER_SHEPHERD };
+enum {
+    T = BP_PEER_TOOL, N = BP_PEER_NODE, M = BP_PEER_MASTER, S = BP_PEER_SHEPHERD, C = BP_PEER_CALLER
+};
 
 static const struct bp_route routes[BP_FRAME_TYPES] = {
     /*                     name              from   to     max_body */
-    [BP_NODE_LIST] = {"NODE_LIST", T, M, 0},
-    [BP_NODES] = {"NODES", M, T, 16 * MIB},
+    [BP_NODE_LIST] = {"NODE_LIST", T | C, M, 0},
+    [BP_NODES] = {"NODES", M, T | C, 16 * MIB},
     [BP_JOB_OPEN] = {"JOB_OPEN", T, M, 9 * MIB},
     [BP_JOB_MAP] = {"JOB_MAP", M, T, 16 * MIB},
     [BP_JOB_STREAM] = {"JOB_STREAM", M, T, 0},
@@ -22,22 +24,22 @@ static const struct bp_route routes[BP_FRAME_TYPES] = {
     [BP_JOB_KILL] = {"JOB_KILL", T, M, 64},
     [BP_JOB_FORWARD] = {"JOB_FORWARD", T, M, 128},
     [BP_JOB_END] = {"JOB_END", M, T, 0},
-    [BP_REFUSED] = {"REFUSED", M, T | N, 4 * KIB},
-    [BP_JOB_LIST] = {"JOB_LIST", T, M, 0},
-    [BP_JOBS] = {"JOBS", M, T, 16 * MIB},
-    [BP_DONE] = {"DONE", M, T, 0},
-    [BP_NODE_RIGHTS] = {"NODE_RIGHTS", T, M, 64},
-    [BP_NODE_STATE] = {"NODE_STATE", T, M, 64},
-    [BP_NODE_SET] = {"NODE_SET", T, M, 256},
-    [BP_NODE_GET] = {"NODE_GET", T, M, 256},
-    [BP_NODE_VALUE] = {"NODE_VALUE", M, T, 256},
-    [BP_NODE_WATCH] = {"NODE_WATCH", T, M, 0},
-    [BP_NODE_CHANGED] = {"NODE_CHANGED", M, T, 0},
-    [BP_PROC_LIST] = {"PROC_LIST", T, M, 0},
-    [BP_PROCS] = {"PROCS", M, T, 16 * MIB},
-    [BP_LIBRARY_SET] = {"LIBRARY_SET", T, M, 8 * KIB},
-    [BP_LIBRARY_LIST] = {"LIBRARY_LIST", T, M, 0},
-    [BP_LIBRARIES] = {"LIBRARIES", M, T, 8 * MIB},
+    [BP_REFUSED] = {"REFUSED", M, T | N | C, 4 * KIB},
+    [BP_JOB_LIST] = {"JOB_LIST", T | C, M, 0},
+    [BP_JOBS] = {"JOBS", M, T | C, 16 * MIB},
+    [BP_DONE] = {"DONE", M, T | C, 0},
+    [BP_NODE_RIGHTS] = {"NODE_RIGHTS", T | C, M, 64},
+    [BP_NODE_STATE] = {"NODE_STATE", T | C, M, 64},
+    [BP_NODE_SET] = {"NODE_SET", T | C, M, 256},
+    [BP_NODE_GET] = {"NODE_GET", T | C, M, 256},
+    [BP_NODE_VALUE] = {"NODE_VALUE", M, T | C, 256},
+    [BP_NODE_WATCH] = {"NODE_WATCH", T | C, M, 0},
+    [BP_NODE_CHANGED] = {"NODE_CHANGED", M, T | C, 0},
+    [BP_PROC_LIST] = {"PROC_LIST", T | C, M, 0},
+    [BP_PROCS] = {"PROCS", M, T | C, 16 * MIB},
+    [BP_LIBRARY_SET] = {"LIBRARY_SET", T | C, M, 8 * KIB},
+    [BP_LIBRARY_LIST] = {"LIBRARY_LIST", T | C, M, 0},
+    [BP_LIBRARIES] = {"LIBRARIES", M, T | C, 8 * MIB},
 
     [BP_JOIN] = {"JOIN", N, M, MIB},
     [BP_JOINED] = {"JOINED", M, N, 64},
@@ -54,7 +56,7 @@ static const struct bp_route routes[BP_FRAME_TYPES] = {
     [BP_SPACE_ENDED] = {"SPACE_ENDED", N, M, 4 * KIB},
     [BP_NODE_ORDER] = {"NODE_ORDER", T | M, M | N, 8 * KIB},
     [BP_NODE_ORDERED] = {"NODE_ORDERED", N, M, 4 * KIB},
-    [BP_TOOL_SAYS] = {"TOOL_SAYS", N, M, 65 * KIB},
+    [BP_TOOL_SAYS] = {"TOOL_SAYS", N, M, 8 * KIB + BP_FRAME_BYTES},
     [BP_TOOL_HEARS] = {"TOOL_HEARS", M, N, 16 * MIB + BP_FRAME_BYTES},
     [BP_TOOL_GONE] = {"TOOL_GONE", N | M, N | M, 0},
 

@@ -32,6 +32,7 @@ enum bp_peer {
     BP_PEER_NODE = 2,     /* a joined bpnode, on its control connection */
     BP_PEER_MASTER = 4,   /* bpmaster */
     BP_PEER_SHEPHERD = 8, /* bpshepherd, on its socket to bpnode */
+    BP_PEER_CALLER = 16,  /* a process of a job on a node: a tool that may say less */
 };
 
 enum bp_frame_type {
@@ -78,7 +79,7 @@ enum bp_frame_type {
     BP_NODE_ORDER,   /* tool (root) to bpmaster, on to bpnode: NodeOrder; answer DONE */
     BP_NODE_ORDERED, /* bpnode to bpmaster: tag = of the order; NodeOrdered */
     BP_TOOL_SAYS,    /* bpnode to bpmaster: tag = number of a connection of a process of this job;
-                      * body: the head and body of a frame of tools */
+                      * body: the head and body of a frame of tools, relay.h */
     BP_TOOL_HEARS,   /* bpmaster to bpnode: the same the other way */
     BP_TOOL_GONE,    /* that connection has ended */
     /* bpshepherd; bpnode passes them on without decoding but for READY and ABORT's type */

@@ -218,7 +218,7 @@ int main(int argc, char **argv)
     place.node_list = nodes;
     place.one_each = 1;
     place.bind_to = (char *)"none";
-    request.start = options.start;
+    request.start = nodes[0] != '\0' ? options.start : BPMIX__START__EXEC; /* here it is exec */
     add_files(&request, &options, &files);
     if (options.files[0] != NULL)
         options.policy.stdin_rank = -2;

@@ -13,8 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size != BP_FRAME_BYTES + 1)
         return 0;
-    enum bp_peer from = (enum bp_peer)(1 << (data[0] & 3));
-    enum bp_peer to = (enum bp_peer)(1 << (data[0] >> 2 & 3));
+    enum bp_peer from = (enum bp_peer)(1 << (data[0] & 15) % 5);
+    enum bp_peer to = (enum bp_peer)(1 << (data[0] >> 4) % 5);
     struct bp_frame frame;
     struct bp_error err = {0};
     if (bp_frame_decode(data + 1, from, to, &frame, &err) < 0) {

@@ -3,7 +3,7 @@
 // src/master/publish.c src/master/relay.c src/master/rights.c src/master/roster.c src/master/tool.c
 // src/master/tree.c
 // src/placement/choice.c src/placement/cores.c src/placement/deal.c src/placement/machine.c
-// src/placement/map.c src/placement/place.c src/placement/slots.c src/proto/frame.c
+// src/placement/map.c src/placement/place.c src/placement/slots.c src/proto/frame.c src/proto/relay.c
 // src/proto/key.c src/proto/local.c src/proto/pack.c src/proto/preamble.c src/proto/bpmix.pb-c.c
 // src/common/cpuset.c src/common/error.c src/common/log.c src/common/mem.c src/common/nodeset.c
 /* SPDX-License-Identifier: BSD-3-Clause */
@@ -27,6 +27,7 @@ static FILE *fuzz_fopen(const char *path, const char *mode)
 #define fopen fuzz_fopen
 #include "master/herd.c"
 #undef fopen
+#include "proto/relay.h"
 
 #define NODES    3
 #define CHANNELS 24
@@ -90,8 +91,12 @@ void bp_channel_send(struct bp_channel *channel, const struct bp_frame *frame, c
     uint8_t bytes[BP_FRAME_BYTES];
     struct bp_frame taken;
     bp_frame_encode(frame, bytes);
+    const uint8_t *inner;
     if (channel->freed || (frame->length > 0 && body == NULL) ||
-        bp_frame_decode(bytes, BP_PEER_MASTER, BP_PEER_NODE, &taken, NULL) < 0)
+        bp_frame_decode(bytes, BP_PEER_MASTER, BP_PEER_NODE, &taken, NULL) < 0 ||
+        (frame->type == BP_TOOL_HEARS &&
+         bp_relay_unpack(body, frame->length, BP_PEER_MASTER, BP_PEER_CALLER, &taken, &inner,
+                         NULL) < 0))
         abort(); /* the node would end the connection */
 }
 
@@ -147,10 +152,8 @@ static void relayed(struct bp_channel *channel, unsigned type, uint64_t job, uin
 {
     struct bp_frame inner = {.type = (uint16_t)type, .length = (uint32_t)length,
                              .node = (int32_t)(tag % 8) - 4};
-    auto_free uint8_t *bytes = bp_calloc(1, BP_FRAME_BYTES + length);
-    bp_frame_encode(&inner, bytes);
-    memcpy(bytes + BP_FRAME_BYTES, body, length);
-    node_says(channel, BP_TOOL_SAYS, job, tag, bytes, BP_FRAME_BYTES + length);
+    auto_free uint8_t *bytes = bp_relay_pack(&inner, body, &length);
+    node_says(channel, BP_TOOL_SAYS, job, tag, bytes, length);
 }
 
 /* ---- tools and herders ---- */

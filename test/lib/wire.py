@@ -22,6 +22,9 @@ NODE_LIST, NODES, JOB_OPEN, JOB_MAP, JOB_STREAM, JOB_EVENT, JOB_KILL, JOB_FORWAR
     REFUSED, JOB_LIST, JOBS = range(1, 13)
 JOIN, JOINED, LEASE, LEASE_SEEN, SPACE_OPEN, PROC_CREATE, PROC_CREATED, PROC_FAILED, PROC_EXIT, \
     PROC_STOPPED, PROC_SIGNAL, SPACE_END, SPACE_ENDED = range(32, 45)
+DONE, NODE_RIGHTS, NODE_STATE, NODE_SET, NODE_GET, NODE_VALUE, NODE_WATCH, NODE_CHANGED = range(13, 21)
+NODE_ORDER = 45
+TOOL_SAYS, TOOL_HEARS, TOOL_GONE = range(47, 50)
 PMIX_JOB, PMIX_READY, PMIX_PEER, PMIX_PUBLISH, PMIX_LOOKUP, PMIX_UNPUBLISH, PMIX_REPLY, \
     PMIX_ABORT = range(64, 72)
 CONTROL, STREAM = 1, 2                                # kinds of preambles
@@ -220,7 +223,7 @@ class Tool:
             try:
                 s.send(b"".join(records))
                 return True
-            except BrokenPipeError:
+            except (BrokenPipeError, ConnectionResetError):  # the latter: with something unread
                 return False
 
     def drop_herds(self):

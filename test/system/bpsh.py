@@ -63,6 +63,8 @@ MASTER_ROWS = [
     ("-L -1", "-1\n"),
     ("-t 5 -1", "-1\n"),
     ("-N -1", ""),
+    ("--start=ld -L -1", "-1\n"),
+    ("--start=ld -1,0", "-1\n0\n"),
 ]
 
 
@@ -154,6 +156,9 @@ def _():
         assert f.read() == "to stderr\n"
     os.unlink(shared + "/err.$USER.txt")
     os.rmdir(shared)
+    for way in ("exec", "ld", "entry"):
+        bptest.must(["bpsh", "--start=" + way, "-O", "/tmp/out", "2", "echo", way])
+        assert run(["bpsh", "2", "cat", "/tmp/out"]).out == way + "\n"
     # a shorter text replaces the longer one; one file for both loses neither
     bptest.must(["bpsh", "-O", "/tmp/out", "2", "echo", "a"])
     assert run(["bpsh", "2", "cat", "/tmp/out"]).out == "a\n"

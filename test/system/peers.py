@@ -410,6 +410,8 @@ def _():
             job = wire.unpack(wire.unpack(tool.ask(frame(wire.JOB_LIST))[1])[1][0])[1][0]
         joined_node_says(frame(wire.PROC_EXIT, pack((1, 9)), job=job, tag=1), "not on this node")
         joined_node_says(frame(wire.SPACE_ENDED, pack((2, "over")), job=job), "not on this node")
+        joined_node_says(frame(wire.TOOL_SAYS, frame(wire.NODE_LIST), job=job), "not on this node")
+        joined_node_says(frame(wire.TOOL_SAYS, length=1 << 20), "is the most")
         joined_node_says(frame(wire.JOIN, b""), "a second JOIN")
         joined_node_says(frame(wire.PROC_SIGNAL, pack((1, 9)), job=job), "may not be sent here")
         joined_node_says(frame(wire.PMIX_PEER, length=0xffffffff), "is the most")
@@ -442,6 +444,49 @@ def _():
         lie(lambda job: [frame(wire.PROC_STOPPED, pack((1, 99)), job=job, tag=2)], "signal 99")
         lie(lambda job: [frame(wire.PROC_FAILED, b"\xff" * 9, job=job, tag=2)], "malformed")
         lie(lambda job: [frame(wire.PROC_EXIT, pack((1, 0x137f)), job=job, tag=2)], "wait status")
+        lie(lambda job: [frame(wire.TOOL_SAYS, b"short", job=job)], "is none")
+        lie(lambda job: [frame(wire.TOOL_SAYS, frame(wire.NODE_LIST, length=9), job=job)],
+            "NODE_LIST with 9 bytes")
+        lie(lambda job: [frame(wire.TOOL_SAYS, frame(wire.NODE_GET, length=9), job=job)], "not as long")
+        for kind in ("JOB_OPEN", "JOB_KILL", "NODE_ORDER"):
+            lie(lambda job, k=kind: [frame(wire.TOOL_SAYS, frame(getattr(wire, k)), job=job)],
+                kind + " may not be sent here")
+        lie(lambda job: [frame(wire.TOOL_SAYS, frame(wire.NODE_WATCH), job=job, tag=t)
+                         for t in range(65)], "more than 64")
+    alive()
+
+
+@test("a node that asks for a job's processes asks as the job's user, and nothing of it stays")
+def _():
+    def answer(node, job, packet):
+        node.send(frame(wire.TOOL_SAYS, packet, job=job, tag=5))
+        _, body, about, caller = node.until(wire.TOOL_HEARS)
+        _, _, _, kind, length, _, _, tag = wire.HEAD.unpack(body[:32])
+        assert (about, caller, tag, length) == (job, 5, 1, len(body) - 32), (about, caller, tag)
+        return kind, wire.unpack(body[32:])
+    with Stopped("n3"):
+        with wire.Node(address, key_text(3)) as node:
+            assert node.join()
+            job = start(["bprun", "--mpi=none", "-w", "3", "sleep", "60"], user=USER)
+            number = node.until(wire.PROC_CREATE)[2]
+            assert len(answer(node, number, frame(wire.NODE_LIST))[1][1]) == 4
+            change = pack((1, "rack"), (2, b"x"))
+            kind, fields = answer(node, number, frame(wire.NODE_SET, change, node=3))
+            assert kind == wire.REFUSED and fields[1] == [errno.EPERM], (kind, fields)
+            assert answer(node, number, frame(wire.NODE_WATCH))[0] == wire.DONE
+            must(["bpctl", "-S", "2", "-s", "busy"])
+            kind, packet = node.until(wire.TOOL_HEARS)[:2]
+            assert wire.HEAD.unpack(packet)[3] == wire.NODE_CHANGED, packet
+            node.send(frame(wire.TOOL_GONE, job=number, tag=5))
+            node.send(frame(wire.TOOL_GONE, job=number, tag=6))  # nobody
+            must(["bpctl", "-S", "2", "-s", "up"])
+            assert answer(node, number, frame(wire.NODE_WATCH))[0] == wire.DONE
+        with wire.Node(address, key_text(3)) as node:
+            assert node.join()
+            assert finish(job).code != 0
+        must(["bpctl", "-S", "2", "-s", "busy"])
+        must(["bpctl", "-S", "2", "-s", "up"])
+        no_jobs()
     alive()
 
 

@@ -30,6 +30,21 @@ def failed(node):
 
 
 @contextlib.contextmanager
+def program(mib):
+    """The path of a program that nodes do not have, with so much data, which says its node."""
+    path = "/tmp/only-here"
+    source = ("#include <stdio.h>\n#include <unistd.h>\n"
+              "static char data[%d << 20] = {1};\n"
+              "int main(void) { char name[64]; gethostname(name, sizeof name);"
+              " return data[0] != 1 || puts(name) < 0; }\n" % mib)
+    must(["cc", "-static", "-x", "c", "-", "-o", path], data=source, timeout=60)
+    try:
+        yield path
+    finally:
+        os.unlink(path)
+
+
+@contextlib.contextmanager
 def half(image):
     """A job whose launcher waits in the middle of the image; goes on at the end."""
     job = start(image.send(end=image.size // 2, nodes="0-6", how="relay"), stdin=-1)
@@ -113,6 +128,25 @@ def _():
         assert "event 4 " in result.out, repr(result)
         times = [failed(node) - before[node] for node in ALL[1:]]
         assert times == [0, 1, 1, 0, 0, 0], (times, repr(result))
+        cluster.order("start", "n0")
+        cluster.wait_up()
+
+
+@test("bprun: a big program, and an inner node killed while it is sent")
+def _():
+    with remains.none(cluster, 30), program(32) as path:
+        before = sent("n0")
+        result = run(["bprun", "--mpi=none", "--start=ld", "-n", "7", "-N", "7", path], timeout=60)
+        assert sorted(result.out.split()) == ALL, repr(result)
+        assert sent("n0") - before > 2 * (32 << 20), "n0 has passed on nothing"
+    with remains.none(cluster, 30), program(256) as path:
+        job = start(["bprun", "--mpi=none", "--start=ld", "-n", "7", "-N", "7", path])
+        wait_for(lambda: memory_file("n0"), what="the image on n0")
+        os.kill(job.pid, signal.SIGSTOP)
+        cluster.order("kill", "n0")
+        os.kill(job.pid, signal.SIGCONT)
+        result = finish(job, 60)
+        assert result.code == 137 and "n0" in result.err, repr(result)
         cluster.order("start", "n0")
         cluster.wait_up()
 

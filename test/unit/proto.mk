@@ -1,10 +1,15 @@
 # tests of src/proto
+check_PROGRAMS += test_relay
+test_relay_SOURCES = test/unit/test_relay.c
+test_relay_CPPFLAGS = $(TEST_CPPFLAGS)
+test_relay_CFLAGS = $(BP_CFLAGS)
+test_relay_LDADD = libtap.la libproto.la libcommon.la $(PROTOBUF_C_LIBS)
 check_PROGRAMS += test_frame
 test_frame_SOURCES = test/unit/test_frame.c
 test_frame_CPPFLAGS = $(TEST_CPPFLAGS)
 test_frame_CFLAGS = $(BP_CFLAGS)
 test_frame_LDADD = libtap.la libproto.la libcommon.la $(PROTOBUF_C_LIBS)
-EXTRA_DIST += test/fuzz/fuzz_frame.c
+EXTRA_DIST += test/fuzz/fuzz_frame.c test/fuzz/fuzz_relay.c
 check_PROGRAMS += test_wire
 test_wire_SOURCES = test/unit/test_wire.c
 test_wire_CPPFLAGS = $(TEST_CPPFLAGS) $(libproto_la_CPPFLAGS)

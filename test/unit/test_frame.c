@@ -72,7 +72,7 @@ static void magic_and_version(void)
 static void types_and_peers(void)
 {
     static const enum bp_peer peers[] = {BP_PEER_TOOL, BP_PEER_NODE, BP_PEER_MASTER,
-                                         BP_PEER_SHEPHERD};
+                                         BP_PEER_SHEPHERD, BP_PEER_CALLER};
     unsigned wrong = 0, known = 0;
     for (unsigned type = 0; type <= UINT16_MAX; type++) {
         const struct bp_route *route = bp_route_get(type);
@@ -80,8 +80,8 @@ static void types_and_peers(void)
         struct bp_frame frame = {.type = (uint16_t)type};
         uint8_t bytes[BP_FRAME_BYTES];
         bp_frame_encode(&frame, bytes);
-        for (int from = 0; from < 4; from++)
-            for (int to = 0; to < 4; to++) {
+        for (int from = 0; from < 5; from++)
+            for (int to = 0; to < 5; to++) {
                 bool may = route != NULL && (route->from & peers[from]) != 0 &&
                            (route->to & peers[to]) != 0;
                 struct bp_frame got;
