@@ -54,6 +54,8 @@ CLUSTER_WAYS = (
     ("move", "move", [], BPROC),
     ("execmove", "stay", [CLUSTER, "execmove"], {}),
     ("vexecmove to 2 nodes", "stay", [CLUSTER, "vexecmove"], {}),
+    ("bprun --start=entry", "stay", ["bprun", "--mpi=none", "-n", "1", "--start=entry",
+                                        "--status=json"], {}),
 )
 if not bptest.SANITIZED:  # programs that are not cannot load a library that is
     WAYS += CLUSTER_WAYS
@@ -65,6 +67,7 @@ def programs():
              for p in glob.glob(HERE + "/*.c") + glob.glob(HERE + "/*.cc")} - NOT_STATES
     rows = [(n, [os.path.join(BUILT, n)] + ARGUMENTS.get(n, [])) for n in sorted(names)]
     return rows + [
+        ("malloc, not PIE", [os.path.join(BUILT, "malloc-fixed")]),
         ("python3, numpy", ["/usr/bin/python3", HERE + "/power.py", LIBRARY]),
         ("perl", ["/usr/bin/perl", HERE + "/words.pl", os.path.join(BUILT, "perl.so")]),
         ("lua", ["/usr/bin/lua5.4", HERE + "/words.lua", LIBRARY]),
@@ -80,6 +83,8 @@ def verdict(name, way, result):
             else ("not seen", False)
     if result.code != 0:
         return "WRONG", False
+    if way.startswith("bprun") and '"start":"entry"' not in result.err:
+        return "BY EXEC", False
     copies = 2 if way.endswith("2 nodes") else 1
     if name in OUTPUT and result.out != OUTPUT[name] * copies:
         return "OUTPUT", False

@@ -57,8 +57,10 @@ static enum hop move(void)
 {
     if (bproc_currnode() != BPROC_NODE_MASTER)
         return HOP_MOVED;
-    CHECK(bproc_move(1) == 0, "%s", bproc_strerror(errno));
-    return HOP_MOVED;
+    if (bproc_move(1) == 0)
+        return HOP_MOVED;
+    CHECK(errno == EOPNOTSUPP, "%s", bproc_strerror(errno));
+    return HOP_REFUSED;
 }
 
 static enum hop dump(void)
@@ -66,6 +68,8 @@ static enum hop dump(void)
     int fd = open(getenv("MOVE_IMAGE"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     CHECK(fd >= 0, "%s: %m", getenv("MOVE_IMAGE"));
     int bytes = bproc_dump(fd, 0);
+    if (bytes < 0 && errno == EOPNOTSUPP)
+        return HOP_REFUSED;
     CHECK(bytes >= 0, "%s", bproc_strerror(errno));
     if (bytes > 0)
         _exit(HOP_DUMPED);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* hop.c - what MOVE_HOP says, at the place where a program calls hop(). */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,9 @@
 #define RESTORER BP_LIBEXECDIR "/bprestore"
 enum { IMAGE_FD = 100, REPORT_FD = 101 };
 
-/* Capture; NULL on the restored side. */
+static struct bp_error refusal;
+
+/* Capture; NULL on the restored side, and with refusal.code set when it is refused. */
 static struct bp_image *capture(bool is_move)
 {
     struct bp_image_options options = {
@@ -27,7 +30,11 @@ static struct bp_image *capture(bool is_move)
     enum bp_image_role role;
     struct bp_error err = {0};
     int rc = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
+    refusal = err;
+    if (rc == -EOPNOTSUPP)
+        return NULL;
     CHECK(rc == 0, "%s", err.text);
+    refusal.code = 0;
     CHECK(role == BP_IMAGE_CAPTURED || mailbox.result == 17, "the restorer said %ld",
           (long)mailbox.result);
     return role == BP_IMAGE_CAPTURED ? image : NULL;
@@ -44,7 +51,7 @@ static enum hop dump(void)
 {
     struct bp_image *image = capture(true);
     if (image == NULL)
-        return HOP_MOVED;
+        return refusal.code != 0 ? HOP_REFUSED : HOP_MOVED;
     int fd = open(getenv("MOVE_IMAGE"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     CHECK(fd >= 0, "%s: %m", getenv("MOVE_IMAGE"));
     write_image(image, fd);
@@ -70,7 +77,7 @@ static enum hop copy(void)
 {
     struct bp_image *image = capture(false);
     if (image == NULL)
-        return HOP_COPIED;
+        return refusal.code != 0 ? HOP_REFUSED : HOP_COPIED;
     struct bp_restore_report report = {0};
     int fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING), ends[2], status;
     MUST(fd);
@@ -102,7 +109,7 @@ __attribute__((constructor)) static void load_cluster(void)
     CHECK(cluster_hop != NULL, "%s", dlerror());
 }
 
-enum hop hop(void (*spoil)(void))
+enum hop hop_try(void (*spoil)(void))
 {
     const char *how = getenv("MOVE_HOP");
     CHECK(how != NULL, "MOVE_HOP is not set");
@@ -119,6 +126,13 @@ enum hop hop(void (*spoil)(void))
         return copy();
     CHECK(cluster_hop != NULL, "MOVE_HOP=%s", how);
     return cluster_hop(how);
+}
+
+enum hop hop(void (*spoil)(void))
+{
+    enum hop how = hop_try(spoil);
+    CHECK(how != HOP_REFUSED, "%s", refusal.text);
+    return how;
 }
 
 bool hop_is_far(void)

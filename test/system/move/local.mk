@@ -10,7 +10,7 @@ libmove_la_LDFLAGS = -module -avoid-version -shared -rpath $(pkglibexecdir)
 BP_MOVE = test/system/move
 BP_MOVE_C = $(patsubst $(srcdir)/%,%,$(filter-out %/hop.c %/move_test.c %/plugin.c %/perl.c %/cluster.c, \
 	$(wildcard $(srcdir)/$(BP_MOVE)/*.c)))
-BP_MOVE_BUILT = $(BP_MOVE_C:.c=) $(BP_MOVE)/exceptions $(BP_MOVE)/plugin.so $(BP_MOVE)/perl.so \
+BP_MOVE_BUILT = $(BP_MOVE_C:.c=) $(BP_MOVE)/exceptions $(BP_MOVE)/malloc-fixed $(BP_MOVE)/plugin.so $(BP_MOVE)/perl.so \
 	$(BP_MOVE)/cluster $(BP_MOVE)/cluster.so
 BP_MOVE_FLAGS = $(BP_CPPFLAGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS)
 BP_MOVE_LIBS = $(abs_top_builddir)/.libs/libmove.so -Wl,-rpath,$(abs_top_builddir)/.libs -lm
@@ -25,6 +25,10 @@ $(BP_MOVE_C:.c=): test/system/move/%: $(top_srcdir)/test/system/move/%.c libmove
 $(BP_MOVE)/exceptions: $(top_srcdir)/$(BP_MOVE)/exceptions.cc libmove.la
 	$(AM_V_CC)$(MKDIR_P) $(BP_MOVE) && \
 	$(MOVE_CXX) -Wall -Wextra $(BP_MOVE_FLAGS) -o $@ $< $(BP_MOVE_LIBS)
+# At addresses that the linker chose.
+$(BP_MOVE)/malloc-fixed: $(top_srcdir)/$(BP_MOVE)/malloc.c libmove.la
+	$(AM_V_CC)$(MKDIR_P) $(BP_MOVE) && \
+	$(CC) -std=gnu17 $(WARN_CFLAGS) $(BP_MOVE_FLAGS) -fno-pie -no-pie -o $@ $< $(BP_MOVE_LIBS)
 $(BP_MOVE)/plugin.so: $(top_srcdir)/$(BP_MOVE)/plugin.c
 	$(AM_V_CC)$(MKDIR_P) $(BP_MOVE) && \
 	$(CC) -std=gnu17 $(WARN_CFLAGS) $(BP_MOVE_FLAGS) -fPIC -shared -o $@ $<

@@ -30,11 +30,15 @@ enum hop {
     HOP_STAYED, /* the same process */
     HOP_MOVED,  /* the same PID, and all that a process keeps when it moves */
     HOP_COPIED, /* what a child has after fork */
+    HOP_REFUSED, /* the same process: hop_try() only */
 };
 
 enum { HOP_WRONG = 3, HOP_DUMPED = 75, HOP_SKIPPED = 77 };
 
 enum hop hop(void (*spoil)(void));
+
+/* The same where the process may have what cannot travel. */
+enum hop hop_try(void (*spoil)(void));
 
 /* Whether the process is on a node after hop(), where other files are. */
 bool hop_is_far(void);
