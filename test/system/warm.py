@@ -24,7 +24,13 @@ def build():
     return path
 
 
+def needs_plain_build():
+    if bptest.SANITIZED:
+        raise bptest.Skip("a program with sanitizers cannot be restored")
+
+
 def warm(*words, **more):
+    needs_plain_build()
     return run(["bprun", "--warm", "--mpi=none", *words], **more)
 
 
@@ -92,6 +98,7 @@ def _():
 
 @test("without bprun --warm the call returns 0 at once; --start and --warm exclude each other")
 def _():
+    needs_plain_build()
     out = must([PROGRAM]).splitlines()
     assert out[1].startswith("0 0 - "), out
     for words in (["--warm", "--start=exec"], ["--start=ld", "--warm"]):

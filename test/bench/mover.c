@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* move.c - times one way to get this process's memory to another place: move WAY MIB prints seconds.
+/* mover.c - times one way to get this process's memory to another place: move WAY MIB prints seconds.
  *
  * The memory is MIB of bytes that do not repeat, and the process itself (about 1.2 MB). The clock is
  * the machine's, so all places must be on it.
