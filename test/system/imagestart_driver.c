@@ -24,7 +24,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ static void reading_forbid(void)
 }
 
 static volatile sig_atomic_t alarms;
-static volatile bool is_over;
+static atomic_int is_over;
 
 static void on_alarm(int signo)
 {
@@ -125,7 +125,7 @@ static void images_repeat(struct bp_image_options *how, struct bp_image_program 
         else
             bp_image_free(image);
     }
-    is_over = true;
+    is_over = 1;
     pthread_join(thread, NULL);
     setitimer(ITIMER_REAL, &never, NULL);
     if (descriptors() != before || alarms == 0)
@@ -287,7 +287,8 @@ int main(int argc, char **argv)
         return 2;
     const char *kind = argv[optind];
     int count = atoi(argv[optind + 1]);
-    char **program = argv + optind + 2;
+    static char **program; /* reachable to the end */
+    program = argv + optind + 2;
     int image = strcmp(kind, "exec") == 0 ? -1 : image_make(kind, program, &program);
     if (options.save != NULL)
         image_save(image, options.save);
