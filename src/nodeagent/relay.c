@@ -117,6 +117,8 @@ static int check_question(const struct client *client, const struct bp_frame *fr
     if (frame->type == BP_JOB_OPEN)
         return bp_error_set(err, -EOPNOTSUPP,
                             "jobs are opened on the master, not on a node");
+    if (frame->type == BP_NODE_ORDER)
+        return bp_error_set(err, -EOPNOTSUPP, "orders to nodes are given on the master");
     if ((route->from & BP_PEER_CALLER) == 0)
         return bp_error_set(err, -EOPNOTSUPP, "%s is for the master, not for a node", route->name);
     if (is_long(frame) && !client->watching && count_long(client->space) >= STAY_MAX)
