@@ -16,8 +16,7 @@ BP_MOVE_FLAGS = $(BP_CPPFLAGS) -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS)
 BP_MOVE_LIBS = $(abs_top_builddir)/.libs/libmove.so -Wl,-rpath,$(abs_top_builddir)/.libs -lm
 BP_PERL_CORE = $(shell perl -MConfig -e 'print "$$Config{archlibexp}/CORE"')
 $(BP_MOVE)/database: BP_MOVE_LIBS += -lsqlite3
-# A handler runs while a register of the program is live: nothing may be kept below the stack pointer.
-$(BP_MOVE)/registers $(BP_MOVE)/amx: BP_MOVE_FLAGS += -mno-red-zone
+$(BP_MOVE)/secrets: BP_MOVE_FLAGS += -fstack-protector-all
 
 $(BP_MOVE_C:.c=): test/system/move/%: $(top_srcdir)/test/system/move/%.c libmove.la
 	$(AM_V_CC)$(MKDIR_P) $(BP_MOVE) && \

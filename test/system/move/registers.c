@@ -105,7 +105,7 @@ static long double x87(void)
     __asm__ volatile("fldpi\n\tfldl2e\n\t" RAISE
                      : "=&t"(a), "=&u"(b), "=&a"(wrong)
                      : "D"(process), "S"(thread), "d"((long)SIGUSR1)
-                     : "rcx", "r11", "memory", "st(7)");
+                     : "rcx", "r11", "memory");
     return a * 1000 + b;
 }
 

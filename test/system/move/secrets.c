@@ -23,7 +23,8 @@ static void at_end(int status, void *argument)
     _exit(HOP_WRONG);
 }
 
-__attribute__((noinline, optimize("stack-protector-all"))) static int guarded(int n)
+/* Built with -fstack-protector-all. */
+__attribute__((noinline)) static int guarded(int n)
 {
     volatile char text[64];
     for (int i = 0; i < 64; i++)
