@@ -45,7 +45,7 @@ void space_send_record(struct space *space, const struct bp_space_record *record
     if (space->fd < 0)
         return;
     int r = bp_space_send(space->fd, record, payload, fds, fd_count);
-    if (r < 0)
+    if (r < 0 && r != -EPIPE && r != -ECONNRESET) /* then it has ended, and on_death will say how */
         space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST,
                     "its bpspace does not take its orders");
 }

@@ -4,9 +4,11 @@
 """killmatrix.py - each process of bpmix killed or stopped while an MPI job runs on four nodes: who
 notices, what bprun says, and that nothing is left. The table is in test/README.md."""
 import contextlib
+import ctypes
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +20,7 @@ import wire  # noqa: E402
 from bptest import must, processes, run, start, finish, test, wait_for  # noqa: E402
 
 LEASE = 2
+PTRACE_SEIZE = 0x4206
 RECVMSG = 47  # x86_64
 # bpmaster gives up a node after half a lease (three quarters at most) and lets its ghosts go one
 # and a quarter lease later; all other rules are shorter. The rest is for a crowded machine.
@@ -243,6 +246,20 @@ def _():
 def _():
     with nothing_left(), Job() as job:
         kill(job.space(0))
+        job.must_fail("n0: ", "bpspace ended by signal 9")
+
+
+@test("bpspace killed, and the kernel takes its time with it: its death is the cause all the same")
+def _():
+    with nothing_left(), Job() as job:
+        rank = job.rank(0)
+        # A process whose tracer has not looked keeps its namespace; bpspace's socket is closed then.
+        assert ctypes.CDLL(None).ptrace(PTRACE_SEIZE, rank, 0, 0) == 0
+        kill(job.space(0))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            job.process.wait(LEASE / 2)  # meanwhile a lease is passed on
+        assert job.process.poll() is None, finish(job.process, LIMIT)
+        assert os.waitpid(rank, 0) == (rank, signal.SIGKILL)
         job.must_fail("n0: ", "bpspace ended by signal 9")
 
 
