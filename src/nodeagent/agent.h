@@ -157,7 +157,7 @@ struct space {
 
 void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open);
 struct space *space_find(struct agent *agent, uint64_t job);
-/* More MPI ranks than CPUs, and the user has not said how they should wait. */
+/* More MPI ranks than CPUs, and the user has not said that they should spin. */
 int space_is_crowded(const struct space *space);
 void space_create(struct space *space, Bpmix__ProcCreate *take_create);
 void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal *signal);

@@ -24,6 +24,12 @@ int ompi_is_set(char *const *env, size_t count, const char *name)
     return value_of(env, count, name) != NULL;
 }
 
+int ompi_is(char *const *env, size_t count, const char *name, const char *value)
+{
+    const char *have = value_of(env, count, name);
+    return have != NULL && strcmp(have, value) == 0;
+}
+
 char *ompi_parameter(const char *text, const char *name)
 {
     size_t length = strlen(name);

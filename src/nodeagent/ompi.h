@@ -7,6 +7,8 @@
 
 /* 1 if the environment sets this variable. */
 int ompi_is_set(char *const *env, size_t count, const char *name);
+/* 1 if it sets it to this value. */
+int ompi_is(char *const *env, size_t count, const char *name, const char *value);
 
 /* libpsm and libpsm2 sleep 100 ms each while they are loaded, hardware or not. On machines without
  * their hardware: the variable that adds them to the exclusion list in force, or NULL where the

@@ -44,7 +44,8 @@ static void env_fill(struct env *env, const struct rank *rank)
         env_add(env, bp_strdup(pmix->env[i]));
     if (!ompi_is_set(open->env, open->n_env, "HOME")) /* libpmix dies without it */
         env_add(env, bp_strdup("HOME=/"));
-    if (space_is_crowded(space))
+    if (space_is_crowded(space) &&
+        !ompi_is_set(open->env, open->n_env, "OMPI_MCA_mpi_yield_when_idle"))
         env_add(env, bp_strdup("OMPI_MCA_mpi_yield_when_idle=1"));
     char *mtl = open->no_hfi ? ompi_mtl_without_psm(open->env, open->n_env) : NULL;
     if (mtl != NULL)

@@ -139,7 +139,7 @@ int space_is_crowded(const struct space *space)
 {
     const Bpmix__SpaceOpen *open = space->open;
     return open->mpi && open->yield &&
-           !ompi_is_set(open->env, open->n_env, "OMPI_MCA_mpi_yield_when_idle");
+           !ompi_is(open->env, open->n_env, "OMPI_MCA_mpi_yield_when_idle", "0");
 }
 
 static int send_setup(struct space *space)
