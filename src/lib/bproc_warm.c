@@ -138,13 +138,24 @@ static int warm(int socket, const char *first)
     return 1;
 }
 
-int bproc_warm(void)
+/* The connection to bprun; -1 = none. A child may have inherited the variable alone. */
+static int find_socket(void)
 {
     const char *word = getenv(BP_WARM_VARIABLE);
-    if (word == NULL)
-        return 0;
-    int socket = atoi(word);
+    int socket = word != NULL ? atoi(word) : -1, type = 0;
+    if (socket <= STDERR_FILENO ||
+        getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) < 0 ||
+        type != SOCK_SEQPACKET)
+        return -1;
+    return socket;
+}
+
+int bproc_warm(void)
+{
+    int socket = find_socket();
     unsetenv(BP_WARM_VARIABLE);
+    if (socket < 0)
+        return 0;
     auto_free char *first = first_environment();
     if (first == NULL)
         return bp_public_result(-ENOMEM);

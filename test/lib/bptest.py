@@ -164,6 +164,27 @@ def must(command, **more):
     return result.out
 
 
+def build_caller(name, source=None, compiler=("cc", "-std=gnu99"), flags=("-Wall", "-Wextra")):
+    """Compile test/system/SOURCE as a stranger's program that uses the installed libbproc, by
+    pkg-config; its path, which all machines see."""
+    path = os.path.join(BUILD, "test", name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    linked = must(["pkg-config", "--cflags", "--libs", "libbproc"],
+                  env={"PKG_CONFIG_PATH": PREFIX + "/lib/pkgconfig"}).split()
+    sanitize = ["-fsanitize=address,undefined"] if SANITIZED else []
+    must([*compiler, *flags, "-Werror", "-pthread", *sanitize,
+          os.path.join(SOURCE, "test/system", source or name + ".c"), "-o", path, *linked,
+          "-Wl,-rpath," + PREFIX + "/lib"], timeout=60)
+    return path
+
+
+def need_plain_build():
+    """For a test whose program becomes an image: with a sanitizer's shadow it is bigger than what a
+    node would take."""
+    if SANITIZED:
+        raise Skip("a program with sanitizers cannot be restored")
+
+
 def wait_for(predicate, timeout=10, what="condition"):
     """Ask predicate again and again until it is true; only where there is no event to wait for."""
     deadline = time.monotonic() + timeout

@@ -11,27 +11,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import bptest  # noqa: E402
 from bptest import finish, must, start, test, wait_for  # noqa: E402
 
-PROGRAM = os.path.join(bptest.BUILD, "test", "bproc_edges")
+PROGRAM = bptest.build_caller("bproc_edges")
 BE_NODEDOWN, BE_SLAVEDIED, ECONNABORTED = 301, 303, 103
 MASTER = "10.77.0.254"
-
-
-def build():
-    flags = must(["pkg-config", "--cflags", "--libs", "libbproc"],
-                 env={"PKG_CONFIG_PATH": bptest.PREFIX + "/lib/pkgconfig"}).split()
-    sanitize = ["-fsanitize=address,undefined"] if bptest.SANITIZED else []
-    os.makedirs(os.path.dirname(PROGRAM), exist_ok=True)
-    must(["cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-pthread", *sanitize,
-          os.path.join(bptest.SOURCE, "test/system/bproc_edges.c"), "-o", PROGRAM, *flags,
-          "-Wl,-rpath," + bptest.PREFIX + "/lib"], timeout=60)
-
-
-build()
-
-
-def captures_itself():
-    if bptest.SANITIZED:
-        raise bptest.Skip("a program with sanitizers cannot be restored")
 
 
 def keepers():
@@ -40,7 +22,7 @@ def keepers():
 
 @test("the caller ends, its child goes on, and is heard")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(1):
         before = bptest.Snapshot()
         p = start([PROGRAM, "orphan", "0"])
@@ -54,7 +36,7 @@ def _():
 
 @test("the keeper is killed: its processes end as killed, and nothing is left")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(1):
         before = bptest.Snapshot()
         p = start([PROGRAM, "child", "0"])
@@ -67,7 +49,7 @@ def _():
 
 @test("the keeper is killed in the middle of a call: an error, no child")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(2, lease=4) as cluster:
         os.kill(cluster.daemon_pid("n1"), signal.SIGSTOP)
         p = start([PROGRAM, "child", "1"])
@@ -80,7 +62,7 @@ def _():
 
 @test("the node is killed in the middle of a call: an error, no child")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(2, lease=4) as cluster:
         os.kill(cluster.daemon_pid("n1"), signal.SIGSTOP)
         p = start([PROGRAM, "child", "1"])
@@ -92,7 +74,7 @@ def _():
 
 @test("the node of a child is killed: the child ends as killed")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(2) as cluster:
         p = start([PROGRAM, "child", "1"])
         p.stdout.readline()
@@ -102,14 +84,14 @@ def _():
 
 @test("a caller that ignores SIGCHLD goes on ignoring it")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(1):
         assert must([PROGRAM, "ignoring", "0"]) == "wait -1 ECHILD\n"
 
 
 @test("a caller with threads is copied; it cannot move, and goes on")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(1):
         out = must([PROGRAM, "threads", "0"], timeout=60)
         assert out in ("good 20 move -1 EOPNOTSUPP\n", "good 20 move -1 EBUSY\n"), out
@@ -117,7 +99,7 @@ def _():
 
 @test("_io: files of the node and connections in place of descriptors")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(1) as cluster, socket.create_server(("0.0.0.0", 0)) as server:
         must(cluster.base + ["exec", "n0", "sh", "-c", "test -s /etc/hostname"])
         p = start([PROGRAM, "io", MASTER, str(server.getsockname()[1])])
@@ -155,7 +137,7 @@ def _():
 
 @test("on a node a call forks on that node, and refuses others")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(2):
         rows = must([PROGRAM, "nested", "0"]).splitlines()
         assert sorted(rows) == ["own d00 other -1 EOPNOTSUPP move -1 EOPNOTSUPP", "status 0"], rows
@@ -170,14 +152,14 @@ def _():
 
 @test("move: signals that wait and timers come along, and once")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(1):
         assert must([PROGRAM, "pending", "0"]) == "node 0 usr1 1 alarm 1 rt 2 value 5\n"
 
 
 @test("many rforks by several callers at once, one after the other in each: nothing grows")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(2):
         before = bptest.Snapshot()
         callers = [start([PROGRAM, "many", str(i % 2), "25"]) for i in range(4)]

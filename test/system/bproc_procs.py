@@ -9,27 +9,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import bptest  # noqa: E402
 from bptest import finish, must, run, start, test  # noqa: E402
 
-PROGRAM = os.path.join(bptest.BUILD, "test", "bproc_procs")
+PROGRAM = bptest.build_caller("bproc_procs")
 USER = 12345
 BE_INVALIDNODE, BE_NODEDOWN = 300, 301
-
-
-def build():
-    flags = must(["pkg-config", "--cflags", "--libs", "libbproc"],
-                 env={"PKG_CONFIG_PATH": bptest.PREFIX + "/lib/pkgconfig"}).split()
-    sanitize = ["-fsanitize=address,undefined"] if bptest.SANITIZED else []
-    os.makedirs(os.path.dirname(PROGRAM), exist_ok=True)
-    must(["cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-pthread", *sanitize,
-          os.path.join(bptest.SOURCE, "test/system/bproc_procs.c"), "-o", PROGRAM, *flags,
-          "-Wl,-rpath," + bptest.PREFIX + "/lib"], timeout=60)
-
-
-build()
-
-
-def captures_itself():
-    if bptest.SANITIZED:
-        raise bptest.Skip("a program with sanitizers cannot be restored")
 
 
 @test("rexec: a program of the node in place of the caller: PID, parent, status, output")
@@ -72,7 +54,7 @@ def lines(*words, **more):
 
 @test("rfork: a child on the node, to be waited for, and nothing else to be seen of it")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(2):
         for user in (None, USER):
             p = start([PROGRAM, "rfork", "1", "5"], user=user)
@@ -90,7 +72,7 @@ def _():
 
 @test("rfork: no node, no right, no cluster are errors of the call, and leave no child")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(2) as cluster:
         lines("chmod", 0, 0)
         assert lines("rfork-fails", 7) == ["-1 %d ECHILD" % BE_INVALIDNODE]
@@ -102,7 +84,7 @@ def _():
 
 @test("vrfork: the i-th child returns i; nodes twice, the master too, others' errors in pids")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(3):
         rows = lines("vrfork", "2,-1,9,0,2")
         hosts = {int(r.split()[3]): r.split()[1] for r in rows if r.startswith("child n")}
@@ -116,7 +98,7 @@ def _():
 
 @test("vrfork: 1,000 children on 4 nodes at once")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(4):
         rows = lines("vrfork", "0,1,2,3", 250, timeout=60)
         assert len(rows) == 1002, rows[:5]
@@ -156,7 +138,7 @@ def _():
 
 @test("move: the process goes on there, with its PID, and its parent sees one process")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     with bptest.Cluster(2):
         for user in (None, USER):
             p = start([PROGRAM, "move", "1"], user=user)
@@ -171,7 +153,7 @@ def _():
 
 @test("dump, undump, execdump: processes as files")
 def _():
-    captures_itself()
+    bptest.need_plain_build()
     assert lines("dump", "/tmp/image") == ["dumped same"]
     result = run([PROGRAM, "undump", "/tmp/image"])
     assert result.out in ("undumped same\n", "undumped other\n") and result.code == 21, result

@@ -15,17 +15,8 @@ NODES = 3
 USER, OTHER = 23456, 23457
 DOOR = "/run/bpmix/job/master.sock"
 LIMIT = 64  # connections of a job on a node
-PROGRAM = os.path.join(bptest.BUILD, "test", "bproc_calls_callers")
+PROGRAM = bptest.build_caller("bproc_calls_callers", "bproc_calls.c")
 cluster = None
-
-
-def build():
-    flags = must(["pkg-config", "--cflags", "--libs", "libbproc"],
-                 env={"PKG_CONFIG_PATH": bptest.PREFIX + "/lib/pkgconfig"}).split()
-    sanitize = ["-fsanitize=address,undefined"] if bptest.SANITIZED else []
-    os.makedirs(os.path.dirname(PROGRAM), exist_ok=True)
-    must(["cc", "-std=gnu99", *sanitize, os.path.join(bptest.SOURCE, "test/system/bproc_calls.c"),
-          "-o", PROGRAM, *flags, "-Wl,-rpath," + bptest.PREFIX + "/lib"], timeout=60)
 
 
 def here(*words, **more):
@@ -320,6 +311,5 @@ while True:
 
 
 if __name__ == "__main__":
-    build()
     with bptest.Cluster(NODES) as cluster:
         bptest.main()

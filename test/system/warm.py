@@ -4,33 +4,19 @@
 import json
 import os
 import signal
+import sys
 
-import bptest
-from bptest import Cluster, finish, must, run, start, test, wait_for
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import bptest  # noqa: E402
+from bptest import Cluster, finish, must, run, start, test, wait_for  # noqa: E402
 
 cluster = None
-PROGRAM = None
+PROGRAM = bptest.build_caller("warm_program")
 USER = 12345
 
 
-def build():
-    path = os.path.join(bptest.BUILD, "test", "warm_program")
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    flags = must(["pkg-config", "--cflags", "--libs", "libbproc"],
-                 env={"PKG_CONFIG_PATH": bptest.PREFIX + "/lib/pkgconfig"}).split()
-    must(["cc", "-Wall", "-Wextra", "-Werror", "-pthread",
-          os.path.join(bptest.SOURCE, "test/system/warm_program.c"), "-o", path, *flags,
-          "-Wl,-rpath," + bptest.PREFIX + "/lib"], timeout=60)
-    return path
-
-
-def needs_plain_build():
-    if bptest.SANITIZED:
-        raise bptest.Skip("a program with sanitizers cannot be restored")
-
-
 def warm(*words, **more):
-    needs_plain_build()
+    bptest.need_plain_build()
     return run(["bprun", "--warm", "--mpi=none", *words], **more)
 
 
@@ -98,12 +84,27 @@ def _():
 
 @test("without bprun --warm the call returns 0 at once; --start and --warm exclude each other")
 def _():
-    needs_plain_build()
+    bptest.need_plain_build()
     out = must([PROGRAM]).splitlines()
     assert out[1].startswith("0 0 - "), out
     for words in (["--warm", "--start=exec"], ["--start=ld", "--warm"]):
         result = run(["bprun", *words, "-n", "1", PROGRAM])
         assert result.code == 64 and "exclude" in result.err, repr(result)
+
+
+@test("standard input is empty until the ranks start, and theirs then")
+def _():
+    result = warm("-n", "1", "sh", "-c", "cat; exit 3", data="lost\n")
+    assert result.code == 125 and "status 3" in result.err and result.out == "", repr(result)
+    result = warm("-n", "1", PROGRAM, "read", data="kept\n")
+    assert result.code == 0 and "read kept" in result.out, repr(result)
+
+
+@test("a variable BPMIX_WARM that names no socket of bprun's is no warm start, and harms nothing")
+def _():
+    for number in ("0", "1", "77", "-1", "x"):
+        out = must([PROGRAM], env={"BPMIX_WARM": number}).splitlines()
+        assert out[1].startswith("0 0 - "), (number, out)
 
 
 @test("bprun killed while the program initialises: the program goes too")
@@ -127,7 +128,6 @@ def commands():
 
 
 if __name__ == "__main__":
-    PROGRAM = build()
     cluster = Cluster(2)
     with cluster:
         bptest.main()

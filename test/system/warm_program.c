@@ -45,5 +45,7 @@ int main(int argc, char **argv)
            getenv("BPROC_RANK") != NULL ? getenv("BPROC_RANK") : "-", host,
            getenv("SET_BY_PROGRAM"), (int)getpid(), getenv("GIVEN") != NULL ? getenv("GIVEN") : "-",
            wrong, result < 0 ? error : 0);
+    if (strcmp(how, "read") == 0 && fgets(host, sizeof host, stdin) != NULL)
+        printf("read %s", host);
     return strcmp(how, "exit") == 0 ? 40 + atoi(getenv("BPROC_RANK")) : 0;
 }
