@@ -55,6 +55,7 @@ static void job_free(struct job *job)
         job->tool->job = NULL;
     herds_free(job);
     place_release(job);
+    inside_gone(job);
     for (unsigned i = 0; i < job->proc_count; i++)
         free(job->procs[i].cpus);
     struct waiting_signal *signal, *next;
@@ -134,6 +135,7 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
     job->group = getpgid(tool->pid);
     job->session = getsid(tool->pid);
     job->request = take_request;
+    job->kept = take_request->lasting;
     job->start_ms = bp_clock_ms();
     HASH_ADD(hh, master->jobs, id, sizeof job->id, job);
     return job;
@@ -148,6 +150,7 @@ static void answer_map(struct job *job, uint64_t tag, char **warnings, size_t wa
     map.nspace = job->nspace;
     map.key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
     map.lease_ms = job->master->config.lease_ms;
+    map.first = job->first;
     map.warnings = warnings;
     map.n_warnings = warning_count;
     map.n_ranks = job->proc_count;
@@ -196,65 +199,97 @@ static void fill_map(const struct job *job, Bpmix__SpaceOpen *open, Bpmix__MapNo
     open->n_map = job->place_count;
 }
 
+/* What is the same for all nodes. Points into the job. */
+static void fill_open(const struct job *job, Bpmix__SpaceOpen *open, Bpmix__Launcher *launcher)
+{
+    const Bpmix__JobRequest *request = job->request;
+    bpmix__space_open__init(open);
+    bpmix__launcher__init(launcher);
+    launcher->pid = job->launcher;
+    launcher->group = job->group;
+    launcher->session = job->session;
+    launcher->orphaned = request->launcher->orphaned;
+    if (job->in_place != 0)
+        launcher->leads = in_place_lead(job, launcher);
+    /* A user may be nicer than the usual, not less nice. */
+    launcher->ignored = request->launcher->ignored;
+    launcher->nice = job->uid != 0 && request->launcher->nice < 0 ? 0 : request->launcher->nice;
+    open->launcher = launcher;
+    open->uid = job->uid;
+    open->gid = job->gid;
+    open->groups = job->groups;
+    open->n_groups = job->group_count;
+    open->argv = request->argv;
+    open->n_argv = request->n_argv;
+    open->env = request->env;
+    open->n_env = request->n_env;
+    open->cwd = request->cwd;
+    open->program = request->program;
+    open->umask = request->umask;
+    open->limits = request->limits;
+    open->n_limits = request->n_limits;
+    open->files = request->files;
+    open->n_files = request->n_files;
+    open->mpi = request->mpi;
+    open->nspace = (char *)job->nspace;
+    open->key = (ProtobufCBinaryData){.data = (uint8_t *)job->key.bytes,
+                                      .len = sizeof job->key.bytes};
+    open->stdin_rank = request->stdin_rank;
+    open->merge_stderr = request->merge_stderr;
+    open->fanout = job->master->config.fanout;
+    open->yield = job->yield;
+    open->no_hfi = job->no_hfi;
+    open->start = request->start;
+    open->inside = job->host != NULL ? job->host->id : 0;
+    open->first = job->first;
+}
+
+static void send_open(struct job *job, struct place *place, Bpmix__SpaceOpen *open)
+{
+    if (job->host == NULL)
+        ticket_add(job->master, job, place);
+    open->ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
+    node_send(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
+                                              .node = place->node->number}, open);
+    place->opened = 1;
+    place->node->jobs++;
+    job->open_places++;
+}
+
 /* The node makes the job's space while the launcher makes the ghosts. */
 static void open_spaces(struct job *job)
 {
-    const Bpmix__JobRequest *request = job->request;
-    Bpmix__SpaceOpen open = BPMIX__SPACE_OPEN__INIT;
-    Bpmix__Launcher launcher = BPMIX__LAUNCHER__INIT;
+    Bpmix__SpaceOpen open;
+    Bpmix__Launcher launcher;
+    Bpmix__Relay relay;
     auto_free Bpmix__MapNode *rows = bp_calloc(job->place_count, sizeof *rows);
     auto_free Bpmix__MapNode **map = bp_calloc(job->place_count, sizeof *map);
     auto_free uint32_t *ranks = bp_calloc(job->proc_count, sizeof *ranks);
-    launcher.pid = job->launcher;
-    launcher.group = job->group;
-    launcher.session = job->session;
-    launcher.orphaned = request->launcher->orphaned;
-    if (job->in_place != 0)
-        launcher.leads = in_place_lead(job, &launcher);
-    /* A user may be nicer than the usual, not less nice. */
-    launcher.ignored = request->launcher->ignored;
-    launcher.nice = job->uid != 0 && request->launcher->nice < 0 ? 0 : request->launcher->nice;
-    open.launcher = &launcher;
-    open.uid = job->uid;
-    open.gid = job->gid;
-    open.groups = job->groups;
-    open.n_groups = job->group_count;
-    open.argv = request->argv;
-    open.n_argv = request->n_argv;
-    open.env = request->env;
-    open.n_env = request->n_env;
-    open.cwd = request->cwd;
-    open.program = request->program;
-    open.umask = request->umask;
-    open.limits = request->limits;
-    open.n_limits = request->n_limits;
-    open.files = request->files;
-    open.n_files = request->n_files;
-    open.mpi = request->mpi;
-    open.nspace = job->nspace;
-    open.key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
-    open.stdin_rank = request->stdin_rank;
-    open.merge_stderr = request->merge_stderr;
-    open.fanout = job->master->config.fanout;
-    open.yield = job->yield;
-    open.no_hfi = job->no_hfi;
-    open.start = request->start;
+    fill_open(job, &open, &launcher);
     open.map = map;
     fill_map(job, &open, rows, ranks);
-    Bpmix__Relay relay;
     tree_prepare(job);
     for (unsigned i = 0; i < job->place_count; i++) {
-        struct place *place = &job->places[i];
-        ticket_add(job->master, job, place);
         tree_fill(job, i, &relay);
-        open.relay = request->relay ? &relay : NULL;
-        open.ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
-        node_send(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
-                                                  .node = place->node->number}, &open);
-        place->opened = 1;
-        place->node->jobs++;
-        job->open_places++;
+        open.relay = job->request->relay && job->host == NULL ? &relay : NULL;
+        send_open(job, &job->places[i], &open);
     }
+}
+
+/* A space for guests, in which the job itself has no process. */
+void job_open_place(struct job *job, unsigned index)
+{
+    Bpmix__SpaceOpen open;
+    Bpmix__Launcher launcher;
+    Bpmix__MapNode row = BPMIX__MAP_NODE__INIT, *map = &row;
+    row.node = job->places[index].node->number;
+    row.name = job->places[index].node->name;
+    fill_open(job, &open, &launcher);
+    open.map = &map;
+    open.n_map = 1;
+    open.start = BPMIX__START__EXEC; /* no image comes */
+    open.mpi = 0;
+    send_open(job, &job->places[index], &open);
 }
 
 void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request)
@@ -273,7 +308,12 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
         return;
     }
     struct job *job = job_new(tool, take_request);
-    r = place_job(job, &warnings, &warning_count, &err);
+    if (take_request->inside != 0)
+        r = inside_init(job, &err);
+    if (r == 0)
+        r = place_job(job, &warnings, &warning_count, &err);
+    if (r == 0 && job->host != NULL)
+        r = inside_check(job, &err);
     if (r == 0 && job->in_place != 0)
         r = in_place_init(job, &err);
     if (r == 0)
@@ -283,6 +323,8 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
         job_free(job);
     } else {
         tool->job = job;
+        if (job->host != NULL)
+            inside_open(job);
         answer_map(job, frame->tag, warnings, warning_count);
         open_spaces(job);
         if (job->in_place != 0)
@@ -419,8 +461,8 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
     job_tell(job, &event);
     herd_end_ghost(job, proc, status);
     tell_shepherds(job, proc);
-    if (--job->live == 0)
-        job_close(job);
+    --job->live;
+    job_check_idle(job);
 }
 
 void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, int32_t status,
@@ -453,11 +495,19 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
 
 /* ---- the end ---- */
 
+/* Jobs of libbproc go on as long as what was made inside of them; those of bprun and bpsh do not. */
+void job_check_idle(struct job *job)
+{
+    if (job->live == 0 && !job->kept && (job->guests == 0 || !job->request->lasting))
+        job_close(job);
+}
+
 void job_close(struct job *job)
 {
     if (job->closing)
         return;
     job->closing = 1;
+    inside_close(job);
     for (unsigned i = 0; i < job->place_count; i++) {
         struct place *place = &job->places[i];
         if (place->opened && !place->ended)
@@ -480,8 +530,10 @@ static int stream_is_due(const struct job *job)
 
 void job_check_end(struct job *job)
 {
-    if (job->open_places > 0 || job->live > 0 || stream_is_due(job))
+    if (job->open_places > 0 || job->live > 0 || job->guests > 0 || stream_is_due(job))
         return;
+    if (!job->closing && job->kept)
+        return; /* its spaces are gone, its launcher may want new ones */
     if (!job->ended) {
         job->ended = 1;
         job->ended_ms = bp_clock_ms();

@@ -257,6 +257,11 @@ struct job {
     struct waiting_signal *signals; /* to be sent when the processes are created */
     uint64_t waiting;               /* those of them that are for all, a bit each */
     unsigned queued;                /* real-time signals among them: each one counts */
+    struct job *host;  /* whose spaces it uses, inside.c; NULL = it has its own */
+    unsigned guests;   /* jobs whose host this is */
+    uint32_t first;    /* number of rank 0 on the host's data connections */
+    uint32_t next_first; /* of the next guest */
+    uint8_t kept;      /* it lasts without processes, until its launcher releases it */
     uint8_t created, closing, ended;
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
     uint8_t yield;  /* more ranks than CPUs somewhere */
@@ -288,8 +293,24 @@ void job_tell(struct job *job, const Bpmix__JobEvent *event);
 /* All ghosts of all herds are there. */
 void job_create(struct job *job);
 void job_check_end(struct job *job);
+/* Close it if nothing is left to do for it. */
+void job_check_idle(struct job *job);
+/* Open the space of one place. */
+void job_open_place(struct job *job, unsigned index);
 void job_list(struct master *master, Bpmix__JobList *ret_list);
 void job_list_done(Bpmix__JobList *list);
+
+/* ---- inside.c: jobs in the spaces of another one, the host's ---- */
+/* A request says so: may it be? Sets job->host. -ESTALE: its launcher is not what it was. */
+int inside_init(struct job *job, struct bp_error *err);
+/* It is placed: -ESTALE: the host had a space there, which has ended. */
+int inside_check(const struct job *guest, struct bp_error *err);
+/* The host gets a space wherever the guest has one. */
+void inside_open(struct job *guest);
+/* The host closes. */
+void inside_close(struct job *host);
+/* The guest is freed. */
+void inside_gone(struct job *guest);
 
 /* ---- tree.c: the tree by which nodes pass a big image on, in map order ---- */
 /* The first ones get it from the launcher; who cannot be reached by others has nobody below it. */

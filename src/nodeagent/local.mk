@@ -37,6 +37,7 @@ sbin_PROGRAMS += bpnode
 bpnode_SOURCES = \
 	src/nodeagent/agent.h \
 	src/nodeagent/data.c \
+	src/nodeagent/guest.c \
 	src/nodeagent/image.c \
 	src/nodeagent/join.c \
 	src/nodeagent/lease.c \

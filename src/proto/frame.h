@@ -62,6 +62,7 @@ enum bp_frame_type {
     BP_LIBRARY_SET,   /* LibraryChange; root; answer DONE */
     BP_LIBRARY_LIST,  /* empty; answer LIBRARIES */
     BP_LIBRARIES,     /* LibraryList */
+    BP_JOB_RELEASE = 28, /* a lasting job may end: when it has no process, nor a guest */
     /* bpnode and bpmaster */
     BP_JOIN = 32,    /* Join */
     BP_JOINED,       /* Joined */

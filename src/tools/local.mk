@@ -19,7 +19,7 @@ librun_la_CFLAGS = $(BP_CFLAGS)
 BP_TOOL_LIBS = librun.la libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $(JANSSON_LIBS)
 
 pkglibexec_PROGRAMS += bpkeeper
-bpkeeper_SOURCES = src/tools/bpkeeper.c
+bpkeeper_SOURCES = src/tools/bpkeeper.c src/tools/kept.c src/tools/kept.h
 bpkeeper_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpkeeper_CFLAGS = $(BP_CFLAGS)
 bpkeeper_LDADD = $(BP_TOOL_LIBS)

@@ -219,14 +219,21 @@ void output_line(struct output *output, const char *line)
 struct output *output_new(struct event_base *base, struct ranks *ranks,
                           const struct output_style *style)
 {
+    static const int standard[] = {STDOUT_FILENO, STDERR_FILENO};
+    return output_new_to(base, ranks, style, standard);
+}
+
+struct output *output_new_to(struct event_base *base, struct ranks *ranks,
+                             const struct output_style *style, const int fds[2])
+{
     struct output *output = bp_calloc(1, sizeof *output);
     output->all = ranks;
     output->label = style->label;
     output->whole = style->lines;
     output->line_bytes = style->line_bytes > 0 ? style->line_bytes : LINE_MAX_BYTES;
     output->ranks = ranks_count(ranks);
-    output->sinks[0] = sink_new(base, STDOUT_FILENO, on_drained, on_broken_1, output);
-    output->sinks[1] = sink_new(base, STDERR_FILENO, on_drained, on_broken_2, output);
+    output->sinks[0] = sink_new(base, fds[0], on_drained, on_broken_1, output);
+    output->sinks[1] = sink_new(base, fds[1], on_drained, on_broken_2, output);
     output->silence = evtimer_new(base, on_silence, output);
     output->labels = bp_calloc(output->ranks, sizeof *output->labels);
     for (int i = 0; i < 2; i++)

@@ -25,6 +25,9 @@ struct output;
 
 struct output *output_new(struct event_base *base, struct ranks *ranks,
                           const struct output_style *style);
+/* The same to other descriptors than the standard ones; they stay the caller's. */
+struct output *output_new_to(struct event_base *base, struct ranks *ranks,
+                             const struct output_style *style, const int fds[2]);
 void output_bytes(struct output *output, uint32_t rank, unsigned channel, const uint8_t *bytes,
                   size_t length);
 /* A line of the launcher's own, to stdout. */
