@@ -144,6 +144,7 @@ struct bp_job *bp_job_attach_guest(struct bp_job *host, struct bp_launch *launch
     struct bp_job *job = attach(host->base, launch, events, arg);
     job->host = host;
     DL_APPEND(host->guests, job);
+    bp_job_data_welcome(job);
     return job;
 }
 

@@ -6,6 +6,8 @@
 #include "common/mem.h"
 #include "lib/job_inner.h"
 
+#define WANTS_MAX 256 /* of guests that will perhaps never come: their callers have died */
+
 struct data {
     struct bp_job *job;
     int node;
@@ -39,8 +41,11 @@ static void data_free(struct data *data)
 void bp_job_data_done(struct bp_job *job)
 {
     struct data *data, *next;
+    struct want *want, *next_want;
     DL_FOREACH_SAFE(job->data, data, next)
         data_free(data);
+    DL_FOREACH_SAFE(job->wants, want, next_want)
+        free(want);
     SSL_CTX_free(job->tls);
 }
 
@@ -132,13 +137,12 @@ static void on_drained(void *arg)
         feed(guest, data);
 }
 
-/* What nodes that pass an image on say. */
-static int image_said(struct data *data, const struct bp_stream_head *head, const uint8_t *body,
-                      struct bp_error *err)
+/* What nodes say that pass an image on, or have guests: those must be open there first. */
+static int image_said(struct bp_job *job, struct data *data, const struct bp_stream_head *head,
+                      const uint8_t *body, struct bp_error *err)
 {
-    struct bp_job *job = data->job;
     struct part *part = bp_job_part(job, data->node);
-    if (!job->relay || part == NULL)
+    if ((!job->relay && job->host == NULL) || part == NULL)
         return bp_error_set(err, -EPROTO, "node %d speaks of an image", data->node);
     if (head->kind == BP_STREAM_HAVE) {
         part->wants_image = 0;
@@ -152,13 +156,43 @@ static int image_said(struct data *data, const struct bp_stream_head *head, cons
     return 0;
 }
 
+static void keep_want(struct bp_job *host, int node, uint32_t first)
+{
+    struct want *want = host->wants;
+    if (host->want_count == WANTS_MAX)
+        DL_DELETE(host->wants, want);
+    else
+        want = bp_calloc(1, sizeof *want);
+    host->want_count += host->want_count < WANTS_MAX;
+    want->node = node;
+    want->first = first;
+    DL_APPEND(host->wants, want);
+}
+
+void bp_job_data_welcome(struct bp_job *guest)
+{
+    struct bp_job *host = guest->host;
+    struct want *want, *next;
+    DL_FOREACH_SAFE(host->wants, want, next) {
+        struct part *part = bp_job_part(guest, want->node);
+        if (want->first != guest->map->first)
+            continue;
+        if (part != NULL)
+            part->wants_image = 1;
+        DL_DELETE(host->wants, want);
+        host->want_count--;
+        free(want);
+    }
+}
+
 void bp_job_send_image(struct bp_job *job, const struct bp_image_source *source)
 {
     job->sending = bp_sending_new(source);
     job->relay = source->relay;
     for (size_t i = 0; i < job->map->n_nodes; i++) {
         struct data *data = find_data(job, job->map->nodes[i]->number);
-        job->parts[i].wants_image = !job->relay;
+        if (!job->relay && job->host == NULL)
+            job->parts[i].wants_image = 1;
         if (data != NULL)
             feed(job, data);
     }
@@ -217,12 +251,14 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
 {
     struct data *data = arg;
     struct bp_job *job = job_of(data->job, head->rank);
+    if (job == NULL && head->kind == BP_STREAM_WANT)
+        keep_want(data->job, data->node, head->rank);
     if (job == NULL)
         return head->rank == 0 ? bp_error_set(err, -EPROTO, "unexpected data") : 0;
     if (head->kind == BP_STREAM_END)
         return on_end(job, data, err);
     if (head->kind == BP_STREAM_WANT || head->kind == BP_STREAM_HAVE)
-        return image_said(data, head, body, err);
+        return image_said(job, data, head, body, err);
     uint32_t rank = head->rank - job->map->first;
     if (job->map->ranks[rank]->node != data->node)
         return bp_error_set(err, -EPROTO, "data of rank %u from node %d", rank, data->node);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* job_inner.h - what job.c (bpmaster's side of a job) and job_data.c (its data connections) share. */
+/* job_inner.h - what job.c (bpmaster's side of a job) and job_data.c (its connections) share. */
 #ifndef BP_LIB_JOB_INNER_H
 #define BP_LIB_JOB_INNER_H
 
@@ -21,6 +21,12 @@ struct part { /* of the job, on one node of its map */
     uint8_t lost;          /* the node is lost, its data connection may never end */
 };
 
+struct want { /* of a guest's image, by a node that was faster than we are */
+    int node;
+    uint32_t first;
+    struct want *prev, *next;
+};
+
 struct bp_job {
     struct event_base *base;
     struct bp_job_events events;
@@ -34,7 +40,9 @@ struct bp_job {
     SSL_CTX *tls;
     struct data *data;     /* none of a guest: it uses its host's */
     struct bp_job *host;   /* NULL = it is no guest */
-    struct bp_job *guests; /* by first */
+    struct bp_job *guests;
+    struct want *wants;
+    unsigned want_count;
     int paused, ended;
     int stopped[3];
     struct bp_sending *sending; /* the image, or NULL */
@@ -52,6 +60,8 @@ void bp_job_data_add(struct bp_job *job, int node, int take_fd);
 /* A node is lost: what it has sent is read, no more will come. */
 void bp_job_data_lost(struct bp_job *job);
 void bp_job_data_done(struct bp_job *job);
+/* A guest has come: what nodes have asked for its image already? */
+void bp_job_data_welcome(struct bp_job *guest);
 /* Tell the source of the image when nobody needs it any more. */
 void bp_job_check_sent(struct bp_job *job);
 

@@ -166,8 +166,13 @@ int bp_keeper_give(int keeper, enum bp_keeper_kind kind, const struct bp_launch 
 void bp_keeper_refuse(int take_keeper)
 {
     struct bp_frame frame = {.type = BP_JOB_MAP, .node = BP_KEEPER_STALE};
-    bp_local_send(take_keeper, &frame, NULL, NULL, 0);
-    close(take_keeper);
+    struct timeval limit = {.tv_sec = HELLO_S};
+    auto_close int keeper = take_keeper;
+    char nothing;
+    setsockopt(keeper, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (bp_local_send(keeper, &frame, NULL, NULL, 0) == 0) /* it hangs up when that is done */
+        while (recv(keeper, &nothing, sizeof nothing, 0) < 0 && errno == EINTR)
+            ;
 }
 
 int bp_keeper_hear(int keeper, struct bp_keeper_news *ret_news)

@@ -22,8 +22,8 @@
 #define BP_KEEPER_CONTROL 3 /* descriptor: the socket to the program that started it */
 
 /* What it is given on a connection: one JOB_MAP frame, its body the map, its tag the process whose
- * pages are the image's (0 = there is no image), its node a kind, with these descriptors. Should the
- * connection close before it has told of all ranks, the job ends. */
+ * pages are the image's (0 = there is no image), its node a kind, with these descriptors. Should
+ * the connection close before it has told of all ranks, the job ends. */
 enum bp_keeper_fd {
     BP_KEEPER_JOB,      /* the job's connection to bpmaster */
     BP_KEEPER_OUT,      /* where output goes */

@@ -10,7 +10,7 @@
 #include "common/mem.h"
 #include "master/master.h"
 
-#define FIRST_MAX (UINT32_MAX / 2) /* ranks of guests are numbered below */
+#define RANKS_MAX (1u << 31) /* of all guests that were ever there: none has another's numbers */
 
 /* The stubs in the host's spaces stand for what its launcher was when it opened it. */
 static int is_same_launcher(const struct job *host, const struct job *guest)
@@ -26,7 +26,8 @@ int inside_init(struct job *job, struct bp_error *err)
 {
     struct job *host = job_find(job->master, job->request->inside);
     if (host == NULL || host == job || host->uid != job->uid || host->host != NULL ||
-        host->closing || !host->kept || host->tool == NULL || job->request->lasting ||
+        host->closing || !host->kept || host->tool == NULL ||
+        host->guest_ranks > RANKS_MAX || job->request->lasting ||
         job->request->mpi || job->request->relay || !is_same_launcher(host, job))
         return bp_error_set(err, -ESTALE, "there is no such job of this process to be inside of");
     job->host = host;
@@ -56,16 +57,14 @@ int inside_check(const struct job *guest, struct bp_error *err)
 void inside_open(struct job *guest)
 {
     struct job *host = guest->host;
-    if (host->next_first < host->proc_count || host->next_first > FIRST_MAX || host->guests == 1)
-        host->next_first = host->proc_count;
-    guest->first = host->next_first;
-    host->next_first += guest->proc_count;
+    guest->first = host->proc_count + host->guest_ranks;
+    host->guest_ranks += guest->proc_count;
     for (unsigned i = 0; i < guest->place_count; i++) {
         struct node *node = guest->places[i].node;
         if (job_place(host, node) != NULL)
             continue;
         add_place(host, node);
-        job_open_place(host, host->place_count - 1);
+        spaces_open_one(host, host->place_count - 1);
     }
 }
 

@@ -10,7 +10,7 @@ bpmaster_SOURCES = \
 	src/master/main.c src/master/master.h \
 	src/master/node.c \
 	src/master/order.c \
-	src/master/in_place.c src/master/inside.c src/master/place.c \
+	src/master/in_place.c src/master/inside.c src/master/open.c src/master/place.c \
 	src/master/proc.c \
 	src/master/publish.c \
 	src/master/relay.c \

@@ -260,7 +260,7 @@ struct job {
     struct job *host;  /* whose spaces it uses, inside.c; NULL = it has its own */
     unsigned guests;   /* jobs whose host this is */
     uint32_t first;    /* number of rank 0 on the host's data connections */
-    uint32_t next_first; /* of the next guest */
+    uint32_t guest_ranks; /* of all guests so far */
     uint8_t kept;      /* it lasts without processes, until its launcher releases it */
     uint8_t created, closing, ended;
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
@@ -295,10 +295,14 @@ void job_create(struct job *job);
 void job_check_end(struct job *job);
 /* Close it if nothing is left to do for it. */
 void job_check_idle(struct job *job);
-/* Open the space of one place. */
-void job_open_place(struct job *job, unsigned index);
 void job_list(struct master *master, Bpmix__JobList *ret_list);
 void job_list_done(Bpmix__JobList *list);
+
+/* ---- open.c: the spaces of a job ---- */
+/* The nodes make them while the launcher makes the ghosts. */
+void spaces_open(struct job *job);
+/* One more, for guests: the job itself has no process there. */
+void spaces_open_one(struct job *job, unsigned index);
 
 /* ---- inside.c: jobs in the spaces of another one, the host's ---- */
 /* A request says so: may it be? Sets job->host. -ESTALE: its launcher is not what it was. */

@@ -149,8 +149,8 @@ struct space {
     int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
     char text[192];
     uint8_t master_told;
-    /* A guest has no bpspace and no data connection: it uses those of another job's space, its host's.
-     * bpspace knows its processes by numbers of its own, guest.c. */
+    /* A guest has no bpspace and no data connection: it uses those of another job's space, its
+     * host's. bpspace knows its processes by numbers of its own, guest.c. */
     struct space *host;   /* NULL = this is no guest */
     uint32_t number;      /* of the guest; 0 = no guest */
     uint32_t last_guest;  /* number of the last one that came here */
@@ -186,6 +186,8 @@ void space_check_end(struct space *space);
 struct space *guest_host(struct space *space);
 /* It is open: find its host, and be ready when that is. */
 int guest_init(struct space *guest, struct bp_error *err);
+/* The host has its data connection: ask for the images of guests. */
+void guest_connected(struct space *host);
 /* The host is ready. */
 void guest_ready(struct space *host);
 /* bpspace's number of a process, and back: the space whose process it is (NULL = none's any more),

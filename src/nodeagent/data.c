@@ -87,6 +87,7 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
         return;
     }
     tree_start(space);
+    guest_connected(space);
     guest_each(space, stdio_resume);
 }
 

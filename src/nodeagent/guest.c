@@ -51,6 +51,19 @@ struct space *guest_by_first(struct space *host, uint32_t first)
     return NULL;
 }
 
+/* Before we know of a guest its image would be nobody's. */
+static void want_image(struct space *guest)
+{
+    static const uint64_t from = 0;
+    if (guest->host != NULL && image_is_due(guest))
+        data_send(guest, BP_STREAM_WANT, 0, 0, &from, sizeof from);
+}
+
+void guest_connected(struct space *host)
+{
+    guest_each(host, want_image);
+}
+
 int guest_init(struct space *guest, struct bp_error *err)
 {
     struct space *host = space_find(guest->agent, guest->open->inside);
@@ -62,6 +75,8 @@ int guest_init(struct space *guest, struct bp_error *err)
     guest->state = host->state;
     if (host->stream_done)
         image_lost(guest);
+    else
+        want_image(guest);
     return 0;
 }
 
