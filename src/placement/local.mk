@@ -5,7 +5,7 @@ libplacement_la_SOURCES = \
 	src/placement/cores.c src/placement/cores.h \
 	src/placement/deal.c \
 	src/placement/machine.c \
-	src/placement/map.c \
+	src/placement/map.c src/placement/map_bytes.c \
 	src/placement/place.c src/placement/placement.h \
 	src/placement/plan.h \
 	src/placement/slots.c

@@ -294,12 +294,28 @@ static const struct bp_job_events events = {
     .event = on_event, .output = on_output, .credit = on_credit, .left = on_left,
     .progress = on_progress, .lost = on_lost};
 
-/* Until bpmaster has accepted the job, a signal may end us as it does any program. */
+/* Who sits before a terminal wants to know why nothing happens. */
+static void say_waits(void *arg, const Bpmix__JobWait *wait)
+{
+    static const char *const endings[] = {"th", "st", "nd", "rd"};
+    struct run *run = arg;
+    uint32_t last = wait->position % 10, teens = wait->position / 10 % 10;
+    if (!isatty(STDERR_FILENO))
+        return;
+    if (wait->position == 1)
+        fprintf(stderr, "%s: waiting: %s; next in line\n", run->policy->tool, wait->text);
+    else
+        fprintf(stderr, "%s: waiting: %s; %u%s in line\n", run->policy->tool, wait->text,
+                wait->position, endings[last < 4 && teens != 1 ? last : 0]);
+}
+
+/* Until bpmaster has accepted the job, a signal may end us as it does any program: a job that
+ * waits leaves the line with us. */
 static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp_error *err)
 {
     struct bp_launch launch;
     struct bp_local_message herds;
-    int r = bp_launch_open(request, &launch, &herds, err);
+    int r = bp_launch_open(request, say_waits, run, &launch, &herds, err);
     if (r < 0)
         return r;
     take_signals(run);
