@@ -26,9 +26,10 @@ static unsigned count_cores(const struct job *job)
     for (unsigned i = 0; i < job->place_count; i++) {
         const struct place *place = &job->places[i];
         memset(seen, 0, BP_CPUSET_BYTES_MAX);
-        for (unsigned k = 0; k < place->node->slot_count; k++)
-            if (bp_cpuset_has(place->taken, place->taken_bytes, place->node->slots[k].pu))
-                bp_cpuset_add(seen, BP_CPUSET_BYTES_MAX, place->node->slots[k].core);
+        const struct bp_hardware *hardware = &place->node->hardware;
+        for (size_t k = 0; k < hardware->slot_count; k++)
+            if (bp_cpuset_has(place->taken, place->taken_bytes, hardware->slots[k].pu))
+                bp_cpuset_add(seen, BP_CPUSET_BYTES_MAX, hardware->slots[k].core);
         cores += bp_cpuset_count(seen, BP_CPUSET_BYTES_MAX);
     }
     return cores;
@@ -56,6 +57,8 @@ static Bpmix__JobRow *job_row(struct job *job)
     fclose(stream);
     row->nodes = text;
     row->cores = count_cores(job);
+    for (unsigned i = 0; i < job->place_count; i++)
+        row->gpus += job->places[i].device_count;
     return row;
 }
 

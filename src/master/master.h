@@ -81,8 +81,7 @@ struct node {
     struct attribute *attributes;
     uint8_t removed; /* no longer configured; goes when nothing points to it */
     struct machine *machine;
-    struct bp_slot *slots;
-    unsigned slot_count;
+    struct bp_hardware hardware; /* of the last JOIN */
     int hfi; /* has a device of libpsm */
     uint32_t pid_max;
     uint16_t relay_port; /* where other nodes get images; 0 = nowhere */
@@ -155,7 +154,8 @@ struct machine {
     char boot_id[40];
     unsigned id;
     unsigned references; /* nodes */
-    uint16_t *used;      /* ranks bound to each PU */
+    uint16_t *used;      /* jobs that have each PU */
+    struct device *devices; /* that a job has or had */
     unsigned pus;
     uint8_t kept;   /* for a job that waits; only while the queue is looked through */
     uint64_t freed; /* when CPUs became free, in steps of the queue */
@@ -163,6 +163,16 @@ struct machine {
 };
 struct machine *machine_get(struct master *master, const char *boot_id, unsigned pus);
 void machine_put(struct master *master, struct machine *machine);
+struct device { /* a GPU; nodes that share a machine may count them differently */
+    char id[BP_DEVICE_NAME_MAX];
+    unsigned used; /* jobs that have it */
+    struct device *next;
+};
+/* It belongs to the machine, and stays as long. */
+struct device *machine_device(struct machine *machine, const struct bp_device *device);
+/* Which of a node's devices are in use, by index, as a mask; free() it. */
+uint8_t *machine_device_mask(const struct machine *machine, const struct bp_hardware *hardware,
+                             size_t *ret_bytes);
 /* Add delta (+1 or -1) to every PU of the mask. */
 void machine_use(struct machine *machine, const uint8_t *mask, size_t bytes, int delta);
 /* The PUs in use as a mask; free() it. */
@@ -215,6 +225,8 @@ struct place { /* a node of a job */
     uint64_t ended_ms;
     uint8_t *taken; /* CPUs of this job there */
     size_t taken_bytes;
+    struct device **devices; /* and GPUs */
+    unsigned device_count;
     unsigned ranks;
     uint8_t ticket[BP_TICKET_BYTES];
     uint8_t relay_ticket[BP_TICKET_BYTES]; /* of nodes that get the image from this one */
@@ -355,12 +367,16 @@ int in_place_init(struct job *job, struct bp_error *err);
 /* What it leads, enum bp_space_leads: that it does on the node too, so no stub stands for it. */
 uint32_t in_place_lead(const struct job *job, Bpmix__Launcher *launcher);
 
-/* ---- place.c: a request and the nodes -> a map -> places and ranks of the job ---- */
+/* ---- place.c: a request and the nodes -> a map ---- */
 /* What runs and what waits is respected. -EAGAIN: it does not fit now, but would where nothing ran.
  * ret_nodes (or NULL): the nodes it could use, also then. */
 int place_map(const struct job *job, uint8_t *ret_nodes, struct bp_map **ret_map,
               struct bp_error *err);
-/* The map becomes the job's. -ESTALE: it does not hold any more. */
+/* The node is up and takes jobs of this user. */
+int job_may_enter(const struct job *job, const struct node *node);
+
+/* ---- take.c: a map -> places and ranks of the job ---- */
+/* -ESTALE: it does not hold any more. */
 int place_take(struct job *job, const struct bp_map *map);
 /* The CPUs of a place, or of all, are free for others. */
 void place_leave(struct job *job, struct place *place);

@@ -174,7 +174,7 @@ void queue_tick(struct master *master)
 
 /* ---- a turn ---- */
 
-static void begin(struct job *job, const struct bp_map *map)
+static void begin_job(struct job *job, const struct bp_map *map)
 {
     struct bp_error err = {0};
     struct waiter *waiter = job->waiter;
@@ -222,7 +222,7 @@ static void on_placed(void *arg, struct placed *placed)
     placing_free(bp_take_ptr(queue->placing));
     look_soon(master);
     if (placed->r == 0)
-        begin(job, placed->map);
+        begin_job(job, placed->map);
     else if (placed->r == -EAGAIN && may_wait(waiter))
         wait_on(waiter, placed);
     else

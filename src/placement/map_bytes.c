@@ -41,18 +41,24 @@ uint8_t *bp_map_pack(const struct bp_map *map, size_t *ret_length)
     put_number(&out, map->node_count);
     put_number(&out, map->rank_count);
     put_number(&out, (uint32_t)map->warning_count);
+    put_number(&out, map->shared);
     for (uint32_t i = 0; i < map->node_count; i++) {
         const struct bp_map_node *node = &map->nodes[i];
         put_number(&out, (uint32_t)node->number);
         put_number(&out, (uint32_t)node->index);
         put_number(&out, node->ranks);
         put_bytes(&out, node->taken, node->taken_bytes);
+        put_bytes(&out, node->taken_devices, node->taken_devices_bytes);
     }
     for (uint32_t i = 0; i < map->rank_count; i++) {
         const struct bp_map_rank *rank = &map->ranks[i];
         put_number(&out, rank->node);
         put_number(&out, rank->local);
         put_bytes(&out, rank->cpus, rank->cpus_bytes);
+        put_bytes(&out, rank->mems, rank->mems_bytes);
+        put_number(&out, rank->gpu_count);
+        put(&out, rank->gpus, rank->gpu_count * sizeof *rank->gpus);
+        put_number(&out, rank->nic);
     }
     for (size_t i = 0; i < map->warning_count; i++)
         put_bytes(&out, map->warnings[i], strlen(map->warnings[i]));
@@ -111,16 +117,29 @@ static void get_nodes(struct reader *in, struct bp_map *map, uint8_t **room)
         node->index = get_number(in);
         node->ranks = get_number(in);
         node->taken = get_bytes(in, room, &node->taken_bytes);
+        node->taken_devices = get_bytes(in, room, &node->taken_devices_bytes);
     }
+}
+
+static void get_gpus(struct reader *in, struct bp_map_rank *rank, uint32_t **room)
+{
+    rank->gpu_count = get_count(in, sizeof **room);
+    rank->gpus = rank->gpu_count > 0 ? *room : NULL;
+    for (uint32_t i = 0; i < rank->gpu_count; i++)
+        *(*room)++ = get_number(in);
 }
 
 static void get_ranks(struct reader *in, struct bp_map *map, uint8_t **room)
 {
+    uint32_t *gpus = map->gpus;
     for (uint32_t i = 0; i < map->rank_count; i++) {
         struct bp_map_rank *rank = &map->ranks[i];
         rank->node = get_number(in);
         rank->local = get_number(in);
         rank->cpus = get_bytes(in, room, &rank->cpus_bytes);
+        rank->mems = get_bytes(in, room, &rank->mems_bytes);
+        get_gpus(in, rank, &gpus);
+        rank->nic = get_number(in);
         in->bad |= rank->node >= map->node_count;
     }
 }
@@ -141,9 +160,11 @@ int bp_map_unpack(const uint8_t *bytes, size_t length, struct bp_map **ret_map)
     struct reader in = {.at = bytes, .end = bytes + length};
     struct bp_map *map = bp_calloc(1, sizeof *map);
     uint8_t *room = map->masks = bp_calloc(length, 1);
-    map->node_count = get_count(&in, 4 * sizeof(uint32_t));
-    map->rank_count = get_count(&in, 3 * sizeof(uint32_t));
+    map->gpus = bp_calloc(length / sizeof *map->gpus, sizeof *map->gpus);
+    map->node_count = get_count(&in, 5 * sizeof(uint32_t));
+    map->rank_count = get_count(&in, 6 * sizeof(uint32_t));
     map->warning_count = get_count(&in, sizeof(uint32_t));
+    map->shared = get_number(&in) != 0;
     map->nodes = bp_calloc(map->node_count, sizeof *map->nodes);
     map->ranks = bp_calloc(map->rank_count, sizeof *map->ranks);
     map->warnings = bp_calloc(map->warning_count, sizeof *map->warnings);
