@@ -146,7 +146,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     int r = ARGP_ERR_UNKNOWN;
     if (key > 0xffff) /* argp's own */
         return r;
-    said_init(&said, state, key, arg);
+    said_init(&said, state, rows, key, arg);
     for (size_t i = 0; r != 0 && i < sizeof parsers / sizeof *parsers; i++)
         r = parsers[i](state->input, &said);
     return r;

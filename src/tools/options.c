@@ -58,9 +58,9 @@ static void take_program(struct argp_state *state, struct options *options)
     for (; i < state->argc && !is_colon(state, options, i); i++)
         app_add_word(app, state->argv[i]);
     if (app->argc == 0)
-        argp_error(state, "a program is missing in front of \\":\\"");
+        argp_error(state, "a program is missing in front of \":\"");
     if (i < state->argc && i + 1 == state->argc)
-        argp_error(state, "a program is missing behind \\":\\"");
+        argp_error(state, "a program is missing behind \":\"");
     if (i < state->argc || options->apps.count > 1)
         give_own(options, app);
     state->next = i < state->argc ? i + 1 : i;
@@ -124,7 +124,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_MPI:
         options->mpi = strcmp(arg, "none") != 0;
         if (options->mpi && strcmp(arg, "pmix") != 0)
-            argp_error(state, "--mpi takes pmix or none, not \\"%s\\"", arg);
+            argp_error(state, "--mpi takes pmix or none, not \"%s\"", arg);
         return 0;
     case OPT_START:
         options->start = start_way(state, arg);
@@ -167,8 +167,8 @@ void options_parse(struct options *options, int argc, char **argv)
                                          .policy = &options->policy}};
     int srun = !options->mpirun;
     const struct argp argp = {
-        rows, parse, "PROGRAM [ARGUMENT...]\\n[OPTION...] PROGRAM [ARGUMENT...] : --np=N "
-        "[OPTION...] PROGRAM...", srun
+        rows, parse, "PROGRAM [ARGUMENT...]\nPROGRAM [ARGUMENT...] : --np=N PROGRAM...",
+        srun
         ? "bprun - start a parallel job on the nodes. Each rank is a child of bprun here: ps shows "
           "it, kill reaches it, Ctrl-C and Ctrl-Z work on all."
         : "bpmpirun - bprun for those used to mpirun: letters and options with one dash mean what "

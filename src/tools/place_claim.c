@@ -30,12 +30,13 @@ void place_claim(struct place_options *options, enum place_fact fact, const stru
                    "front of the first one", words);
     if (fact == FACT_OTHER)
         return;
-    if (options->typed[fact] != NULL && options->keys[fact] != said->key)
+    const struct said *before = &options->said[fact];
+    if (options->typed[fact] != NULL && (before->key != said->key || before->rows != said->rows))
         argp_error(said->state, "%s and %s both say %s", options->typed[fact], words,
                    facts[fact]);
     free(options->typed[fact]);
     options->typed[fact] = bp_take_ptr(words);
-    options->keys[fact] = said->key;
+    options->said[fact] = *said;
 }
 
 void place_ranks(struct place_options *options, const struct said *said)

@@ -48,7 +48,7 @@ static const struct text_row {
     int (*read_loud)(Bpmix__Place *place, const char *value, int *report, struct bp_error *err);
 } texts[] = {{'N', FACT_OTHER, place_nodes, NULL},
              {'m', FACT_DEAL, place_deal, NULL},
-             {OPT_HINT, FACT_DEAL, place_hint, NULL},
+             {OPT_HINT, FACT_OTHER, place_hint, NULL},
              {OPT_GPUS, FACT_OTHER, place_gpus, NULL},
              {OPT_CPU_BIND, FACT_BIND, NULL, place_cpu_bind},
              {OPT_MEM_BIND, FACT_OTHER, NULL, place_mem_bind},
@@ -162,7 +162,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct said said;
     if (key > 0xffff) /* argp's own */
         return ARGP_ERR_UNKNOWN;
-    said_init(&said, state, key, arg);
+    said_init(&said, state, rows, key, arg);
     int r = parse_nodes(options, &said);
     for (size_t i = 0; r != 0 && i < sizeof parsers / sizeof *parsers; i++)
         r = parsers[i](options, &said);

@@ -22,7 +22,7 @@ enum place_fact { /* what more than one option can say */
 struct place_options {
     Bpmix__Place place;
     char *typed[FACTS]; /* the words that said it; NULL = not said */
-    int keys[FACTS];    /* the option */
+    struct said said[FACTS]; /* by which option */
     struct hosts hosts;
     struct rankfile rankfile;
     uint32_t per_node, per_package; /* mpirun's: on every node there is */

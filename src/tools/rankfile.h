@@ -8,7 +8,7 @@
 
 #include "common/error.h"
 
-#define RANKFILE_RANKS_MAX 65536
+#define RANKFILE_RANKS_MAX 60000
 
 struct rankfile_row {
     char *node;  /* a node's word */

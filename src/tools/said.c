@@ -23,9 +23,10 @@ static int is_glued(const struct said *said, const char *word)
            said->arg[-1] != '=';
 }
 
-void said_init(struct said *said, struct argp_state *state, int key, char *arg)
+void said_init(struct said *said, struct argp_state *state, const struct argp_option *rows, int key,
+               char *arg)
 {
-    *said = (struct said){.state = state, .key = key, .arg = arg};
+    *said = (struct said){.state = state, .rows = rows, .key = key, .arg = arg};
     const char *word = option_word(said);
     if (is_glued(said, word)) {
         snprintf(said->name, sizeof said->name, "-%c", key);

@@ -9,13 +9,15 @@
 
 struct said {
     struct argp_state *state;
+    const struct argp_option *rows; /* the table that it stands in */
     int key;
     char *arg;     /* NULL = it has none */
     char name[64]; /* "-c", "--cpus-per-task" */
 };
 
 /* The option that an argp parser is called for; key and arg as the parser gets them. */
-void said_init(struct said *said, struct argp_state *state, int key, char *arg);
+void said_init(struct said *said, struct argp_state *state, const struct argp_option *rows, int key,
+               char *arg);
 /* With its value: "-c 8", "--map-by=core"; the caller frees it. */
 char *said_words(const struct said *said);
 /* argp's error, with the option's name in front. */
