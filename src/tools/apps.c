@@ -22,6 +22,12 @@ void app_add_word(struct app *app, const char *word)
     app->argv[app->argc++] = bp_strdup(word);
 }
 
+void app_add_variable(struct app *app, char *take_variable)
+{
+    app->env = bp_realloc(app->env, app->env_count + 1, sizeof *app->env);
+    app->env[app->env_count++] = take_variable;
+}
+
 void app_add_range(struct app *app, uint32_t first, uint32_t count)
 {
     app->ranks += count;

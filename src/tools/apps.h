@@ -38,6 +38,7 @@ struct apps { /* zeroed at first */
 /* A new program behind the others, empty; NULL when there are APPS_MAX. */
 struct app *apps_add(struct apps *apps);
 void app_add_word(struct app *app, const char *word);
+void app_add_variable(struct app *app, char *take_variable);
 void app_add_range(struct app *app, uint32_t first, uint32_t count);
 void apps_done(struct apps *apps);
 
@@ -49,8 +50,9 @@ int apps_check(const struct apps *apps, struct bp_error *err);
 
 /* Read srun's --multi-prog file: lines "RANKS PROGRAM [ARGUMENT...]". RANKS: numbers and ranges
  * joined by commas, or * for those that no line names. Quotes keep blanks, single ones also %; a
- * backslash takes the meaning from what follows, or goes on in the next line. ranks: of the job, 0
- * = as many as there are here. Each rank must have its program. 0 or -EINVAL with file and line. */
+ * backslash takes the meaning from what follows, or goes on in the next line. ranks: of the job;
+ * 0 = as many as there are here. Each rank must have its program. 0 or -EINVAL with file and
+ * line. */
 int multiprog_read(struct apps *apps, const char *name, const char *text, size_t length,
                    uint32_t ranks, struct bp_error *err);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* letters.c - a parser's options without their letters, for a tool where those mean other things. */
+/* letters.c - a parser's options without their letters, where those mean other things. */
+#include <string.h>
+
 #include "common/mem.h"
 #include "tools/letters.h"
 
@@ -15,14 +17,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return r;
 }
 
-void letterless_init(struct letterless *letterless, const struct argp *from, void *input)
+void letterless_init(struct letterless *letterless, const struct argp *from, void *input,
+                     const char *without)
 {
     size_t count = 0, kept = 0;
     while (from->options[count].name != NULL || from->options[count].key != 0)
         count++;
     struct argp_option *rows = bp_calloc(count + 1, sizeof *rows);
     for (size_t i = 0; i < count; i++) {
-        if (from->options[i].name == NULL)
+        if (from->options[i].name == NULL || strcmp(from->options[i].name, without) == 0)
             continue;
         rows[kept] = from->options[i];
         if (rows[kept].key > 0 && rows[kept].key < 128)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* letters.h - a parser's options without their letters, for a tool where those mean other things. */
+/* letters.h - a parser's options without their letters, where those mean other things. */
 #ifndef BP_TOOLS_LETTERS_H
 #define BP_TOOLS_LETTERS_H
 
@@ -11,8 +11,9 @@ struct letterless {
     void *input; /* of `from` */
 };
 
-/* The options of `from` that have a name, under their names alone. */
-void letterless_init(struct letterless *letterless, const struct argp *from, void *input);
+/* The options of `from` that have a name, but for the one of this name, under their names alone. */
+void letterless_init(struct letterless *letterless, const struct argp *from, void *input,
+                     const char *without);
 void letterless_done(struct letterless *letterless);
 
 #endif

@@ -1,9 +1,11 @@
 noinst_LTLIBRARIES += librun.la
 librun_la_SOURCES = \
+	src/tools/ending.c src/tools/ending.h \
 	src/tools/input.c src/tools/input.h \
 	src/tools/local.c src/tools/local.h \
 	src/tools/output.c src/tools/output.h \
 	src/tools/ranks.c src/tools/ranks.h \
+	src/tools/redirect.c src/tools/redirect.h \
 	src/tools/report.c src/tools/report.h \
 	src/tools/run.c src/tools/run.h \
 	src/tools/sink.c src/tools/sink.h \
@@ -22,6 +24,7 @@ BP_TOOL_LIBS = librun.la libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $
 noinst_LTLIBRARIES += libbprun.la
 libbprun_la_SOURCES = \
 	src/tools/apps.c src/tools/apps.h \
+	src/tools/environment.c src/tools/environment.h \
 	src/tools/hosts.c src/tools/hosts.h \
 	src/tools/io_options.c src/tools/io_options.h \
 	src/tools/letters.c src/tools/letters.h \
@@ -33,6 +36,7 @@ libbprun_la_SOURCES = \
 	src/tools/place_claim.c \
 	src/tools/place_options.c src/tools/place_options.h \
 	src/tools/place_words.c src/tools/place_words.h \
+	src/tools/propagate.c src/tools/propagate.h \
 	src/tools/rankfile.c src/tools/rankfile.h \
 	src/tools/said.c src/tools/said.h \
 	src/tools/srun_words.c
@@ -71,6 +75,12 @@ bprun_SOURCES = src/tools/bprun.c
 bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)
 bprun_LDADD = libbprun.la $(BP_TOOL_LIBS)
+# its other names
+BP_RUN_NAMES = bpmpirun
+install-exec-hook:
+	for name in $(BP_RUN_NAMES); do $(LN_S) -f bprun "$(DESTDIR)$(bindir)/$$name"; done
+uninstall-local:
+	for name in $(BP_RUN_NAMES); do rm -f "$(DESTDIR)$(bindir)/$$name"; done
 bpsh_SOURCES = src/tools/bpsh.c
 bpsh_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpsh_CFLAGS = $(BP_CFLAGS)

@@ -8,9 +8,9 @@
 #include "tools/words.h"
 
 enum {
-    OPT_NP = 'n', OPT_HOST = 'H', OPT_PER_NODE = 'N', OPT_MAP_BY = 256, OPT_RANK_BY, OPT_BIND_TO,
-    OPT_HOSTFILE, OPT_RANKFILE, OPT_CPU_SET, OPT_OVERSUBSCRIBE, OPT_NO_OVERSUBSCRIBE,
-    OPT_PER_PACKAGE, OPT_WDIR, OPT_TIMEOUT, OPT_TAG, OPT_MCA, OPT_ROOT
+    OPT_NP = 'n', OPT_HOST = 'H', OPT_PER_NODE = 'N', OPT_ENV = 'x', OPT_MAP_BY = 256, OPT_RANK_BY,
+    OPT_BIND_TO, OPT_HOSTFILE, OPT_RANKFILE, OPT_CPU_SET, OPT_OVERSUBSCRIBE, OPT_NO_OVERSUBSCRIBE,
+    OPT_PER_PACKAGE, OPT_WDIR, OPT_TIMEOUT, OPT_TAG, OPT_OUTPUT, OPT_MCA, OPT_ROOT
 };
 
 static const struct argp_option rows[] = {
@@ -32,9 +32,12 @@ static const struct argp_option rows[] = {
     {"cpu-list", 0, NULL, OPTION_ALIAS, NULL, 0},
     {"oversubscribe", OPT_OVERSUBSCRIBE, NULL, 0, "More ranks than slots are meant to be", 0},
     {"nooversubscribe", OPT_NO_OVERSUBSCRIBE, NULL, 0, "More ranks than slots are an error", 0},
+    {NULL, OPT_ENV, "NAME[=VALUE]", 0, "A variable of the ranks", 0},
     {"wdir", OPT_WDIR, "DIR", 0, "Working directory of the ranks", 0},
     {"timeout", OPT_TIMEOUT, "SECONDS", 0, "End the job after so long", 0},
     {"tag-output", OPT_TAG, NULL, 0, "Put the rank in front of each line", 0},
+    {"output", OPT_OUTPUT, "HOW", 0, "tag: the rank in front of each line; file=NAME: a file for "
+     "each rank, NAME.RANK", 0},
     {"mca", OPT_MCA, "NAME VALUE", 0, "Set Open MPI's parameter NAME for the ranks", 0},
     {"allow-run-as-root", OPT_ROOT, NULL, 0, "Nothing: bpmaster's configuration decides", 0},
     {0}};
@@ -106,14 +109,41 @@ static int parse_nodes(struct mpirun_options *options, const struct said *said)
     }
 }
 
+static void add_variable(struct io_options *io, const struct said *said, const char *variable)
+{
+    struct bp_error err = {0};
+    if (environment_add(&io->environment, variable, &err) < 0)
+        said_wrong(said, &err);
+}
+
 /* Open MPI reads its parameters from its ranks' environment. */
-static void set_parameter(const struct said *said)
+static void set_parameter(struct io_options *io, const struct said *said)
 {
     struct argp_state *state = said->state;
     if (state->next >= state->argc || strpbrk(said->arg, "= ") != NULL)
         argp_error(state, "%s takes a name and a value", said->name);
-    auto_free char *name = bp_format("OMPI_MCA_%s", said->arg);
-    setenv(name, state->argv[state->next++], 1);
+    auto_free char *variable = bp_format("OMPI_MCA_%s=%s", said->arg, state->argv[state->next++]);
+    add_variable(io, said, variable);
+}
+
+static void set_output(struct io_options *io, const struct said *said)
+{
+    auto_free char *copy = bp_strdup(said->arg);
+    char *rest = copy;
+    struct bp_error err = {0};
+    int r = 0;
+    for (const char *word; r == 0 && (word = strsep(&rest, ",")) != NULL;) {
+        if (strcmp(word, "tag") == 0) {
+            io->label = 1;
+        } else if (strncmp(word, "file=", 5) == 0 && word[5] != '\0') {
+            auto_free char *name = bp_format("%s.%%t", word + 5);
+            r = redirect_set(&io->redirect, 1, name, &err);
+        } else {
+            argp_error(said->state, "%s: \"%s\" is not one of tag, file=NAME", said->name, word);
+        }
+    }
+    if (r < 0)
+        said_wrong(said, &err);
 }
 
 static int parse_rest(struct mpirun_options *options, const struct said *said)
@@ -122,14 +152,20 @@ static int parse_rest(struct mpirun_options *options, const struct said *said)
     case OPT_WDIR:
         options->io->cwd = said->arg;
         return 0;
+    case OPT_ENV:
+        add_variable(options->io, said, said->arg);
+        return 0;
     case OPT_TIMEOUT:
         options->policy->limit_s = word_number(said->state, said->name, said->arg, 0, INT32_MAX);
         return 0;
     case OPT_TAG:
         options->io->label = 1;
         return 0;
+    case OPT_OUTPUT:
+        set_output(options->io, said);
+        return 0;
     case OPT_MCA:
-        set_parameter(said);
+        set_parameter(options->io, said);
         return 0;
     case OPT_ROOT:
         return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* options.c - the command line of bprun and of bpmpirun. */
 #include <string.h>
+#include <unistd.h>
 
 #include "common/mem.h"
 #include "tools/letters.h"
@@ -11,6 +12,8 @@
 
 enum { OPT_MPI = 256, OPT_START, OPT_WARM };
 enum { PARSERS = 4 };
+
+#define THREADS "OMP_NUM_THREADS"
 
 static const struct argp_option rows[] = {
     {NULL, 0, NULL, 0, "How:", 5},
@@ -40,13 +43,30 @@ static int is_colon(const struct argp_state *state, const struct options *option
     return options->mpirun || (i + 1 < state->argc && state->argv[i + 1][0] == '-');
 }
 
+static char *absolute(const char *path)
+{
+    auto_free char *here = path[0] != '/' ? getcwd(NULL, 0) : NULL;
+    return here != NULL ? bp_format("%s/%s", here, path) : bp_strdup(path);
+}
+
 /* What was said in front of a program is its own. */
 static void give_own(struct options *options, struct app *app)
 {
     app->ranks = place_take_ranks(&options->place);
     if (options->io.cwd != NULL)
-        app->cwd = bp_strdup(options->io.cwd);
+        app->cwd = absolute(options->io.cwd);
     options->io.cwd = NULL;
+    struct environment *own = &options->io.environment;
+    for (size_t i = 0; i < own->count; i++) {
+        const char *said = own->said[i], *value = getenv(said);
+        if (strchr(said, '=') != NULL)
+            app_add_variable(app, bp_strdup(said));
+        else if (value != NULL)
+            app_add_variable(app, bp_format("%s=%s", said, value));
+    }
+    int is_named_only = own->is_named_only;
+    environment_done(own);
+    own->is_named_only = is_named_only;
 }
 
 static void take_program(struct argp_state *state, struct options *options)
@@ -75,7 +95,7 @@ static void read_multi_prog(struct argp_state *state, struct options *options)
     struct app *file = &options->apps.rows[0];
     struct apps apps = {.count = 0};
     if (options->apps.count > 1 || file->argc > 1)
-        argp_error(state, "--multi-prog: the program is a file of programs, and nothing follows it");
+        argp_error(state, "--multi-prog: the program is a file of programs; nothing follows it");
     int r = lines_load(file->argv[0], &text, &length, &err);
     if (r == 0)
         r = multiprog_read(&apps, file->argv[0], text, length, options->place.place.ranks, &err);
@@ -111,6 +131,10 @@ static void finish(struct argp_state *state, struct options *options)
     if (options->warm && options->apps.ranks > 0)
         argp_error(state, "--warm is for one program");
     place_options_finish(&options->place, state);
+    if (options->place.threads > 0 && !environment_has(&options->io.environment, THREADS)) {
+        auto_free char *variable = bp_format(THREADS "=%u", options->place.threads);
+        environment_add(&options->io.environment, variable, &(struct bp_error){0});
+    }
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -147,13 +171,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* The letters are those of one of the two grammars. */
+/* The letters, and the meaning of --output, are those of one of the two grammars. */
 static void add_child(struct parsing *parsing, int i, const struct argp *argp, void *input,
                       int letters, const char *header)
 {
     parsing->inputs[i] = input;
     if (!letters) {
-        letterless_init(&parsing->letterless[i], argp, input);
+        letterless_init(&parsing->letterless[i], argp, input, "output");
         argp = &parsing->letterless[i].argp;
         parsing->inputs[i] = &parsing->letterless[i];
     }
@@ -186,5 +210,6 @@ void options_parse(struct options *options, int argc, char **argv)
 void options_done(struct options *options)
 {
     place_options_done(&options->place);
+    io_options_done(&options->io);
     apps_done(&options->apps);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* options.h - the command line of bprun, and of bpmpirun, in which letters mean what mpirun's do. */
+/* options.h - the command line of bprun, and of bpmpirun, whose letters are mpirun's. */
 #ifndef BP_TOOLS_OPTIONS_H
 #define BP_TOOLS_OPTIONS_H
 

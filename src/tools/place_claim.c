@@ -170,9 +170,8 @@ static void agree_on_threads(struct place_options *options)
         first[strcspn(first, ", ")] = '\0';
         if (word_value(first, 1, PLACE_CPUS_MAX, &place->threads_per_rank) < 0)
             place->threads_per_rank = 0; /* OpenMP's own runtime will say so */
-    } else if (threads == NULL && said > 0) {
-        auto_free char *text = bp_format("%u", said);
-        setenv("OMP_NUM_THREADS", text, 1);
+    } else if (threads == NULL) {
+        options->threads = said;
     }
 }
 

@@ -8,7 +8,7 @@
 
 enum {
     OPT_PER_NODE = 256, OPT_PER_PACKAGE, OPT_PER_CORE, OPT_CPU_BIND, OPT_MEM_BIND, OPT_HINT,
-    OPT_EXCLUSIVE, OPT_GPUS, OPT_GPU_BIND, OPT_MULTI_PROG, OPT_REPORT
+    OPT_EXCLUSIVE, OPT_GPUS, OPT_GPU_BIND, OPT_REPORT
 };
 
 static const struct argp_option rows[] = {
@@ -34,9 +34,6 @@ static const struct argp_option rows[] = {
     {"overcommit", 'O', NULL, 0, "More ranks than CPUs are meant to be", 0},
     {"exclusive", OPT_EXCLUSIVE, NULL, 0, "No other job on the nodes of this one", 0},
     {"overlap", 's', NULL, 0, "Share the CPUs of other jobs", 0},
-    {"immediate", 'I', "SECONDS", OPTION_ARG_OPTIONAL, "Fail where the job would have to wait for "
-     "others", 0},
-    {"multi-prog", OPT_MULTI_PROG, NULL, 0, "PROGRAM is a file that says which ranks run what", 0},
     {"report-bindings", OPT_REPORT, NULL, 0, "Tell each rank's node and CPUs", 0},
     {0}};
 
@@ -109,12 +106,6 @@ static int parse_flag(struct place_options *options, const struct said *said)
     case 's':
         place_claim(options, FACT_SHARE, said);
         options->place.overlap = 1;
-        return 0;
-    case 'I':
-        options->immediate = 1;
-        return 0;
-    case OPT_MULTI_PROG:
-        options->multi_prog = 1;
         return 0;
     case OPT_REPORT:
         options->report_bindings = 1;

@@ -26,9 +26,9 @@ struct place_options {
     struct hosts hosts;
     struct rankfile rankfile;
     uint32_t per_node, per_package; /* mpirun's: on every node there is */
+    uint32_t threads;   /* ranks should run so many: OMP_NUM_THREADS is not set and should be */
     int later;          /* a program was named: the ranks of all are placed together */
     int multi_prog;     /* the program is a file that names the programs */
-    int immediate;      /* fail, rather than wait for other jobs */
     int report_bindings;
 };
 

@@ -197,15 +197,17 @@ static void threads(void)
     command_done(&command);
     command_init(&command, "bprun -n 4 -c 2 true");
     CU_ASSERT_EQUAL(command.options.place.place.threads_per_rank, 0);
-    CU_ASSERT_STRING_EQUAL(getenv("OMP_NUM_THREADS"), "4,2");
+    CU_ASSERT_EQUAL(command.options.place.threads, 0);
     command_done(&command);
     unsetenv("OMP_NUM_THREADS");
     command_init(&command, "bprun -n 4 --map-by core:pe=3:span true");
-    CU_ASSERT_STRING_EQUAL(getenv("OMP_NUM_THREADS"), "3");
+    CU_ASSERT_TRUE(strcmp(command.options.io.environment.said[0], "OMP_NUM_THREADS=3") == 0);
     command_done(&command);
-    unsetenv("OMP_NUM_THREADS");
     command_init(&command, "bprun -n 4 true");
-    CU_ASSERT_PTR_NULL(getenv("OMP_NUM_THREADS"));
+    CU_ASSERT_EQUAL(command.options.io.environment.count, 0);
+    command_done(&command);
+    command_init(&command, "bprun -n 4 -c 2 --env OMP_NUM_THREADS=7 true");
+    CU_ASSERT_EQUAL(command.options.io.environment.count, 1);
     command_done(&command);
 }
 
@@ -222,6 +224,8 @@ static char *apps_text_of(const struct command *command)
         for (size_t k = 0; k < app->argc; k++)
             fprintf(out, "<%s>", app->argv[k]);
         fprintf(out, "%s", app->cwd != NULL ? app->cwd : "");
+        for (size_t k = 0; k < app->env_count; k++)
+            fprintf(out, "{%s}", app->env[k]);
     }
     fclose(out);
     return text;
@@ -235,6 +239,8 @@ static void colons(void)
         {"bprun -n 2 sh -c :", "2 0x<sh><-c><:>"},
         {"bprun -n 2 a : b : -n 1 c", "3 2x<a><:><b> 1x<c>"},
         {"bpmpirun -np 2 -wdir /x a : --np 3 b : -n 1 -- c -d", "6 2x<a>/x 3x<b> 1x<c><-d>"},
+        {"bpmpirun -x A=1 -mca btl self,tcp -np 1 a : -np 1 -x B=2 b",
+         "2 1x<a>{A=1}{OMPI_MCA_btl=self,tcp} 1x<b>{B=2}"},
         {"bpmpirun -np 2 a -np 3 : -c 1 -wdir /y b", "3 2x<a><-np><3> 1x<b>/y"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
