@@ -42,8 +42,12 @@ int main(int argc, char **argv)
     auto_free char **words = all_words(&options.apps, &word_count);
     bp_job_request_init(&request, &own_place, &launcher, (int)word_count, words);
     request.place = &options.place.place;
+    request.immediate = options.place.immediate;
+    request.immediate_s = options.place.immediate_s;
     request.mpi = options.mpi;
     request.start = options.warm ? BPMIX__START__SELF : options.start;
+    request.immediate = options.place.immediate;
+    request.immediate_s = options.place.immediate_s;
     options.policy.report_bindings = options.place.report_bindings;
     io_options_apply(&options.io, &request, &options.policy);
     if (options.apps.ranks > 0) {

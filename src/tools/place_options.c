@@ -33,7 +33,9 @@ static const struct argp_option rows[] = {
      "job's), map:LIST, single:N", 0},
     {"overcommit", 'O', NULL, 0, "More ranks than CPUs are meant to be", 0},
     {"exclusive", OPT_EXCLUSIVE, NULL, 0, "No other job on the nodes of this one", 0},
-    {"overlap", 's', NULL, 0, "Share the CPUs of other jobs", 0},
+    {"overlap", 's', NULL, 0, "Share CPUs with other jobs, and do not wait for them", 0},
+    {"immediate", 'I', "SECONDS", OPTION_ARG_OPTIONAL,
+     "Fail if the job cannot start now (or within SECONDS) instead of waiting for its CPUs", 0},
     {"report-bindings", OPT_REPORT, NULL, 0, "Tell each rank's node and CPUs", 0},
     {0}};
 
@@ -106,6 +108,11 @@ static int parse_flag(struct place_options *options, const struct said *said)
     case 's':
         place_claim(options, FACT_SHARE, said);
         options->place.overlap = 1;
+        return 0;
+    case 'I':
+        options->immediate = 1;
+        options->immediate_s =
+            said->arg != NULL ? word_number(said->state, said->name, said->arg, 0, 1000000) : 0;
         return 0;
     case OPT_REPORT:
         options->report_bindings = 1;
