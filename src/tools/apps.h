@@ -50,8 +50,8 @@ int apps_check(const struct apps *apps, struct bp_error *err);
 
 /* Read srun's --multi-prog file: lines "RANKS PROGRAM [ARGUMENT...]". RANKS: numbers and ranges
  * joined by commas, or * for those that no line names. Quotes keep blanks, single ones also %; a
- * backslash takes the meaning from what follows, or goes on in the next line. ranks: of the job;
- * 0 = as many as there are here. Each rank must have its program. 0 or -EINVAL with file and
+ * backslash takes the meaning from what follows, or goes on in the next line. ranks: how many the
+ * job has, 0 = as many as the file names; each must have its program. 0 or -EINVAL with file and
  * line. */
 int multiprog_read(struct apps *apps, const char *name, const char *text, size_t length,
                    uint32_t ranks, struct bp_error *err);

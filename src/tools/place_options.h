@@ -28,8 +28,6 @@ struct place_options {
     uint32_t per_node, per_package; /* mpirun's: on every node there is */
     uint32_t threads;   /* ranks should run so many: OMP_NUM_THREADS is not set and should be */
     int later;          /* a program was named: the ranks of all are placed together */
-    int immediate;        /* fail instead of waiting longer than */
-    uint32_t immediate_s; /* so many seconds */
     int multi_prog;     /* the program is a file that names the programs */
     int report_bindings;
     int immediate;        /* fail instead of waiting longer than */
