@@ -1,112 +1,111 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* open.c - telling nodes to open the spaces of a job. */
+/* open.c - a request for a job: is it sound, and who asks. */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
 #include "common/mem.h"
+#include "master/limits.h"
 #include "master/master.h"
 
-static void fill_map(const struct job *job, Bpmix__SpaceOpen *open, Bpmix__MapNode *rows,
-                     uint32_t *ranks)
+#define RANKS_MAX 60000
+
+static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
+                         struct bp_error *err)
 {
-    for (unsigned i = 0; i < job->place_count; i++) {
-        bpmix__map_node__init(&rows[i]);
-        rows[i].node = job->places[i].node->number;
-        rows[i].name = job->places[i].node->name;
-        rows[i].ranks = ranks;
-        for (unsigned r = 0; r < job->proc_count; r++)
-            if (job->procs[r].place == i)
-                rows[i].ranks[rows[i].n_ranks++] = r;
-        ranks += rows[i].n_ranks;
-        open->map[i] = &rows[i];
+    if (tool->uid == 0 && !tool->master->config.root_jobs)
+        return bp_error_set(err, -EPERM, "uid 0 may not start jobs here (rootjobs in bpmaster's "
+                            "configuration)");
+    if (request->n_argv == 0 || request->place == NULL || request->launcher == NULL)
+        return bp_error_set(err, -EINVAL, "a job needs a program, a place and a launcher");
+    if (request->place->ranks > RANKS_MAX)
+        return bp_error_set(err, -E2BIG, "%u ranks, but %u is the most", request->place->ranks,
+                            RANKS_MAX);
+    if (request->launcher->pid != tool->pid || tool->pid <= 0) /* 0: of another PID namespace */
+        return bp_error_set(err, -EPERM, "process %d opened this connection, not %d", tool->pid,
+                            request->launcher->pid);
+    if ((unsigned)request->start > BPMIX__START__SELF)
+        return bp_error_set(err, -EINVAL, "no such way to start a program: %d", request->start);
+    if (request->n_apps > 0)
+        return bp_error_set(err, -EOPNOTSUPP, "jobs of several programs are not known here");
+    if (request->cwd[0] != '/')
+        return bp_error_set(err, -EINVAL, "the working directory is no absolute path");
+    return 0;
+}
+
+/* The kernel checks what the user may: the files are opened by the processes. */
+static int check_files(const Bpmix__JobRequest *request, struct bp_error *err)
+{
+    unsigned seen = 0;
+    for (size_t i = 0; i < request->n_files; i++) {
+        const Bpmix__OpenFile *file = request->files[i];
+        if (file->fd > 2 || (seen >> file->fd & 1) != 0 || file->path[0] == '\0' ||
+            file->flags > INT_MAX || file->mode > 0777 || file->offset < 0)
+            return bp_error_set(err, -EINVAL, "a file in place of a descriptor makes no sense");
+        seen |= 1u << file->fd;
     }
-    open->n_map = job->place_count;
+    return 0;
 }
 
-/* What is the same for all nodes. Points into the job. */
-static void fill_open(const struct job *job, Bpmix__SpaceOpen *open, Bpmix__Launcher *launcher)
+/* Root could raise its limits anyway. */
+static int check_limits(const struct tool *tool, Bpmix__JobRequest *request, struct bp_error *err)
 {
-    const Bpmix__JobRequest *request = job->request;
-    bpmix__space_open__init(open);
-    bpmix__launcher__init(launcher);
-    launcher->pid = job->launcher;
-    launcher->group = job->group;
-    launcher->session = job->session;
-    launcher->orphaned = request->launcher->orphaned;
-    if (job->in_place != 0)
-        launcher->leads = in_place_lead(job, launcher);
-    /* A user may be nicer than the usual, not less nice. */
-    launcher->ignored = request->launcher->ignored;
-    launcher->nice = job->uid != 0 && request->launcher->nice < 0 ? 0 : request->launcher->nice;
-    open->launcher = launcher;
-    open->uid = job->uid;
-    open->gid = job->gid;
-    open->groups = job->groups;
-    open->n_groups = job->group_count;
-    open->argv = request->argv;
-    open->n_argv = request->n_argv;
-    open->env = request->env;
-    open->n_env = request->n_env;
-    open->cwd = request->cwd;
-    open->program = request->program;
-    open->umask = request->umask;
-    open->limits = request->limits;
-    open->n_limits = request->n_limits;
-    open->files = request->files;
-    open->n_files = request->n_files;
-    open->mpi = request->mpi;
-    open->nspace = (char *)job->nspace;
-    open->key = (ProtobufCBinaryData){.data = (uint8_t *)job->key.bytes,
-                                      .len = sizeof job->key.bytes};
-    open->stdin_rank = request->stdin_rank;
-    open->merge_stderr = request->merge_stderr;
-    open->fanout = job->master->config.fanout;
-    open->yield = job->yield;
-    open->no_hfi = job->no_hfi;
-    open->start = request->start;
-    open->inside = job->host != NULL ? job->host->id : 0;
-    open->first = job->first;
+    int r = tool->uid != 0 ? limits_clamp(tool->pid, request) : 0;
+    return r == 0 ? 0 : bp_error_set(err, r, "the limits of process %d: %s", tool->pid,
+                                     strerror(-r));
 }
 
-static void send_open(struct job *job, struct place *place, Bpmix__SpaceOpen *open)
+static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
 {
-    if (job->host == NULL)
-        ticket_add(job->master, job, place);
-    open->ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
-    node_send(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
-                                              .node = place->node->number}, open);
-    place->opened = 1;
-    place->node->jobs++;
-    job->open_places++;
+    struct master *master = tool->master;
+    struct job *job = bp_calloc(1, sizeof *job);
+    uint64_t secret[2];
+    job->master = master;
+    job->id = master->next_job++;
+    bp_key_random(secret, sizeof secret);
+    bp_key_random(&job->key, sizeof job->key);
+    snprintf(job->nspace, sizeof job->nspace, "bpmix.%" PRIx64 "%" PRIx64 ".%" PRIx64, secret[0],
+             secret[1] & 0xffff, job->id);
+    job->tool = tool;
+    job->uid = tool->uid;
+    job->gid = tool->gid;
+    job->group_count = tool->group_count;
+    job->groups = bp_memdup(tool->groups, tool->group_count * sizeof *job->groups);
+    job->launcher = tool->pid;
+    job->in_place = take_request->in_place ? tool->pid : 0;
+    job->group = getpgid(tool->pid);
+    job->session = getsid(tool->pid);
+    job->request = take_request;
+    job->kept = take_request->lasting;
+    job->start_ms = bp_clock_ms();
+    HASH_ADD(hh, master->jobs, id, sizeof job->id, job);
+    return job;
 }
 
-void spaces_open(struct job *job)
+void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request)
 {
-    Bpmix__SpaceOpen open;
-    Bpmix__Launcher launcher;
-    Bpmix__Relay relay;
-    auto_free Bpmix__MapNode *rows = bp_calloc(job->place_count, sizeof *rows);
-    auto_free Bpmix__MapNode **map = bp_calloc(job->place_count, sizeof *map);
-    auto_free uint32_t *ranks = bp_calloc(job->proc_count, sizeof *ranks);
-    fill_open(job, &open, &launcher);
-    open.map = map;
-    fill_map(job, &open, rows, ranks);
-    tree_prepare(job);
-    for (unsigned i = 0; i < job->place_count; i++) {
-        tree_fill(job, i, &relay);
-        open.relay = job->request->relay && job->host == NULL ? &relay : NULL;
-        send_open(job, &job->places[i], &open);
+    struct bp_error err = {0};
+    int r = check_request(tool, take_request, &err);
+    if (r == 0)
+        r = check_files(take_request, &err);
+    if (r == 0)
+        r = check_limits(tool, take_request, &err);
+    if (r < 0) {
+        tool_refuse(tool, frame->tag, r, err.text);
+        bp_unpack_free(take_request);
+        return;
     }
-}
-
-void spaces_open_one(struct job *job, unsigned index)
-{
-    Bpmix__SpaceOpen open;
-    Bpmix__Launcher launcher;
-    Bpmix__MapNode row = BPMIX__MAP_NODE__INIT, *map = &row;
-    row.node = job->places[index].node->number;
-    row.name = job->places[index].node->name;
-    fill_open(job, &open, &launcher);
-    open.map = &map;
-    open.n_map = 1;
-    open.start = BPMIX__START__EXEC; /* no image comes */
-    open.mpi = 0;
-    send_open(job, &job->places[index], &open);
+    /* A job inside of a job: it has that one's CPUs, and would wait for itself. */
+    if (tool->via != NULL)
+        take_request->place->overlap = 1;
+    struct job *job = job_new(tool, take_request);
+    r = take_request->inside != 0 ? inside_init(job, &err) : 0;
+    if (r == 0) {
+        queue_add(job, frame->tag);
+        return;
+    }
+    tool_refuse(tool, frame->tag, r, err.text);
+    job_free(job);
 }

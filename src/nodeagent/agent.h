@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <event2/event.h>
@@ -12,6 +13,7 @@
 #include <utlist.h>
 
 #include "common/error.h"
+#include "placement/hardware.h"
 #include "proto/channel.h"
 #include "proto/key.h"
 #include "proto/pack.h"
@@ -39,8 +41,8 @@ struct agent {
     uint64_t lease_end_ms;
     struct event *retry, *lease_timer;
     unsigned retry_ms;
-    Bpmix__Slot *slots;
-    size_t slot_count;
+    struct bp_hardware hardware;
+    struct rlimit files; /* open files: the limits we came with */
     int topology; /* memory file for bpshepherds; -1: each finds out for itself */
     int hfi; /* this node has a device that libpsm drives */
     struct space *spaces; /* by job */
@@ -100,6 +102,9 @@ struct rank {
     struct event *input_event, *output_event[2];
     struct evbuffer *stdin_data;
     uint8_t stdin_end;
+    uint8_t has_terminal; /* input and output[0] are its other end */
+    struct event *again;  /* types end-of-file there once more */
+    uint32_t again_ms;
     UT_hash_handle hh;
 };
 
@@ -163,6 +168,9 @@ struct space {
 
 void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open);
 struct space *space_find(struct agent *agent, uint64_t job);
+/* The name of a file in place of a rank's descriptor, for the caller to free; with rank -1 its
+ * letter is left. */
+char *space_file_name(const struct space *space, const Bpmix__OpenFile *file, int64_t rank);
 /* More MPI ranks than CPUs, and the user has not said that they should spin. */
 int space_is_crowded(const struct space *space);
 void space_create(struct space *space, Bpmix__ProcCreate *take_create);
@@ -231,6 +239,15 @@ void stdio_stop(struct space *space, unsigned channel);
 /* stdin for a rank; 0, or an error that ends the data connection. */
 int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_t length, int end);
 void stdio_close(struct rank *rank);
+
+/* ---- terminal.c: the pseudo terminal of a rank ---- */
+/* Make it: *ret_fd for the rank, the others to type to it and to see what it shows. */
+int terminal_open(struct rank *rank, int *ret_fd, int *ret_input, int *ret_output);
+void terminal_resize(struct space *space, uint32_t number,
+                     const uint8_t body[BP_STREAM_SIZE_BYTES]);
+/* All has been typed: who reads on sees the end of the file. */
+void terminal_end_input(struct rank *rank);
+void terminal_close(struct rank *rank);
 
 /* ---- data.c: the data connection to the launcher ---- */
 void data_open(struct space *space);

@@ -99,15 +99,18 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
     }
     int r = stdio_open(rank, fds);
     if (r < 0) {
-        rank_failed(rank, -r, BP_STEP_CLONE, NULL);
+        rank_failed(rank, -r, BP_STEP_CLONE,
+                    space->open->pty != NULL ? "its terminal cannot be made" : NULL);
         return;
     }
     fds[3] = space->image.fd;
     struct env env = {.count = 0};
     struct bp_space_record record = {.type = BP_SPACE_CREATE, .serial = rank->serial,
                                      .pid = rank->pid, .value = rank->rank};
+    if (rank->has_terminal)
+        record.flags = BP_SPACE_TERMINAL;
     if (space->image.whole)
-        record.flags = BP_SPACE_IMAGE |
+        record.flags |= BP_SPACE_IMAGE |
                        (space->open->start == BPMIX__START__SELF ? BP_SPACE_SELF : 0);
     env_fill(&env, rank);
     auto_free uint8_t *bytes = payload(rank, &env, &record.length);
@@ -127,12 +130,13 @@ void rank_created(struct rank *rank, const void *cpus, size_t length)
     stdio_watch(rank);
 }
 
-static const char *file_name(const Bpmix__SpaceOpen *open, unsigned fd)
+static char *file_name(const struct rank *rank, unsigned fd)
 {
+    const Bpmix__SpaceOpen *open = rank->space->open;
     for (size_t i = 0; i < open->n_files; i++)
         if (open->files[i]->fd == fd)
-            return open->files[i]->path;
-    return "a file cannot be opened";
+            return space_file_name(rank->space, open->files[i], rank->rank);
+    return NULL;
 }
 
 static const char *failed_text(const struct rank *rank, int step)
@@ -149,10 +153,6 @@ static const char *failed_text(const struct rank *rank, int step)
         return "its limits cannot be set";
     case BP_STEP_AFFINITY:
         return "it cannot be bound to its CPUs";
-    case BP_STEP_FILE:
-    case BP_STEP_FILE + 1:
-    case BP_STEP_FILE + 2:
-        return file_name(open, (unsigned)(step - BP_STEP_FILE));
     case BP_STEP_IDENTITY:
         return "it cannot be given its user and groups";
     default:
@@ -164,7 +164,11 @@ void rank_failed(struct rank *rank, int errnum, int step, const char *why)
 {
     Bpmix__ProcFailed failed = BPMIX__PROC_FAILED__INIT;
     char text[TEXT_MAX + 1];
-    snprintf(text, sizeof text, "%s", why != NULL ? why : failed_text(rank, step));
+    auto_free char *file = step >= BP_STEP_FILE ? file_name(rank, (unsigned)step - BP_STEP_FILE)
+                                                : NULL;
+    if (why == NULL)
+        why = file != NULL ? file : failed_text(rank, step);
+    snprintf(text, sizeof text, "%s", why);
     failed.errnum = errnum;
     failed.step = step;
     failed.text = text;

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -147,13 +148,13 @@ static _Noreturn void run_image(const struct bp_space_order *order,
 }
 
 /* Some may wait for another process, a FIFO: our birth has been told, signals reach us. */
-static void open_files(const struct bp_space_job *job, int pipe)
+static void open_files(const struct bp_space_job *job, const struct bp_space_order *order,
+                       int pipe)
 {
-    for (uint32_t i = 0; i < job->file_count; i++) {
-        int r = bp_space_file_open(&job->files[i]);
-        if (r < 0)
-            give_up(pipe, -r, (enum bp_space_step)(BP_STEP_FILE + job->files[i].fd));
-    }
+    int fd;
+    int r = bp_space_files_open(job->files, job->file_count, (uint64_t)order->result, &fd);
+    if (r < 0)
+        give_up(pipe, -r, (enum bp_space_step)(BP_STEP_FILE + fd));
 }
 
 /* Found as a shell would: by the PATH of the environment that the program itself gets. */
@@ -175,7 +176,7 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
                                 struct path path)
 {
     char go;
-    if (order->helper || job->setup.leads == BP_LEADS_SESSION)
+    if (order->helper || order->terminal || job->setup.leads == BP_LEADS_SESSION)
         setsid();
     else if (job->setup.leads == BP_LEADS_GROUP)
         setpgid(0, 0);
@@ -186,6 +187,8 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
         syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
         give_up(path.mishap, errno, BP_STEP_AFFINITY);
     place_fds(order, &path);
+    if (order->terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+        give_up(path.mishap, errno, BP_STEP_LIMITS);
     inherit_signals(job->setup.ignored);
     set_limits(job, path.mishap);
     drop_identity(job, order, path.mishap);
@@ -194,7 +197,7 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
     if (read(path.go, &go, 1) != 1) /* our parent is dead */
         give_up(path.mishap, ESRCH, BP_STEP_CLONE);
     if (!order->helper)
-        open_files(job, path.mishap);
+        open_files(job, order, path.mishap);
     run_program(order, job, path.mishap);
 }
 

@@ -62,7 +62,9 @@ enum bp_frame_type {
     BP_LIBRARY_SET,   /* LibraryChange; root; answer DONE */
     BP_LIBRARY_LIST,  /* empty; answer LIBRARIES */
     BP_LIBRARIES,     /* LibraryList */
-    BP_JOB_RELEASE = 28, /* a lasting job may end: when it has no process, nor a guest */
+    BP_JOB_WAIT,      /* of the JOB_OPEN with this tag, before its answer: JobWait, as it changes */
+    BP_JOB_SIGNAL,    /* to any `job` of the user's: JobKill; answer DONE */
+    BP_JOB_RELEASE,   /* a lasting job may end: when it has no process, nor a guest */
     /* bpnode and bpmaster */
     BP_JOIN = 32,    /* Join */
     BP_JOINED,       /* Joined */

@@ -17,7 +17,10 @@
 #define BP_STREAM_DATA_MAX   65536u
 #define BP_STREAM_PIECE_BYTES  (4 * BP_STREAM_DATA_MAX)
 #define BP_STREAM_DIGEST_BYTES 32
-#define BP_STREAM_WINDOW     65536u /* bytes of stdin that may be under way, per rank */
+/* Bytes of stdin that may be under way to a rank: at first, and later to one that takes all. */
+#define BP_STREAM_SIZE_BYTES 8 /* rows, columns, width and height in pixels, uint16_t each */
+#define BP_STREAM_WINDOW_FIRST 65536u
+#define BP_STREAM_WINDOW       (1u << 20)
 
 enum bp_stream_kind {
     /* both ways */
@@ -38,6 +41,7 @@ enum bp_stream_kind {
                          * from this place on. Of guests a node has to ask, too: then it has heard of
                          * them */
     BP_STREAM_HAVE,     /* node to launcher: it wants no more of the image */
+    BP_STREAM_SIZE,     /* launcher to node, BP_STREAM_SIZE_BYTES: of the rank's terminal */
 };
 
 struct bp_stream_head {

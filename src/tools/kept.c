@@ -158,7 +158,8 @@ static int attach(struct kept *kept, struct event_base *base, struct bp_local_me
     static const struct bp_job_events events = {
         .event = on_event, .output = on_output, .credit = on_stdin, .left = on_stdin,
         .progress = on_progress, .lost = on_lost};
-    static const struct output_style style = {.label = LABEL_NONE};
+    struct output_style style = {
+        .label = LABEL_NONE, .ends = {{.fd = kept->fds[0]}, {.fd = kept->fds[1]}}};
     struct bp_launch launch;
     int r = take_image(kept, message, err);
     if (r == 0)
@@ -172,7 +173,7 @@ static int attach(struct kept *kept, struct event_base *base, struct bp_local_me
     if (kept->job == NULL)
         return err->code;
     kept->ranks = ranks_new(kept->job, NULL);
-    kept->output = output_new_to(base, kept->ranks, &style, kept->fds);
+    kept->output = output_new(base, kept->ranks, &style);
     kept->control_event = event_new(base, kept->control, EV_READ, on_control, kept);
     event_add(kept->control_event, NULL);
     start_send(&kept->start, kept->job, on_image_failed, kept);
