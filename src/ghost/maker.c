@@ -101,7 +101,7 @@ static int32_t word_await(const int32_t *word, int32_t unset, uint64_t signals)
     return value;
 }
 
-static long place_make(uint32_t place, unsigned long flags)
+long bp_maker_place(uint32_t place, unsigned long flags)
 {
     void *top = ghost_stacks[place] + GHOST_STACK;
 
@@ -116,13 +116,13 @@ static long place_make(uint32_t place, unsigned long flags)
  * our exit signal, SIGCHLD. The canary comes first: what it was not sent no ghost was. */
 static long herd_make(int32_t *ret_made)
 {
-    long r = place_make(BP_HERD_CANARY, 0);
+    long r = bp_maker_place(BP_HERD_CANARY, 0);
     uint32_t slot = 0;
 
     if (r > 0)
         bp_sys_prctl(PR_SET_NAME, (unsigned long)bp_herd.setup.comm); /* the ghosts inherit it */
     while (r > 0 && slot < bp_herd.setup.count) {
-        r = place_make(slot, CLONE_PARENT);
+        r = bp_maker_place(slot, CLONE_PARENT);
         if (r > 0)
             slot++;
     }

@@ -98,16 +98,21 @@ static inline long bp_sys_sigmask(int how, uint64_t signals)
     return BP_SYSCALL(SYS_rt_sigprocmask, how, &signals, 0, sizeof(signals), 0, 0);
 }
 
-static inline long bp_sys_sigdefault(int signo)
+static inline long bp_sys_sigaction(int signo, void (*handler)(int))
 {
     struct {
-        void *handler;
+        void (*handler)(int);
         unsigned long flags;
         void *restorer;
         uint64_t mask;
-    } action = {0};
+    } action = {.handler = handler};
 
     return BP_SYSCALL(SYS_rt_sigaction, signo, &action, 0, sizeof(action.mask), 0, 0);
+}
+
+static inline long bp_sys_sigdefault(int signo)
+{
+    return bp_sys_sigaction(signo, SIG_DFL);
 }
 
 /* Wait for one of these signals; they must be blocked. Returns its number. Limit NULL: for ever;
