@@ -23,6 +23,7 @@ sigrank_SOURCES = test/system/sigrank.c
 sigrank_CFLAGS = $(BP_BARE_CFLAGS)
 # Tests are found by pattern, here too.
 EXTRA_DIST += test/README.md test/run test/packages test/expected-skips test/fuzz/run test/lib/install-packages \
+	test/lib/fetch-kernels \
 	$(foreach suffix,c h mk py sh xml md txt,$(wildcard $(srcdir)/test/*/*.$(suffix))) \
 	$(wildcard $(srcdir)/test/fuzz/*.seeds/*) \
 	$(filter-out %.o %.lo,$(wildcard $(srcdir)/test/bench/* $(srcdir)/test/chaos/*))

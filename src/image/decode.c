@@ -24,6 +24,8 @@ static const char *counts_check(const struct bp_image_head *head)
         return "it has too many pending signals";
     if (head->patches > BP_IMAGE_PATCHES_MAX)
         return "it has too many patches";
+    if (head->guards > BP_IMAGE_GUARDS_MAX || head->unused != 0)
+        return "it has too many guards";
     if (head->auxv_words > BP_IMAGE_AUXV_MAX || head->auxv_words % 2 != 0)
         return "its auxiliary vector has a wrong size";
     if (head->strings_bytes == 0 || head->strings_bytes > BP_IMAGE_STRINGS_MAX)
@@ -56,7 +58,8 @@ const char *bp_image_decode_head(const struct bp_image_head *head,
     layout.files = layout.runs + head->runs * sizeof(struct bp_image_run);
     layout.pending = layout.files + head->files * sizeof(struct bp_image_file);
     layout.patches = layout.pending + head->pending * sizeof(struct bp_image_pending);
-    layout.auxv = layout.patches + head->patches * sizeof(struct bp_image_patch);
+    layout.guards = layout.patches + head->patches * sizeof(struct bp_image_patch);
+    layout.auxv = layout.guards + head->guards * sizeof(struct bp_image_run);
     layout.strings = layout.auxv + head->auxv_words * sizeof(uint64_t);
     layout.data = padded(layout.strings + head->strings_bytes, BP_IMAGE_PAGE);
     layout.bytes = layout.data + head->pages * BP_IMAGE_PAGE;
@@ -164,8 +167,9 @@ static const char *files_check(const struct bp_image_view *view)
     return NULL;
 }
 
-/* Whether bytes at address lie in one writable area. */
-static bool is_writable(const struct bp_image_view *view, uint64_t address, uint64_t bytes)
+/* The area, of memory or a file, in which all these bytes lie; or NULL. */
+static const struct bp_image_area *area_of(const struct bp_image_view *view, uint64_t address,
+                                           uint64_t bytes)
 {
     uint32_t low = 0, high = view->head->areas;
 
@@ -177,8 +181,31 @@ static bool is_writable(const struct bp_image_view *view, uint64_t address, uint
             high = middle;
     }
     return low < view->head->areas && view->areas[low].start <= address &&
-           view->areas[low].end - address >= bytes && (view->areas[low].prot & PROT_WRITE) != 0 &&
-           view->areas[low].kind <= BP_AREA_FILE;
+                   view->areas[low].end - address >= bytes && view->areas[low].kind <= BP_AREA_FILE
+               ? &view->areas[low]
+               : NULL;
+}
+
+static bool is_writable(const struct bp_image_view *view, uint64_t address, uint64_t bytes)
+{
+    const struct bp_image_area *area = area_of(view, address, bytes);
+
+    return area != NULL && (area->prot & PROT_WRITE) != 0;
+}
+
+static const char *guards_check(const struct bp_image_view *view)
+{
+    uint64_t free_from = 0;
+
+    for (uint32_t i = 0; i < view->head->guards; i++) {
+        const struct bp_image_run *guard = &view->guards[i];
+        if (guard->start % BP_IMAGE_PAGE != 0 || guard->start < free_from || guard->pages == 0 ||
+            guard->pages > PAGES_MAX ||
+            area_of(view, guard->start, guard->pages * BP_IMAGE_PAGE) == NULL)
+            return "a guard is out of its area";
+        free_from = guard->start + guard->pages * BP_IMAGE_PAGE;
+    }
+    return NULL;
 }
 
 static bool is_patchable(const struct bp_image_view *view, uint64_t address)
@@ -264,6 +291,7 @@ const char *bp_image_decode(const void *prologue, uint64_t size, struct bp_image
     view.files = (const void *)(bytes + view.layout.files);
     view.pending = (const void *)(bytes + view.layout.pending);
     view.patches = (const void *)(bytes + view.layout.patches);
+    view.guards = (const void *)(bytes + view.layout.guards);
     view.auxv = (const void *)(bytes + view.layout.auxv);
     view.strings = bytes + view.layout.strings;
     if (view.strings[0] != 0 || view.strings[view.head->strings_bytes - 1] != 0)
@@ -274,7 +302,7 @@ const char *bp_image_decode(const void *prologue, uint64_t size, struct bp_image
     if (view.head->auxv_words != 0 && view.auxv[view.head->auxv_words - 2] != 0)
         return "its auxiliary vector does not end";
     if ((problem = areas_check(&view)) != NULL || (problem = files_check(&view)) != NULL ||
-        (problem = words_check(&view)) != NULL ||
+        (problem = words_check(&view)) != NULL || (problem = guards_check(&view)) != NULL ||
         (problem = patches_check(&view)) != NULL || (problem = thread_check(&view)) != NULL)
         return problem;
     *ret_view = view;

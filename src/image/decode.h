@@ -10,9 +10,9 @@
 
 /* Where the tables of a prologue are. */
 struct bp_image_layout {
-    uint64_t areas, runs, files, pending, patches, auxv, strings; /* offsets */
-    uint64_t data;                                                /* offset of the first page */
-    uint64_t bytes;                                               /* of the whole image */
+    uint64_t areas, runs, files, pending, patches, guards, auxv, strings; /* offsets */
+    uint64_t data;  /* offset of the first page */
+    uint64_t bytes; /* of the whole image */
 };
 
 /* The tables of a prologue that was checked. */
@@ -23,6 +23,7 @@ struct bp_image_view {
     const struct bp_image_file *files;
     const struct bp_image_pending *pending;
     const struct bp_image_patch *patches;
+    const struct bp_image_run *guards;
     const uint64_t *auxv;
     const char *strings;
     struct bp_image_layout layout;

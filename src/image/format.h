@@ -8,6 +8,7 @@
  *                     files    struct bp_image_file     head.files
  *                     pending  struct bp_image_pending  head.pending
  *                     patches  struct bp_image_patch    head.patches
+ *                     guards   struct bp_image_run      head.guards, by address
  *                     auxv     uint64_t                 head.auxv_words, pairs, the last is AT_NULL
  *                     strings  head.strings_bytes, the first byte is 0: reference 0 is ""
  *                   zeros up to the next page
@@ -31,6 +32,7 @@
 #define BP_IMAGE_FILES_MAX   8192u
 #define BP_IMAGE_PENDING_MAX 4096u
 #define BP_IMAGE_PATCHES_MAX 1024u
+#define BP_IMAGE_GUARDS_MAX  (1u << 20)
 #define BP_IMAGE_AUXV_MAX    256u
 #define BP_IMAGE_STRINGS_MAX (16u << 20)
 #define BP_IMAGE_LOWEST      0x10000ULL        /* no area below it */
@@ -82,8 +84,9 @@ struct bp_image_area {
     uint32_t name;       /* a string for people, or 0 */
 };
 
+/* Pages in a row: a piece of an area's content, or guards (MADV_GUARD_INSTALL), without content. */
 struct bp_image_run {
-    uint64_t start; /* page-aligned, within its area, after the run before it */
+    uint64_t start; /* page-aligned, within one area, after the run before it */
     uint64_t pages; /* at least 1 */
 };
 
@@ -157,7 +160,8 @@ struct bp_image_head {
     uint64_t magic;
     uint32_t version;
     uint32_t kind; /* enum bp_image_kind */
-    uint32_t areas, runs, files, pending, patches, auxv_words;
+    uint32_t areas, runs, files, pending, patches, auxv_words, guards;
+    uint32_t unused; /* 0 */
     uint64_t strings_bytes;
     uint64_t pages;
     uint64_t mailbox; /* SELF: of a struct bp_image_mailbox in a writable area; others 0 */
@@ -176,7 +180,7 @@ struct bp_image_head {
     struct bp_image_thread thread;
     struct bp_image_timer timers[BP_IMAGE_TIMERS];
     struct bp_image_action actions[BP_IMAGE_SIGNALS]; /* of signal 1, 2, ... */
-    uint8_t reserved[1504]; /* 0 */
+    uint8_t reserved[1496]; /* 0 */
 };
 
 _Static_assert(sizeof(struct bp_image_head) == BP_IMAGE_PAGE, "the head is one page");

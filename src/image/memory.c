@@ -79,6 +79,13 @@ static int take_run(void *arg, uint64_t start, uint64_t pages, struct bp_error *
     return bp_tables_run(walk->tables, start, pages, err);
 }
 
+static int take_guard(void *arg, uint64_t start, uint64_t pages, struct bp_error *err)
+{
+    struct walk *walk = arg;
+
+    return bp_tables_guard(walk->tables, start, pages, err);
+}
+
 static bool is_zero(const uint64_t *page)
 {
     for (size_t i = 0; i < BP_IMAGE_PAGE / sizeof(*page); i += 4)
@@ -205,6 +212,8 @@ static int map_capture(struct walk *walk, const struct bp_map *map, struct bp_er
         part.offset = map->offset + (part.start - map->start);
         part.area_flags = map->area_flags | flags;
         rc = area_capture(walk, &part, err);
+        if (rc == 0 && !begins(map->path, "[v"))
+            rc = bp_pages_guards(&walk->pages, part.start, part.end, take_guard, walk, err);
         part.start = part.end;
     }
     return rc;

@@ -46,7 +46,7 @@ int bp_pages_open(struct bp_pages *pages, pid_t pid, bool without_scan, struct b
     if (pages->fd < 0)
         return bp_error_set(err, -errno, "%s cannot be opened: %s", path, strerror(errno));
     pages->has_scan = !without_scan && ioctl(pages->fd, SCAN, &nothing) >= 0;
-    pages->has_guards = pages->has_scan && ioctl(pages->fd, SCAN, &guards) >= 0;
+    pages->has_guards = ioctl(pages->fd, SCAN, &guards) >= 0;
     return 0;
 }
 
@@ -57,18 +57,16 @@ void bp_pages_done(struct bp_pages *pages)
     pages->fd = -1;
 }
 
-static int find_by_scan(const struct bp_pages *pages, uint64_t start, uint64_t end, bool as_file,
-                        take_call *take, void *arg, struct bp_error *err)
+/* Runs of pages that have none of `unwanted` and one of `any`. */
+static int scan_runs(const struct bp_pages *pages, uint64_t start, uint64_t end, uint64_t unwanted,
+                     uint64_t any, take_call *take, void *arg, struct bp_error *err)
 {
     struct scan_region regions[SCAN_REGIONS];
-    uint64_t unwanted = SCAN_ZERO | (as_file ? 0 : SCAN_FILE) |
-                        (pages->has_guards ? SCAN_GUARD : 0);
 
     while (start < end) {
         struct scan scan = {.size = sizeof(scan), .start = start, .end = end,
                             .vec = (uint64_t)(uintptr_t)regions, .vec_len = SCAN_REGIONS,
-                            .inverted = unwanted, .required = unwanted,
-                            .any_of = SCAN_PRESENT | SCAN_SWAPPED};
+                            .inverted = unwanted, .required = unwanted, .any_of = any};
         int count = ioctl(pages->fd, SCAN, &scan);
         if (count < 0 && errno == EINTR)
             continue;
@@ -86,6 +84,15 @@ static int find_by_scan(const struct bp_pages *pages, uint64_t start, uint64_t e
         start = scan.walk_end;
     }
     return 0;
+}
+
+static int find_by_scan(const struct bp_pages *pages, uint64_t start, uint64_t end, bool as_file,
+                        take_call *take, void *arg, struct bp_error *err)
+{
+    uint64_t unwanted = SCAN_ZERO | (as_file ? 0 : SCAN_FILE) |
+                        (pages->has_guards ? SCAN_GUARD : 0);
+
+    return scan_runs(pages, start, end, unwanted, SCAN_PRESENT | SCAN_SWAPPED, take, arg, err);
 }
 
 static bool is_own(uint64_t word, bool as_file)
@@ -126,4 +133,10 @@ int bp_pages_find(const struct bp_pages *pages, uint64_t start, uint64_t end, bo
 {
     return (pages->has_scan ? find_by_scan : find_by_words)(pages, start, end, as_file, take, arg,
                                                             err);
+}
+
+int bp_pages_guards(const struct bp_pages *pages, uint64_t start, uint64_t end, take_call *take,
+                    void *arg, struct bp_error *err)
+{
+    return pages->has_guards ? scan_runs(pages, start, end, 0, SCAN_GUARD, take, arg, err) : 0;
 }

@@ -26,4 +26,9 @@ int bp_pages_find(const struct bp_pages *pages, uint64_t start, uint64_t end, bo
                   int (*take)(void *arg, uint64_t start, uint64_t pages, struct bp_error *err),
                   void *arg, struct bp_error *err);
 
+/* The same for runs of guards (MADV_GUARD_INSTALL). Kernels before 6.15 do not tell them. */
+int bp_pages_guards(const struct bp_pages *pages, uint64_t start, uint64_t end,
+                    int (*take)(void *arg, uint64_t start, uint64_t pages, struct bp_error *err),
+                    void *arg, struct bp_error *err);
+
 #endif

@@ -143,6 +143,7 @@ static void view_move(struct bp_restore *restore, uint64_t place)
     view->files = (void *)(place + view->layout.files);
     view->pending = (void *)(place + view->layout.pending);
     view->patches = (void *)(place + view->layout.patches);
+    view->guards = (void *)(place + view->layout.guards);
     view->auxv = (void *)(place + view->layout.auxv);
     view->strings = (void *)(place + view->layout.strings);
     restore->prologue = place;

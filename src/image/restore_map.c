@@ -11,6 +11,7 @@
 #include "image/restore.h"
 
 #define SHARED_PAGES 16            /* a run from this on is mapped, where that was asked for */
+#define GUARD_INSTALL 102          /* MADV_GUARD_INSTALL of <linux/mman.h>, since 6.13 */
 #define WHOLE_BYTES  (64ULL << 20) /* areas to here are made writable as a whole */
 
 static long file_read(void *arg, void *buffer, size_t size, uint64_t offset)
@@ -198,6 +199,21 @@ static void area_advise(const struct bp_image_area *area)
             BP_SYS(SYS_madvise, area->start, area->end - area->start, advices[i].advice, 0, 0, 0);
 }
 
+/* Not advice: pages that must not be touched. */
+static void guards_install(const struct bp_restore *restore)
+{
+    const struct bp_image_view *view = &restore->view;
+
+    for (uint32_t i = 0; i < view->head->guards; i++) {
+        const struct bp_image_run *guard = &view->guards[i];
+        long rc = BP_SYS(SYS_madvise, guard->start, guard->pages * BP_IMAGE_PAGE, GUARD_INSTALL,
+                         0, 0, 0);
+        if (bp_is_error(rc))
+            bp_restore_fail(restore, rc, "this kernel has no guard pages as the process has them "
+                            "(they need Linux 6.15)", NULL);
+    }
+}
+
 /* Of the dynamic linker that the node's own takes the place of (restore_vdso.c looks at vdsos). */
 static bool is_left_out(const struct bp_restore *restore, const struct bp_image_area *area)
 {
@@ -228,7 +244,11 @@ void bp_restore_map(struct bp_restore *restore)
         if (first_prot(area) != area->prot)
             bp_restore_protect(restore, area->start, area->end - area->start, area->prot);
         area_advise(area);
-        if ((area->flags & BP_AREA_LOCKED) != 0)
+    }
+    guards_install(restore); /* not possible in locked memory */
+    for (uint32_t i = 0; i < view->head->areas; i++) {
+        const struct bp_image_area *area = &view->areas[i];
+        if ((area->flags & BP_AREA_LOCKED) != 0 && !is_left_out(restore, area))
             BP_SYS(SYS_mlock, area->start, area->end - area->start, 0, 0, 0, 0);
     }
 }

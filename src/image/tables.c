@@ -24,6 +24,7 @@ void bp_tables_done(struct bp_tables *tables)
     free(tables->files);
     free(tables->pending);
     free(tables->patches);
+    free(tables->guards);
     free(tables->strings);
 }
 
@@ -85,6 +86,18 @@ int bp_tables_run(struct bp_tables *tables, uint64_t start, uint64_t pages, stru
         return err_code(err);
     *last = (struct bp_image_run){.start = start, .pages = pages};
     area->runs++;
+    return 0;
+}
+
+int bp_tables_guard(struct bp_tables *tables, uint64_t start, uint64_t pages, struct bp_error *err)
+{
+    struct bp_image_run *entry =
+        entry_new(&tables->guards, &tables->head.guards, &tables->guards_room, sizeof(*entry),
+                  BP_IMAGE_GUARDS_MAX, "guards in its memory", err);
+
+    if (entry == NULL)
+        return err_code(err);
+    *entry = (struct bp_image_run){.start = start, .pages = pages};
     return 0;
 }
 
@@ -198,6 +211,7 @@ int bp_tables_finish(const struct bp_tables *tables, void **ret_prologue, size_t
     put(prologue, at.files, tables->files, head->files, sizeof(*tables->files));
     put(prologue, at.pending, tables->pending, head->pending, sizeof(*tables->pending));
     put(prologue, at.patches, tables->patches, head->patches, sizeof(*tables->patches));
+    put(prologue, at.guards, tables->guards, head->guards, sizeof(*tables->guards));
     put(prologue, at.auxv, tables->auxv, head->auxv_words, sizeof(*tables->auxv));
     if (tables->strings != NULL)
         put(prologue, at.strings, tables->strings, head->strings_bytes, 1);

@@ -19,10 +19,11 @@ struct bp_tables {
     struct bp_image_file *files;
     struct bp_image_pending *pending;
     struct bp_image_patch *patches;
+    struct bp_image_run *guards;
     uint64_t auxv[BP_IMAGE_AUXV_MAX];
     char *strings;
     const struct bp_keep *keep; /* what the process has and a copy of it has not; or NULL */
-    size_t areas_room, runs_room, files_room, pending_room, patches_room, strings_room;
+    size_t areas_room, runs_room, files_room, pending_room, patches_room, guards_room, strings_room;
 };
 
 void bp_tables_init(struct bp_tables *tables, enum bp_image_kind kind);
@@ -33,6 +34,8 @@ void bp_tables_done(struct bp_tables *tables);
 int bp_tables_area(struct bp_tables *tables, const struct bp_image_area *area,
                    struct bp_error *err);
 int bp_tables_run(struct bp_tables *tables, uint64_t start, uint64_t pages, struct bp_error *err);
+/* Guards may be in any area that is there. */
+int bp_tables_guard(struct bp_tables *tables, uint64_t start, uint64_t pages, struct bp_error *err);
 int bp_tables_pending(struct bp_tables *tables, const void *info, struct bp_error *err);
 int bp_tables_patch(struct bp_tables *tables, uint64_t address, enum bp_image_patch_what what,
                     struct bp_error *err);

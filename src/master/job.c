@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* job.c - a job from its opening to its end: spaces on nodes, processes, the launcher's news. */
+/* job.c - a job from its start to its end: spaces on nodes, processes, the launcher's news. */
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,11 +9,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "master/limits.h"
 #include "master/master.h"
 
-#define RANKS_MAX 60000
-#define TEXT_MAX  1000 /* bytes of what a launcher or a list is told */
+#define TEXT_MAX  1000 /* bytes of what a launcher is told */
 #define QUEUE_MAX 4096 /* real-time signals that wait for a job's processes */
 #define STREAM_MS 5000 /* a dialled data connection arrives sooner, or its node is in trouble */
 
@@ -44,7 +41,7 @@ void job_tell(struct job *job, const Bpmix__JobEvent *event)
     tool_send(job->tool, (struct bp_frame){.type = BP_JOB_EVENT, .job = job->id}, &told, NULL, 0);
 }
 
-static void job_free(struct job *job)
+void job_free(struct job *job)
 {
     struct master *master = job->master;
     HASH_DEL(master->jobs, job);
@@ -66,234 +63,6 @@ static void job_free(struct job *job)
     bp_unpack_free(job->request);
     explicit_bzero(&job->key, sizeof job->key);
     free(job);
-}
-
-/* ---- opening ---- */
-
-static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
-                         struct bp_error *err)
-{
-    if (tool->uid == 0 && !tool->master->config.root_jobs)
-        return bp_error_set(err, -EPERM, "uid 0 may not start jobs here (rootjobs in bpmaster's "
-                            "configuration)");
-    if (request->n_argv == 0 || request->place == NULL || request->launcher == NULL)
-        return bp_error_set(err, -EINVAL, "a job needs a program, a place and a launcher");
-    if (request->place->ranks > RANKS_MAX)
-        return bp_error_set(err, -E2BIG, "%u ranks, but %u is the most", request->place->ranks,
-                            RANKS_MAX);
-    if (request->launcher->pid != tool->pid || tool->pid <= 0) /* 0: of another PID namespace */
-        return bp_error_set(err, -EPERM, "process %d opened this connection, not %d", tool->pid,
-                            request->launcher->pid);
-    if ((unsigned)request->start > BPMIX__START__SELF)
-        return bp_error_set(err, -EINVAL, "no such way to start a program: %d", request->start);
-    if (request->cwd[0] != '/')
-        return bp_error_set(err, -EINVAL, "the working directory is no absolute path");
-    return 0;
-}
-
-/* The kernel checks what the user may: the files are opened by the processes. */
-static int check_files(const Bpmix__JobRequest *request, struct bp_error *err)
-{
-    unsigned seen = 0;
-    for (size_t i = 0; i < request->n_files; i++) {
-        const Bpmix__OpenFile *file = request->files[i];
-        if (file->fd > 2 || (seen >> file->fd & 1) != 0 || file->path[0] == '\0' ||
-            file->flags > INT_MAX || file->mode > 0777 || file->offset < 0)
-            return bp_error_set(err, -EINVAL, "a file in place of a descriptor makes no sense");
-        seen |= 1u << file->fd;
-    }
-    return 0;
-}
-
-/* Root could raise its limits anyway. */
-static int check_limits(const struct tool *tool, Bpmix__JobRequest *request, struct bp_error *err)
-{
-    int r = tool->uid != 0 ? limits_clamp(tool->pid, request) : 0;
-    return r == 0 ? 0 : bp_error_set(err, r, "the limits of process %d: %s", tool->pid,
-                                     strerror(-r));
-}
-
-static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
-{
-    struct master *master = tool->master;
-    struct job *job = bp_calloc(1, sizeof *job);
-    uint64_t secret[2];
-    job->master = master;
-    job->id = master->next_job++;
-    bp_key_random(secret, sizeof secret);
-    bp_key_random(&job->key, sizeof job->key);
-    snprintf(job->nspace, sizeof job->nspace, "bpmix.%" PRIx64 "%" PRIx64 ".%" PRIx64, secret[0],
-             secret[1] & 0xffff, job->id);
-    job->tool = tool;
-    job->uid = tool->uid;
-    job->gid = tool->gid;
-    job->group_count = tool->group_count;
-    job->groups = bp_memdup(tool->groups, tool->group_count * sizeof *job->groups);
-    job->launcher = tool->pid;
-    job->in_place = take_request->in_place ? tool->pid : 0;
-    job->group = getpgid(tool->pid);
-    job->session = getsid(tool->pid);
-    job->request = take_request;
-    job->start_ms = bp_clock_ms();
-    HASH_ADD(hh, master->jobs, id, sizeof job->id, job);
-    return job;
-}
-
-static void answer_map(struct job *job, uint64_t tag, char **warnings, size_t warning_count)
-{
-    Bpmix__JobMap map = BPMIX__JOB_MAP__INIT;
-    Bpmix__Rank *ranks = bp_calloc(job->proc_count, sizeof *ranks);
-    Bpmix__Node *nodes = bp_calloc(job->place_count, sizeof *nodes);
-    map.job = job->id;
-    map.nspace = job->nspace;
-    map.key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
-    map.lease_ms = job->master->config.lease_ms;
-    map.warnings = warnings;
-    map.n_warnings = warning_count;
-    map.n_ranks = job->proc_count;
-    map.ranks = bp_calloc(job->proc_count, sizeof *map.ranks);
-    for (unsigned i = 0; i < job->proc_count; i++) {
-        const struct proc *proc = &job->procs[i];
-        bpmix__rank__init(&ranks[i]);
-        ranks[i].node = job->places[proc->place].node->number;
-        ranks[i].local = proc->local;
-        ranks[i].serial = i + 1;
-        ranks[i].cpus = (ProtobufCBinaryData){.data = proc->cpus, .len = proc->cpu_bytes};
-        map.ranks[i] = &ranks[i];
-    }
-    map.n_nodes = job->place_count;
-    map.nodes = bp_calloc(job->place_count, sizeof *map.nodes);
-    for (unsigned i = 0; i < job->place_count; i++) {
-        bpmix__node__init(&nodes[i]);
-        nodes[i].number = job->places[i].node->number;
-        nodes[i].name = job->places[i].node->name;
-        map.nodes[i] = &nodes[i];
-    }
-    int fds[BP_LOCAL_FDS_MAX];
-    unsigned count = herds_take_fds(job, fds);
-    tool_send(job->tool, (struct bp_frame){.type = BP_JOB_MAP, .job = job->id, .tag = tag}, &map,
-              fds, count);
-    free(map.ranks);
-    free(map.nodes);
-    free(ranks);
-    free(nodes);
-}
-
-static void fill_map(const struct job *job, Bpmix__SpaceOpen *open, Bpmix__MapNode *rows,
-                     uint32_t *ranks)
-{
-    for (unsigned i = 0; i < job->place_count; i++) {
-        bpmix__map_node__init(&rows[i]);
-        rows[i].node = job->places[i].node->number;
-        rows[i].name = job->places[i].node->name;
-        rows[i].ranks = ranks;
-        for (unsigned r = 0; r < job->proc_count; r++)
-            if (job->procs[r].place == i)
-                rows[i].ranks[rows[i].n_ranks++] = r;
-        ranks += rows[i].n_ranks;
-        open->map[i] = &rows[i];
-    }
-    open->n_map = job->place_count;
-}
-
-/* The node makes the job's space while the launcher makes the ghosts. */
-static void open_spaces(struct job *job)
-{
-    const Bpmix__JobRequest *request = job->request;
-    Bpmix__SpaceOpen open = BPMIX__SPACE_OPEN__INIT;
-    Bpmix__Launcher launcher = BPMIX__LAUNCHER__INIT;
-    auto_free Bpmix__MapNode *rows = bp_calloc(job->place_count, sizeof *rows);
-    auto_free Bpmix__MapNode **map = bp_calloc(job->place_count, sizeof *map);
-    auto_free uint32_t *ranks = bp_calloc(job->proc_count, sizeof *ranks);
-    launcher.pid = job->launcher;
-    launcher.group = job->group;
-    launcher.session = job->session;
-    launcher.orphaned = request->launcher->orphaned;
-    if (job->in_place != 0)
-        launcher.leads = in_place_lead(job, &launcher);
-    /* A user may be nicer than the usual, not less nice. */
-    launcher.ignored = request->launcher->ignored;
-    launcher.nice = job->uid != 0 && request->launcher->nice < 0 ? 0 : request->launcher->nice;
-    open.launcher = &launcher;
-    open.uid = job->uid;
-    open.gid = job->gid;
-    open.groups = job->groups;
-    open.n_groups = job->group_count;
-    open.argv = request->argv;
-    open.n_argv = request->n_argv;
-    open.env = request->env;
-    open.n_env = request->n_env;
-    open.cwd = request->cwd;
-    open.program = request->program;
-    open.umask = request->umask;
-    open.limits = request->limits;
-    open.n_limits = request->n_limits;
-    open.files = request->files;
-    open.n_files = request->n_files;
-    open.mpi = request->mpi;
-    open.nspace = job->nspace;
-    open.key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
-    open.stdin_rank = request->stdin_rank;
-    open.merge_stderr = request->merge_stderr;
-    open.fanout = job->master->config.fanout;
-    open.yield = job->yield;
-    open.no_hfi = job->no_hfi;
-    open.start = request->start;
-    open.map = map;
-    fill_map(job, &open, rows, ranks);
-    Bpmix__Relay relay;
-    tree_prepare(job);
-    for (unsigned i = 0; i < job->place_count; i++) {
-        struct place *place = &job->places[i];
-        ticket_add(job->master, job, place);
-        tree_fill(job, i, &relay);
-        open.relay = request->relay ? &relay : NULL;
-        open.ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
-        node_send(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
-                                                  .node = place->node->number}, &open);
-        place->opened = 1;
-        place->node->jobs++;
-        job->open_places++;
-    }
-}
-
-void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request)
-{
-    struct bp_error err = {0};
-    char **warnings = NULL;
-    size_t warning_count = 0;
-    int r = check_request(tool, take_request, &err);
-    if (r == 0)
-        r = check_files(take_request, &err);
-    if (r == 0)
-        r = check_limits(tool, take_request, &err);
-    if (r < 0) {
-        tool_refuse(tool, frame->tag, r, err.text);
-        bp_unpack_free(take_request);
-        return;
-    }
-    struct job *job = job_new(tool, take_request);
-    r = place_job(job, &warnings, &warning_count, &err);
-    if (r == 0 && job->in_place != 0)
-        r = in_place_init(job, &err);
-    if (r == 0)
-        r = herds_open(job, &err);
-    if (r < 0) {
-        tool_refuse(tool, frame->tag, r, err.text);
-        job_free(job);
-    } else {
-        tool->job = job;
-        answer_map(job, frame->tag, warnings, warning_count);
-        open_spaces(job);
-        if (job->in_place != 0)
-            job_create(job); /* it becomes a ghost when its process runs */
-        bp_log_info("job-open job=%" PRIx64 " uid=%u ranks=%u nodes=%u launcher=%d program=%s",
-                    job->id, job->uid, job->proc_count, job->place_count, job->launcher,
-                    job->request->argv[0]);
-    }
-    for (size_t i = 0; i < warning_count; i++)
-        free(warnings[i]);
-    free(warnings);
 }
 
 /* ---- processes ---- */
@@ -550,46 +319,4 @@ void job_node_lost(struct master *master, struct node *node, const char *text)
         event.text = (char *)text;
         job_tell(job, &event);
     }
-}
-
-/* ---- lists ---- */
-
-static Bpmix__JobRow *job_row(struct job *job)
-{
-    Bpmix__JobRow *row = bp_calloc(1, sizeof *row);
-    bpmix__job_row__init(row);
-    row->job = job->id;
-    row->uid = job->uid;
-    row->command = strndup(job->request->argv[0], TEXT_MAX);
-    row->ranks = job->proc_count;
-    row->launcher_pid = job->launcher;
-    row->age_ms = bp_clock_ms() - job->start_ms;
-    row->state = (char *)(job->closing ? "closing" : job->created ? "running" : "starting");
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    for (unsigned i = 0; i < job->place_count; i++)
-        fprintf(stream, "%s%d", i > 0 ? "," : "", job->places[i].node->number);
-    fclose(stream);
-    row->nodes = text;
-    return row;
-}
-
-void job_list(struct master *master, Bpmix__JobList *ret_list)
-{
-    bpmix__job_list__init(ret_list);
-    ret_list->jobs = bp_calloc(HASH_COUNT(master->jobs), sizeof *ret_list->jobs);
-    struct job *job, *next;
-    HASH_ITER(hh, master->jobs, job, next)
-        ret_list->jobs[ret_list->n_jobs++] = job_row(job);
-}
-
-void job_list_done(Bpmix__JobList *list)
-{
-    for (size_t i = 0; i < list->n_jobs; i++) {
-        free(list->jobs[i]->nodes);
-        free(list->jobs[i]->command);
-        free(list->jobs[i]);
-    }
-    free(list->jobs);
 }

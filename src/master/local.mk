@@ -3,7 +3,7 @@ bpmaster_SOURCES = \
 	src/master/admin.c \
 	src/master/config.c src/master/config.h \
 	src/master/herd.c \
-	src/master/job.c src/master/job_frames.c \
+	src/master/job.c src/master/job_frames.c src/master/job_list.c \
 	src/master/limits.c src/master/limits.h \
 	src/master/listen.c \
 	src/master/machine.c \
@@ -11,12 +11,14 @@ bpmaster_SOURCES = \
 	src/master/node.c \
 	src/master/order.c \
 	src/master/in_place.c src/master/place.c \
+	src/master/open.c \
 	src/master/proc.c \
 	src/master/publish.c \
 	src/master/relay.c \
 	src/master/reload.c \
 	src/master/rights.c src/master/rights.h \
 	src/master/roster.c \
+	src/master/start.c \
 	src/master/tool.c \
 	src/master/tree.c
 bpmaster_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)

@@ -265,7 +265,6 @@ struct job {
     UT_hash_handle hh;
 };
 
-void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request);
 struct job *job_find(struct master *master, uint64_t id);
 /* End everything of the job; text (or NULL) is told to the launcher. */
 void job_close(struct job *job);
@@ -288,6 +287,17 @@ void job_tell(struct job *job, const Bpmix__JobEvent *event);
 /* All ghosts of all herds are there. */
 void job_create(struct job *job);
 void job_check_end(struct job *job);
+void job_free(struct job *job);
+
+/* ---- open.c: a request for a job ---- */
+void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request);
+
+/* ---- start.c: a job that has its places begins ---- */
+/* tag: of the launcher's request, which is answered with the map. */
+int job_start(struct job *job, uint64_t tag, char **warnings, size_t warning_count,
+              struct bp_error *err);
+
+/* ---- job_list.c ---- */
 void job_list(struct master *master, Bpmix__JobList *ret_list);
 void job_list_done(Bpmix__JobList *list);
 

@@ -45,7 +45,10 @@ bpcp_SOURCES = src/tools/bpcp.c $(COPY_SOURCES)
 bpcp_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpcp_CFLAGS = $(BP_CFLAGS)
 bpcp_LDADD = $(BP_TOOL_LIBS)
-bprun_SOURCES = src/tools/bprun.c
+bprun_SOURCES = src/tools/bprun.c \
+	src/tools/io_options.c src/tools/io_options.h \
+	src/tools/life_options.c src/tools/life_options.h \
+	src/tools/place_options.c src/tools/place_options.h
 bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)
 bprun_LDADD = $(BP_TOOL_LIBS)

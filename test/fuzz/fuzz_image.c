@@ -44,6 +44,9 @@ static void view_use(const struct bp_image_view *view)
         sum += view->pending[i].info[127];
     for (uint32_t i = 0; i < view->head->patches; i++)
         sum += view->patches[i].address;
+    for (uint32_t i = 0; i < view->head->guards; i++)
+        must(view->guards[i].pages > 0 && view->guards[i].start >= view->areas[0].start &&
+             view->guards[i].start + view->guards[i].pages * BP_IMAGE_PAGE <= at);
     for (uint32_t i = 0; i < view->head->auxv_words; i++)
         sum += view->auxv[i];
     for (uint32_t i = 0, word = view->head->words; i < view->head->words_count; i++) {
@@ -54,7 +57,7 @@ static void view_use(const struct bp_image_view *view)
 }
 
 /* Inputs are short: a head is its first part, with zeros for the rest, and counts of few bits. */
-#define SHORT_HEAD 544
+#define SHORT_HEAD 552
 
 static void image(const uint8_t *data, size_t size)
 {

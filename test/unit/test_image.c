@@ -43,6 +43,8 @@ static void tables_make(struct bp_tables *tables, enum bp_image_kind kind)
                                   .kind = BP_AREA_VDSO, .prot = PROT_READ | PROT_EXEC};
     CU_ASSERT_EQUAL(bp_tables_area(tables, &area, NULL), 0);
     CU_ASSERT_EQUAL(bp_tables_run(tables, BASE + 34 * PAGE, 1, NULL), 0);
+    CU_ASSERT_EQUAL(bp_tables_guard(tables, BASE + 2 * PAGE, 1, NULL), 0);
+    CU_ASSERT_EQUAL(bp_tables_guard(tables, BASE + 14 * PAGE, 2, NULL), 0);
     if (kind == BP_IMAGE_SELF)
         tables->head.mailbox = BASE + 9 * PAGE;
     else
@@ -63,6 +65,7 @@ static void right_image(void)
         CU_ASSERT_EQUAL(view.head->runs, 4); /* two of them became one */
         CU_ASSERT_EQUAL(view.areas[1].runs, 2);
         CU_ASSERT_EQUAL(view.runs[1].pages, 2);
+        CU_ASSERT_EQUAL(view.guards[1].start, BASE + 14 * PAGE);
         CU_ASSERT_EQUAL(view.layout.bytes, bytes + 6 * PAGE);
         CU_ASSERT_STRING_EQUAL(view.strings + view.files[0].path, "/lib/x.so");
         CU_ASSERT_PTR_NOT_NULL(bp_image_decode(prologue, bytes - 1, &view));
@@ -86,6 +89,13 @@ static void lie_run_wrap(struct bp_tables *t) { t->runs[2].pages = UINT64_MAX / 
 static void lie_run_zero(struct bp_tables *t) { t->runs[2].pages = 0; }
 static void lie_run_count(struct bp_tables *t) { t->areas[1].runs = 4000000000u; }
 static void lie_run_none(struct bp_tables *t) { t->areas[1].runs = 1; }
+static void lie_guard_out(struct bp_tables *t) { t->guards[1].pages = 3; }
+static void lie_guard_hole(struct bp_tables *t) { t->guards[0].start = BASE + 5 * PAGE; }
+static void lie_guard_order(struct bp_tables *t) { t->guards[1].start = BASE + PAGE; }
+static void lie_guard_wrap(struct bp_tables *t) { t->guards[1].pages = UINT64_MAX / PAGE; }
+static void lie_guard_zero(struct bp_tables *t) { t->guards[0].pages = 0; }
+static void lie_guard_kernel(struct bp_tables *t) { t->guards[1].start = BASE + 32 * PAGE; }
+static void lie_guard_unused(struct bp_tables *t) { t->head.unused = 1; }
 static void lie_pages(struct bp_tables *t) { t->head.pages = 7; }
 static void lie_pages_huge(struct bp_tables *t) { t->head.pages = UINT64_MAX; }
 static void lie_vvar_alone(struct bp_tables *t) { t->areas[2].end -= PAGE; }
@@ -121,6 +131,9 @@ static void lies(void)
         {lie_area_name, "name"}, {lie_run_out, "out of its area"}, {lie_run_order, "out of its"},
         {lie_run_wrap, "out of its area"}, {lie_run_zero, "out of its area"},
         {lie_run_count, "more runs"}, {lie_run_none, "out of its area"}, {lie_pages, "number of pages"},
+        {lie_guard_out, "a guard"}, {lie_guard_hole, "a guard"}, {lie_guard_order, "a guard"},
+        {lie_guard_wrap, "a guard"}, {lie_guard_zero, "a guard"}, {lie_guard_kernel, "a guard"},
+        {lie_guard_unused, "guards"},
         {lie_pages_huge, "bounds"}, {lie_vvar_alone, "vdso"}, {lie_vdso_part, "vdso"},
         {lie_path, "path"}, {lie_id, "identity"}, {lie_string, "strings"}, {lie_exe, "paths"},
         {lie_mailbox, "mailbox"}, {lie_mailbox_end, "mailbox"}, {lie_comm, "name"},

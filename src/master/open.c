@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* open.c - a request for a job: is it sound, and who asks. */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/mem.h"
+#include "master/limits.h"
+#include "master/master.h"
+
+#define RANKS_MAX 60000
+
+static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
+                         struct bp_error *err)
+{
+    if (tool->uid == 0 && !tool->master->config.root_jobs)
+        return bp_error_set(err, -EPERM, "uid 0 may not start jobs here (rootjobs in bpmaster's "
+                            "configuration)");
+    if (request->n_argv == 0 || request->place == NULL || request->launcher == NULL)
+        return bp_error_set(err, -EINVAL, "a job needs a program, a place and a launcher");
+    if (request->place->ranks > RANKS_MAX)
+        return bp_error_set(err, -E2BIG, "%u ranks, but %u is the most", request->place->ranks,
+                            RANKS_MAX);
+    if (request->launcher->pid != tool->pid || tool->pid <= 0) /* 0: of another PID namespace */
+        return bp_error_set(err, -EPERM, "process %d opened this connection, not %d", tool->pid,
+                            request->launcher->pid);
+    if ((unsigned)request->start > BPMIX__START__SELF)
+        return bp_error_set(err, -EINVAL, "no such way to start a program: %d", request->start);
+    if (request->cwd[0] != '/')
+        return bp_error_set(err, -EINVAL, "the working directory is no absolute path");
+    return 0;
+}
+
+/* The kernel checks what the user may: the files are opened by the processes. */
+static int check_files(const Bpmix__JobRequest *request, struct bp_error *err)
+{
+    unsigned seen = 0;
+    for (size_t i = 0; i < request->n_files; i++) {
+        const Bpmix__OpenFile *file = request->files[i];
+        if (file->fd > 2 || (seen >> file->fd & 1) != 0 || file->path[0] == '\0' ||
+            file->flags > INT_MAX || file->mode > 0777 || file->offset < 0)
+            return bp_error_set(err, -EINVAL, "a file in place of a descriptor makes no sense");
+        seen |= 1u << file->fd;
+    }
+    return 0;
+}
+
+/* Root could raise its limits anyway. */
+static int check_limits(const struct tool *tool, Bpmix__JobRequest *request, struct bp_error *err)
+{
+    int r = tool->uid != 0 ? limits_clamp(tool->pid, request) : 0;
+    return r == 0 ? 0 : bp_error_set(err, r, "the limits of process %d: %s", tool->pid,
+                                     strerror(-r));
+}
+
+static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
+{
+    struct master *master = tool->master;
+    struct job *job = bp_calloc(1, sizeof *job);
+    uint64_t secret[2];
+    job->master = master;
+    job->id = master->next_job++;
+    bp_key_random(secret, sizeof secret);
+    bp_key_random(&job->key, sizeof job->key);
+    snprintf(job->nspace, sizeof job->nspace, "bpmix.%" PRIx64 "%" PRIx64 ".%" PRIx64, secret[0],
+             secret[1] & 0xffff, job->id);
+    job->tool = tool;
+    job->uid = tool->uid;
+    job->gid = tool->gid;
+    job->group_count = tool->group_count;
+    job->groups = bp_memdup(tool->groups, tool->group_count * sizeof *job->groups);
+    job->launcher = tool->pid;
+    job->in_place = take_request->in_place ? tool->pid : 0;
+    job->group = getpgid(tool->pid);
+    job->session = getsid(tool->pid);
+    job->request = take_request;
+    job->start_ms = bp_clock_ms();
+    HASH_ADD(hh, master->jobs, id, sizeof job->id, job);
+    return job;
+}
+
+void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request)
+{
+    struct bp_error err = {0};
+    char **warnings = NULL;
+    size_t warning_count = 0;
+    int r = check_request(tool, take_request, &err);
+    if (r == 0)
+        r = check_files(take_request, &err);
+    if (r == 0)
+        r = check_limits(tool, take_request, &err);
+    if (r < 0) {
+        tool_refuse(tool, frame->tag, r, err.text);
+        bp_unpack_free(take_request);
+        return;
+    }
+    struct job *job = job_new(tool, take_request);
+    r = place_job(job, &warnings, &warning_count, &err);
+    if (r == 0)
+        r = job_start(job, frame->tag, warnings, warning_count, &err);
+    if (r < 0) {
+        tool_refuse(tool, frame->tag, r, err.text);
+        job_free(job);
+    }
+    for (size_t i = 0; i < warning_count; i++)
+        free(warnings[i]);
+    free(warnings);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* start.c - a job that has its places begins: its launcher gets the map, its nodes the spaces. */
+#include <inttypes.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "master/master.h"
+
+static void answer_map(struct job *job, uint64_t tag, char **warnings, size_t warning_count)
+{
+    Bpmix__JobMap map = BPMIX__JOB_MAP__INIT;
+    Bpmix__Rank *ranks = bp_calloc(job->proc_count, sizeof *ranks);
+    Bpmix__Node *nodes = bp_calloc(job->place_count, sizeof *nodes);
+    map.job = job->id;
+    map.nspace = job->nspace;
+    map.key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
+    map.lease_ms = job->master->config.lease_ms;
+    map.warnings = warnings;
+    map.n_warnings = warning_count;
+    map.n_ranks = job->proc_count;
+    map.ranks = bp_calloc(job->proc_count, sizeof *map.ranks);
+    for (unsigned i = 0; i < job->proc_count; i++) {
+        const struct proc *proc = &job->procs[i];
+        bpmix__rank__init(&ranks[i]);
+        ranks[i].node = job->places[proc->place].node->number;
+        ranks[i].local = proc->local;
+        ranks[i].serial = i + 1;
+        ranks[i].cpus = (ProtobufCBinaryData){.data = proc->cpus, .len = proc->cpu_bytes};
+        map.ranks[i] = &ranks[i];
+    }
+    map.n_nodes = job->place_count;
+    map.nodes = bp_calloc(job->place_count, sizeof *map.nodes);
+    for (unsigned i = 0; i < job->place_count; i++) {
+        bpmix__node__init(&nodes[i]);
+        nodes[i].number = job->places[i].node->number;
+        nodes[i].name = job->places[i].node->name;
+        map.nodes[i] = &nodes[i];
+    }
+    int fds[BP_LOCAL_FDS_MAX];
+    unsigned count = herds_take_fds(job, fds);
+    tool_send(job->tool, (struct bp_frame){.type = BP_JOB_MAP, .job = job->id, .tag = tag}, &map,
+              fds, count);
+    free(map.ranks);
+    free(map.nodes);
+    free(ranks);
+    free(nodes);
+}
+
+static void fill_map(const struct job *job, Bpmix__SpaceOpen *open, Bpmix__MapNode *rows,
+                     uint32_t *ranks)
+{
+    for (unsigned i = 0; i < job->place_count; i++) {
+        bpmix__map_node__init(&rows[i]);
+        rows[i].node = job->places[i].node->number;
+        rows[i].name = job->places[i].node->name;
+        rows[i].ranks = ranks;
+        for (unsigned r = 0; r < job->proc_count; r++)
+            if (job->procs[r].place == i)
+                rows[i].ranks[rows[i].n_ranks++] = r;
+        ranks += rows[i].n_ranks;
+        open->map[i] = &rows[i];
+    }
+    open->n_map = job->place_count;
+}
+
+/* The node makes the job's space while the launcher makes the ghosts. */
+static void open_spaces(struct job *job)
+{
+    const Bpmix__JobRequest *request = job->request;
+    Bpmix__SpaceOpen open = BPMIX__SPACE_OPEN__INIT;
+    Bpmix__Launcher launcher = BPMIX__LAUNCHER__INIT;
+    auto_free Bpmix__MapNode *rows = bp_calloc(job->place_count, sizeof *rows);
+    auto_free Bpmix__MapNode **map = bp_calloc(job->place_count, sizeof *map);
+    auto_free uint32_t *ranks = bp_calloc(job->proc_count, sizeof *ranks);
+    launcher.pid = job->launcher;
+    launcher.group = job->group;
+    launcher.session = job->session;
+    launcher.orphaned = request->launcher->orphaned;
+    if (job->in_place != 0)
+        launcher.leads = in_place_lead(job, &launcher);
+    /* A user may be nicer than the usual, not less nice. */
+    launcher.ignored = request->launcher->ignored;
+    launcher.nice = job->uid != 0 && request->launcher->nice < 0 ? 0 : request->launcher->nice;
+    open.launcher = &launcher;
+    open.uid = job->uid;
+    open.gid = job->gid;
+    open.groups = job->groups;
+    open.n_groups = job->group_count;
+    open.argv = request->argv;
+    open.n_argv = request->n_argv;
+    open.env = request->env;
+    open.n_env = request->n_env;
+    open.cwd = request->cwd;
+    open.program = request->program;
+    open.umask = request->umask;
+    open.limits = request->limits;
+    open.n_limits = request->n_limits;
+    open.files = request->files;
+    open.n_files = request->n_files;
+    open.mpi = request->mpi;
+    open.nspace = job->nspace;
+    open.key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
+    open.stdin_rank = request->stdin_rank;
+    open.merge_stderr = request->merge_stderr;
+    open.fanout = job->master->config.fanout;
+    open.yield = job->yield;
+    open.no_hfi = job->no_hfi;
+    open.start = request->start;
+    open.map = map;
+    fill_map(job, &open, rows, ranks);
+    Bpmix__Relay relay;
+    tree_prepare(job);
+    for (unsigned i = 0; i < job->place_count; i++) {
+        struct place *place = &job->places[i];
+        ticket_add(job->master, job, place);
+        tree_fill(job, i, &relay);
+        open.relay = request->relay ? &relay : NULL;
+        open.ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
+        node_send(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
+                                                  .node = place->node->number}, &open);
+        place->opened = 1;
+        place->node->jobs++;
+        job->open_places++;
+    }
+}
+
+int job_start(struct job *job, uint64_t tag, char **warnings, size_t warning_count,
+              struct bp_error *err)
+{
+    int r = job->in_place != 0 ? in_place_init(job, err) : 0;
+    if (r == 0)
+        r = herds_open(job, err);
+    if (r < 0)
+        return r;
+    job->tool->job = job;
+    answer_map(job, tag, warnings, warning_count);
+    open_spaces(job);
+    if (job->in_place != 0)
+        job_create(job); /* it becomes a ghost when its process runs */
+    bp_log_info("job-open job=%" PRIx64 " uid=%u ranks=%u nodes=%u launcher=%d program=%s",
+                job->id, job->uid, job->proc_count, job->place_count, job->launcher,
+                job->request->argv[0]);
+    return 0;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* life_options.c - bprun's options about how a job lives and ends. */
+#include <string.h>
+
+#include "tools/life_options.h"
+#include "tools/words.h"
+
+enum { OPT_NO_KILL = 256, OPT_KILL_WAIT, OPT_STATUS };
+
+static const struct argp_option rows[] = {
+    {"time", 't', "TIME", 0, "End the job after minutes or minutes:seconds (exit status 124)", 0},
+    {"no-kill", OPT_NO_KILL, NULL, 0, "A failing rank does not end the others", 0},
+    {"kill-wait", OPT_KILL_WAIT, "SECONDS", 0, "From the polite signal to SIGKILL (5)", 0},
+    {"status", OPT_STATUS, "json[:FILE]", 0, "Tell the end of every rank, on stderr or in FILE",
+     0},
+    {0}};
+
+static const char *parse_status(struct argp_state *state, const char *arg)
+{
+    if (strcmp(arg, "json") == 0)
+        return "";
+    if (strncmp(arg, "json:", 5) != 0 || arg[5] == '\0')
+        argp_error(state, "--status takes json or json:FILE, not \"%s\"", arg);
+    return arg + 5;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct run_policy *policy = state->input;
+    switch (key) {
+    case 't':
+        policy->limit_s = word_time(state, "-t", arg);
+        return 0;
+    case OPT_NO_KILL:
+        policy->no_kill = 1;
+        return 0;
+    case OPT_KILL_WAIT:
+        policy->kill_wait_ms = 1000 * word_number(state, "--kill-wait", arg, 0, 86400);
+        return 0;
+    case OPT_STATUS:
+        policy->status = parse_status(state, arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp life_argp = {.options = rows, .parser = parse};
