@@ -334,8 +334,11 @@ void nested_free(struct job *job);
 void job_ghost_made(struct job *job, struct proc *proc, int error);
 
 /* ---- splice.c: data connections of launchers on nodes ---- */
-/* This one has come from the node of a rank: the launcher's node shall dial for it. */
+/* This one has come from the node of a rank: the launcher's node shall dial for it, when the job's
+ * request was answered. */
 void splice_open(struct job *job, int node, int take_fd);
+/* It was: now it shall. */
+void splice_tell(const struct job *job);
 /* It has: the job (or NULL: there is no such ticket, or no job any more); takes fd if it is one. */
 struct job *splice_join(struct master *master, const uint8_t *ticket, int fd, int *ret_node);
 void splice_job_gone(struct job *job);

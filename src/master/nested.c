@@ -104,8 +104,10 @@ void job_ghost_made(struct job *job, struct proc *proc, int error)
     }
     if (job->unborn > 0)
         return;
-    if (job->tool != NULL)
+    if (job->tool != NULL) {
         job_answer_map(job, nested->tag, nested->warnings, nested->warning_count);
+        splice_tell(job);
+    }
     nested_free(job);
     job_create(job);
 }

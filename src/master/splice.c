@@ -26,6 +26,7 @@ struct splice {
     struct master *master;
     uint8_t ticket[BP_TICKET_BYTES]; /* that the launcher's node will show */
     uint64_t job;
+    int told;     /* the launcher's node has the ticket */
     int nodes[2]; /* the rank's, the launcher's */
     int fds[2];   /* -1: that one is still to come */
     struct event *read[2], *write[2];
@@ -107,12 +108,24 @@ void splice_open(struct job *job, int node, int take_fd)
     struct splice *splice = bp_calloc(1, sizeof *splice);
     *splice = (struct splice){.master = job->master, .job = job->id,
                               .nodes = {node, job->tool->via->number}, .fds = {take_fd, -1}};
-    Bpmix__JobStream stream = BPMIX__JOB_STREAM__INIT;
     bp_key_random(splice->ticket, sizeof splice->ticket);
-    stream.ticket = (ProtobufCBinaryData){.data = splice->ticket, .len = sizeof splice->ticket};
     DL_APPEND(job->master->splices, splice);
-    tool_send(job->tool, (struct bp_frame){.type = BP_JOB_STREAM, .node = node, .job = job->id},
-              &stream, NULL, 0);
+    if (job->nested == NULL)
+        splice_tell(job);
+}
+
+void splice_tell(const struct job *job)
+{
+    struct splice *splice;
+    DL_FOREACH(job->master->splices, splice) {
+        Bpmix__JobStream stream = BPMIX__JOB_STREAM__INIT;
+        if (splice->job != job->id || splice->told)
+            continue;
+        stream.ticket = (ProtobufCBinaryData){.data = splice->ticket, .len = BP_TICKET_BYTES};
+        splice->told = 1;
+        tool_send(job->tool, (struct bp_frame){.type = BP_JOB_STREAM, .node = splice->nodes[0],
+                                               .job = job->id}, &stream, NULL, 0);
+    }
 }
 
 struct job *splice_join(struct master *master, const uint8_t *ticket, int fd, int *ret_node)
