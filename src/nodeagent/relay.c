@@ -41,7 +41,7 @@ struct client {
     uint8_t asking;   /* its answer has not come */
     uint8_t waiting;  /* perhaps for long: until nodes are up */
     uint8_t watching; /* nodes */
-    uint8_t opening;  /* a job is asked for, or was opened: it is its launcher */
+    uint8_t opening;  /* a job: 1 = asked for, 2 = it is its launcher */
     uint8_t told;     /* that something changed, and it may not have read that yet */
     struct client *prev, *next;
 };
@@ -104,6 +104,12 @@ static int is_long(const struct bp_frame *frame)
     return frame->type == BP_NODE_WATCH || (frame->type == BP_NODE_LIST && frame->node > 0);
 }
 
+/* Without an answer. */
+static int is_order(const struct bp_frame *frame)
+{
+    return frame->type == BP_JOB_KILL || frame->type == BP_JOB_FORWARD;
+}
+
 static unsigned count_long(const struct space *space)
 {
     unsigned count = 0;
@@ -118,7 +124,7 @@ static unsigned count_jobs(const struct space *space)
     unsigned count = 0;
     const struct client *client;
     DL_FOREACH(space->clients, client)
-        count += client->opening;
+        count += client->opening > 0;
     return count;
 }
 
@@ -133,12 +139,14 @@ static int check_question(const struct client *client, const struct bp_frame *fr
         return bp_error_set(err, -EOPNOTSUPP, "orders to nodes are given on the master");
     if ((route->from & BP_PEER_CALLER) == 0)
         return bp_error_set(err, -EOPNOTSUPP, "%s is for the master, not for a node", route->name);
+    if (is_order(frame) && !client->opening)
+        return bp_error_set(err, -EPERM, "this process has opened no job");
     if (is_long(frame) && !client->watching && count_long(client->space) >= STAY_MAX)
         return bp_error_set(err, -EBUSY, "%d processes of this job wait for nodes here already",
                             STAY_MAX);
     if (frame->type == BP_JOB_OPEN && !client->opening && count_jobs(client->space) >= JOBS_MAX)
-        return bp_error_set(err, -EBUSY, "%d processes of this job have jobs of their own here "
-                            "already", JOBS_MAX);
+        return bp_error_set(err, -EBUSY, "%d processes of this job here have jobs of their "
+                            "own already", JOBS_MAX);
     return 0;
 }
 
@@ -146,7 +154,7 @@ static int check_question(const struct client *client, const struct bp_frame *fr
 static void be_launcher(struct client *client, struct bp_frame *frame)
 {
     int bytes = NEWS_BYTES;
-    client->opening = 1;
+    client->opening = client->opening > 0 ? client->opening : 1;
     setsockopt(client->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
     frame->job = asker_serial(client->space, client->pid);
 }
@@ -154,7 +162,6 @@ static void be_launcher(struct client *client, struct bp_frame *frame)
 /* What ends the connection, or NULL. */
 static const char *take_question(struct client *client, struct bp_local_message *message)
 {
-    int order = message->frame.type == BP_JOB_KILL || message->frame.type == BP_JOB_FORWARD;
     struct bp_error err = {0};
     size_t length;
     if (client->asking)
@@ -167,7 +174,7 @@ static const char *take_question(struct client *client, struct bp_local_message 
         client->number = ++client->space->agent->last_client;
     if (message->frame.type == BP_JOB_OPEN)
         be_launcher(client, &message->frame);
-    client->asking = !order;
+    client->asking = !is_order(&message->frame);
     client->waiting = (uint8_t)is_long(&message->frame);
     client->watching |= message->frame.type == BP_NODE_WATCH;
     auto_free uint8_t *body = bp_relay_pack(&message->frame, message->body, &length);
@@ -293,7 +300,9 @@ int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t
         return 0;
     if (inner.type == BP_JOB_STREAM)
         return dial_open(space, client->fd, &client->dials, &inner, inner_body, err);
-    if (inner.type == BP_REFUSED)
+    if (inner.type == BP_JOB_MAP)
+        client->opening = 2;
+    if (inner.type == BP_REFUSED && client->opening == 1)
         client->opening = 0;
     if (inner.type != BP_NODE_CHANGED)
         client->asking = client->waiting = client->told = 0;

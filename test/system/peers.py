@@ -448,11 +448,11 @@ def _():
         lie(lambda job: [frame(wire.TOOL_SAYS, frame(wire.NODE_LIST, length=9), job=job)],
             "NODE_LIST with 9 bytes")
         lie(lambda job: [frame(wire.TOOL_SAYS, frame(wire.NODE_GET, length=9), job=job)], "not as long")
-        for kind in ("JOB_OPEN", "JOB_KILL", "NODE_ORDER"):
+        for kind in ("NODE_ORDER", "JOB_MAP"):
             lie(lambda job, k=kind: [frame(wire.TOOL_SAYS, frame(getattr(wire, k)), job=job)],
                 kind + " may not be sent here")
         lie(lambda job: [frame(wire.TOOL_SAYS, frame(wire.NODE_WATCH), job=job, tag=t)
-                         for t in range(65)], "more than 64")
+                         for t in range(129)], "more than 128")
     alive()
 
 
