@@ -131,7 +131,7 @@ def _():
             result = finish(job)
             assert result.code == code, (victim, result)
             if victim == "n1":
-                assert result.out == "end 137\n" and "n1: the node is lost" in result.err, result
+                assert result.out == "end 137\n" and "on n1" in result.err, result
         wait_for(lambda: not sleepers() and not remains.jobs(), 20, "the end of all")
         cluster.order("start", victim)
         cluster.wait_up()
