@@ -13,7 +13,7 @@ struct bp_herder;
 /* In the ghost of this place: make what its brood names. */
 void bp_brood_make(uint32_t place);
 
-/* In the herder. MAKE has come; a child is there; it could not be made; its parent to be is dead. */
+/* In the herder. MAKE has come; a child is there; it could not be made; its parent is dead. */
 void bp_brood_order(struct bp_herder *herder, const struct bp_ghost_record *make);
 void bp_brood_born(struct bp_herder *herder, uint32_t slot);
 void bp_brood_unmade(struct bp_herder *herder, uint32_t slot, int32_t error);

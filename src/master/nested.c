@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* nested.c - a job that a process of another job opens from its node. Who it is, is that job; where
- * it stands on the master is the ghost of the process that asks: launcher and parent of the ranks. */
+/* nested.c - a job that a process of another job opens from its node, as its user: on the master
+ * the ghost of that process is the launcher and the parent of the ranks. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

@@ -54,8 +54,8 @@ enum bp_ghost_type {
                          * whole process group got it (then the ghosts have had it already) */
     BP_GHOST_PING,      /* value; renews the herder's lease */
     BP_GHOST_MAKE,      /* slot, parent, name: the ghost in slot `parent` gets a child in this slot,
-                         * which is none of the launch's and free: never used, or GONE was told. BORN
-                         * or UNMADE follows; when it has ended it is reaped at once */
+                         * none of the launch's, and free: never used, or GONE was told. BORN or
+                         * UNMADE follows; when it has ended it is reaped at once */
 };
 
 struct bp_ghost_record {

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """nested.py - ranks that run bprun and bpsh themselves: jobs opened on nodes, whose ranks are
-children of the asker's ghost; output, input, status and signals as on the master; nothing is left."""
+children of the asker's ghost; output, input and status as on the master; nothing is left."""
 import contextlib
 import os
 import signal
@@ -75,17 +75,17 @@ def _():
 @test("the ranks are children of the ghost of the rank that asks, and so they are on their nodes")
 def _():
     with nothing_left():
-        script = "bpsh 1,2 sh -c 'echo $$ $PPID; exec sleep 60'; echo end $?"
+        script = "bpsh 1,2 sh -c 'echo $BPROC_RANK $$ $PPID; exec sleep 60'; echo end $?"
         with start(["bpsh", "0", "sh", "-c", "echo $$; " + script]) as job:
             asker = int(job.stdout.readline())
-            ranks = [[int(word) for word in job.stdout.readline().split()] for _ in range(2)]
+            ranks = sorted([int(w) for w in job.stdout.readline().split()] for _ in range(2))
             table = processes()
             assert table[asker][0] == job.pid, table[asker]
-            for pid, parent in ranks:
+            for _, pid, parent in ranks:
                 assert parent == asker and table[pid][0] == asker, (pid, parent, table[pid])
                 assert table[pid][4] == "sh", table[pid]
-            os.kill(ranks[0][0], signal.SIGTERM)
-            os.kill(ranks[1][0], signal.SIGKILL)
+            os.kill(ranks[0][1], signal.SIGTERM)
+            os.kill(ranks[1][1], signal.SIGKILL)
             out = finish(job).out
             assert out == "end 143\n", out
 
@@ -102,8 +102,8 @@ def _():
 def _():
     with nothing_left():
         for victim in ("outer", "nested", "ghost"):
-            with start(["bpsh", "0", "sh", "-c", "echo $$; bpsh 1,2 sh -c 'echo in; exec sleep 60'; "
-                        "echo end $?"]) as job:
+            script = "echo $$; bpsh 1,2 sh -c 'echo in; exec sleep 60'; echo end $?"
+            with start(["bpsh", "0", "sh", "-c", script]) as job:
                 ghost = int(job.stdout.readline())
                 for _ in range(2):
                     assert job.stdout.readline() == "in\n"
@@ -125,7 +125,8 @@ def _():
 @test("nodes die: the one with the nested launcher; the one with its rank")
 def _():
     for victim, code in (("n0", 137), ("n1", 0)):
-        with start(["bpsh", "0", "sh", "-c", "bpsh 1 sh -c 'echo in; exec sleep 60'; echo end $?"]) as job:
+        script = "bpsh 1 sh -c 'echo in; exec sleep 60'; echo end $?"
+        with start(["bpsh", "0", "sh", "-c", script]) as job:
             assert job.stdout.readline() == "in\n"
             cluster.order("kill", victim)
             result = finish(job)
