@@ -102,5 +102,6 @@ int main(int argc, char **argv)
     io_options_apply(&options.io, &request, &options.policy);
     int status = run_job(&request, &options.policy);
     bp_job_request_done(&request);
+    io_options_done(&options.io);
     return status;
 }
