@@ -82,10 +82,10 @@ void limits_clamp_to(const Bpmix__JobRequest *above, Bpmix__JobRequest *request)
 {
     struct limit own[LIMITS];
     for (unsigned i = 0; i < LIMITS; i++)
-        own[i] = (struct limit){UINT64_MAX, UINT64_MAX};
+        own[i] = (struct limit){UINT64_MAX, UINT64_MAX, 0};
     for (size_t i = 0; i < above->n_limits; i++)
         if (above->limits[i]->which < LIMITS)
             own[above->limits[i]->which] =
-                (struct limit){above->limits[i]->soft, above->limits[i]->hard};
+                (struct limit){above->limits[i]->soft, above->limits[i]->hard, 0};
     clamp(own, request);
 }
