@@ -411,7 +411,7 @@ def _():
         joined_node_says(frame(wire.PROC_EXIT, pack((1, 9)), job=job, tag=1), "not on this node")
         joined_node_says(frame(wire.SPACE_ENDED, pack((2, "over")), job=job), "not on this node")
         joined_node_says(frame(wire.TOOL_SAYS, frame(wire.NODE_LIST), job=job), "not on this node")
-        joined_node_says(frame(wire.TOOL_SAYS, length=1 << 20), "is the most")
+        joined_node_says(frame(wire.TOOL_SAYS, length=10 << 20), "is the most")
         joined_node_says(frame(wire.JOIN, b""), "a second JOIN")
         joined_node_says(frame(wire.PROC_SIGNAL, pack((1, 9)), job=job), "may not be sent here")
         joined_node_says(frame(wire.PMIX_PEER, length=0xffffffff), "is the most")
