@@ -161,6 +161,8 @@ void bp_ghost_run(void *argument)
     static const struct timespec now;
     bool answering = false;
 
+    if (bp_herd.setup.flags == BP_GHOST_GIVEN)
+        bp_sys_capdrop();
     for (;;) {
         long r = bp_sys_sigwait(&bp_herd.slots[place].in_hand, answering ? &now : NULL);
         uint32_t order;

@@ -3,6 +3,7 @@
 #ifndef BP_GHOST_SYS_H
 #define BP_GHOST_SYS_H
 
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -145,6 +146,11 @@ static inline int bp_sys_getpid(void)
     return (int)BP_SYSCALL(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
+static inline uint32_t bp_sys_getuid(void)
+{
+    return (uint32_t)BP_SYSCALL(SYS_getuid, 0, 0, 0, 0, 0, 0);
+}
+
 /* The kernel writes 0 to *word when this process ends. */
 static inline long bp_sys_set_tid_address(int32_t *word)
 {
@@ -200,6 +206,15 @@ static inline long bp_sys_waitid(int which, int pid, siginfo_t *ret_info, int fl
 {
     ret_info->si_pid = 0;
     return BP_SYSCALL(SYS_waitid, which, pid, ret_info, flags, 0, 0);
+}
+
+/* Give up every capability. */
+static inline long bp_sys_capdrop(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+
+    return BP_SYSCALL(SYS_capset, &header, none, 0, 0, 0, 0);
 }
 
 static inline long bp_sys_ptrace(int request, int pid, unsigned long data)

@@ -1095,6 +1095,46 @@ static bool test_children_refused(void)
     return herd_finish(&herd);
 }
 
+/* Placeholders: the PIDs are the caller's choice, and no right stays with anybody. */
+static bool test_given(void)
+{
+    struct {
+        struct bp_ghost_setup setup;
+        int32_t pids[3];
+    } given = {.setup = {.version = BP_GHOST_VERSION, .count = 3, .lease_ms = LEASE_MS,
+                         .flags = BP_GHOST_GIVEN, .comm = "solver"},
+               .pids = {20003, 20001, 20002}};
+    struct bp_ghost_record record;
+    char text[2048];
+
+    herd_start(&herd, &given.setup, sizeof(given));
+    if (test_uid) { /* nobody has given this program file the right */
+        CHECK(herd_await(&herd, &record) == BP_GHOST_FAILED && record.status == EPERM);
+        close(herd.link);
+        return true;
+    }
+    CHECK(herd_await(&herd, &record) == BP_GHOST_HERDING && herd.maker_status == 0);
+    for (uint32_t slot = 0; slot < 3; slot++) {
+        CHECK(herd.pids[slot] == given.pids[slot]);
+        CHECK(proc_read(herd.pids[slot], "status", text, sizeof(text)));
+        CHECK(strstr(text, "CapPrm:\t0000000000000000"));
+    }
+    CHECK(proc_read(herd.herder, "status", text, sizeof(text)));
+    CHECK(strstr(text, "CapPrm:\t0000000000000000"));
+    kill(20001, SIGUSR1);
+    CHECK(next_is(BP_GHOST_SIGNAL, 1, SIGUSR1, &record));
+    CHECK(herd_finish(&herd));
+    given.pids[1] = getpid(); /* taken: the first one is ended again */
+    herd_start(&herd, &given.setup, sizeof(given));
+    CHECK(herd_await(&herd, &record) == BP_GHOST_FAILED && record.status == EEXIST);
+    CHECK(waitpid(20003, NULL, 0) == 20003);
+    close(herd.link);
+    herd_start(&herd, &given.setup, sizeof(given) - 1);
+    CHECK(herd_await(&herd, &record) == BP_GHOST_FAILED && record.status == EPROTO);
+    close(herd.link);
+    return true;
+}
+
 /* All slots, again and again; then all end with their herder. */
 static bool test_many_children(void)
 {
@@ -1151,6 +1191,7 @@ static const struct {
     {"children of ghosts", test_children},
     {"children that cannot be", test_children_refused},
     {"many children", test_many_children},
+    {"PIDs that are given", test_given},
 };
 
 #define TESTS ((int)(sizeof(tests) / sizeof(tests[0])))
