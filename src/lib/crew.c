@@ -120,10 +120,11 @@ static int make(struct crew *crew, struct bp_error *err)
     struct bp_order order = *crew->order;
     struct bp_launch launch;
     struct bp_local_message herds;
-    int r = make_inside(crew, &launch, &herds, err);
+    bool on_master = bproc_currnode() == BPROC_NODE_MASTER;
+    int r = on_master ? make_inside(crew, &launch, &herds, err) : -ESTALE;
     if (r == -ESTALE) {
-        kind = BP_KEEPER_HOST;
-        order.lasting = true;
+        kind = on_master ? BP_KEEPER_HOST : BP_KEEPER_ALONE;
+        order.lasting = on_master;
         crew->keeper = bp_keeper_start(err);
         r = crew->keeper < 0 ? crew->keeper : bp_order_open(&order, &launch, &herds, err);
     }

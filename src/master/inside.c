@@ -17,7 +17,7 @@ static int is_same_launcher(const struct job *host, const struct job *guest)
 {
     return guest->in_place == 0 && host->in_place == 0 && host->launcher == guest->launcher &&
            host->group == guest->group && host->session == guest->session &&
-           host->request->launcher->orphaned == guest->request->launcher->orphaned &&
+           host->orphaned == guest->orphaned &&
            host->gid == guest->gid && host->group_count == guest->group_count &&
            memcmp(host->groups, guest->groups, guest->group_count * sizeof *guest->groups) == 0;
 }
@@ -26,7 +26,7 @@ int inside_init(struct job *job, struct bp_error *err)
 {
     struct job *host = job_find(job->master, job->request->inside);
     if (host == NULL || host == job || host->uid != job->uid || host->host != NULL ||
-        host->closing || !host->kept || host->tool == NULL ||
+        job->parent != 0 || host->closing || !host->kept || host->tool == NULL ||
         host->guest_ranks > RANKS_MAX || job->request->lasting ||
         job->request->mpi || job->request->relay || !is_same_launcher(host, job))
         return bp_error_set(err, -ESTALE, "there is no such job of this process to be inside of");

@@ -29,7 +29,7 @@ static void fill_open(const struct job *job, Bpmix__SpaceOpen *open, Bpmix__Laun
     launcher->pid = job->launcher;
     launcher->group = job->group;
     launcher->session = job->session;
-    launcher->orphaned = request->launcher->orphaned;
+    launcher->orphaned = job->orphaned;
     if (job->in_place != 0)
         launcher->leads = in_place_lead(job, launcher);
     /* A user may be nicer than the usual, not less nice. */
