@@ -226,7 +226,7 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
 
 /* ---- the end ---- */
 
-/* Jobs of libbproc go on as long as what was made inside of them; those of bprun and bpsh do not. */
+/* Lasting jobs go on as long as what was made inside of them, those of bprun and bpsh do not. */
 void job_check_idle(struct job *job)
 {
     if (job->live == 0 && !job->kept && (job->guests == 0 || !job->request->lasting))
