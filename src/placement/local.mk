@@ -7,6 +7,10 @@ libplacement_la_SOURCES = \
 	src/placement/machine.c \
 	src/placement/map.c \
 	src/placement/place.c src/placement/placement.h \
+	src/placement/picture.h \
+	src/placement/picture_board.c src/placement/picture_board.h \
+	src/placement/picture_text.c \
+	src/placement/picture_words.c \
 	src/placement/plan.h \
 	src/placement/slots.c
 libplacement_la_CPPFLAGS = $(BP_CPPFLAGS)
