@@ -76,8 +76,7 @@ struct node {
     struct attribute *attributes;
     uint8_t removed; /* no longer configured; goes when nothing points to it */
     struct machine *machine;
-    struct bp_slot *slots;
-    unsigned slot_count;
+    struct bp_hardware hardware; /* of the last JOIN */
     int hfi; /* has a device of libpsm */
     uint32_t pid_max;
     uint16_t relay_port; /* where other nodes get images; 0 = nowhere */

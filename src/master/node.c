@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
+#include "placement/wire.h"
 
 /* A joining connection: TLS is on, JOIN has not come yet. */
 struct joining {
@@ -54,7 +55,7 @@ void node_free(struct node *node)
 {
     attributes_free(&node->attributes);
     machine_put(node->master, node->machine);
-    free(node->slots);
+    bp_hardware_done(&node->hardware);
     free(node);
 }
 
@@ -160,27 +161,22 @@ static void joining_timeout(evutil_socket_t fd, short what, void *arg)
     joining_closed(arg, &why);
 }
 
-static int join_slots(struct node *node, const Bpmix__Join *join, struct bp_error *err)
+static int join_hardware(struct node *node, const Bpmix__Join *join, struct bp_error *err)
 {
-    if (join->n_slots == 0 || join->n_slots > BP_SLOTS_MAX)
-        return bp_error_set(err, -EINVAL, "JOIN with %zu CPUs", join->n_slots);
+    struct bp_hardware hardware;
+    unsigned pus = 0;
+    if (join->n_slots == 0)
+        return bp_error_set(err, -EINVAL, "JOIN without a CPU");
     if (join->boot_id[0] == '\0' || strlen(join->boot_id) >= sizeof node->machine->boot_id)
         return bp_error_set(err, -EINVAL, "JOIN without a boot id");
-    auto_free struct bp_slot *slots = bp_calloc(join->n_slots, sizeof *slots);
-    unsigned pus = 0;
-    for (size_t i = 0; i < join->n_slots; i++) {
-        const Bpmix__Slot *s = join->slots[i];
-        slots[i] = (struct bp_slot){.pu = s->pu, .core = s->core, .l3 = s->l3,
-                                    .numa = s->numa, .package = s->package, .kind = s->kind};
-        if (s->pu >= pus)
-            pus = s->pu + 1;
-    }
-    int r = bp_slots_check(slots, join->n_slots, err);
+    int r = bp_hardware_take(join->slots, join->n_slots, join->devices, join->n_devices,
+                             join->numas, join->n_numas, &hardware, err);
     if (r < 0)
         return r;
-    free(node->slots);
-    node->slots = bp_take_ptr(slots);
-    node->slot_count = (unsigned)join->n_slots;
+    bp_hardware_done(&node->hardware);
+    node->hardware = hardware;
+    for (size_t i = 0; i < hardware.slot_count; i++)
+        pus = hardware.slots[i].pu >= pus ? hardware.slots[i].pu + 1 : pus;
     struct machine *before = node->machine;
     node->machine = machine_get(node->master, join->boot_id, pus);
     machine_put(node->master, before);
@@ -194,7 +190,7 @@ static int joined(struct joining *joining, const Bpmix__Join *join, struct bp_er
     struct master *master = node->master;
     if (node->state == NODE_UP)
         return bp_error_set(err, -EBUSY, "node %d is connected already", node->number);
-    int r = join_slots(node, join, err);
+    int r = join_hardware(node, join, err);
     if (r < 0)
         return r;
     /* Whatever a node had before it lost contact it has ended before it joins again. */
@@ -213,8 +209,8 @@ static int joined(struct joining *joining, const Bpmix__Join *join, struct bp_er
     Bpmix__Joined answer = BPMIX__JOINED__INIT;
     answer.lease_ms = master->config.lease_ms;
     node_send(node, &(struct bp_frame){.type = BP_JOINED, .node = node->number}, &answer);
-    bp_log_info("node-up node=%d hostname=%s address=%s cpus=%u kernel=%s", node->number,
-                node->hostname, node->address, node->slot_count, node->release);
+    bp_log_info("node-up node=%d hostname=%s address=%s cpus=%zu kernel=%s", node->number,
+                node->hostname, node->address, node->hardware.slot_count, node->release);
     tool_node_up(master);
     watch_changed(master);
     return 0;
@@ -326,8 +322,8 @@ unsigned node_count_up(const struct master *master)
 static unsigned count_cores(const struct node *node)
 {
     auto_free uint8_t *seen = bp_calloc(1, BP_CPUSET_BYTES_MAX);
-    for (unsigned i = 0; i < node->slot_count; i++)
-        bp_cpuset_add(seen, BP_CPUSET_BYTES_MAX, node->slots[i].core);
+    for (size_t i = 0; i < node->hardware.slot_count; i++)
+        bp_cpuset_add(seen, BP_CPUSET_BYTES_MAX, node->hardware.slots[i].core);
     return bp_cpuset_count(seen, BP_CPUSET_BYTES_MAX);
 }
 
@@ -358,7 +354,7 @@ void node_list(struct master *master, Bpmix__NodeList *ret_list)
         Bpmix__Node *row = new_row(i, node->name, node_state(node), node->address,
                                    &node->rights);
         row->release = node->release;
-        row->threads = node->slot_count;
+        row->threads = (uint32_t)node->hardware.slot_count;
         row->jobs = node->jobs;
         row->cores = count_cores(node);
         row->used = node->machine != NULL ? machine_used(node->machine) : 0;

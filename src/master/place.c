@@ -6,8 +6,8 @@
 
 #include "common/cpuset.h"
 #include "common/mem.h"
-#include "common/nodeset.h"
 #include "master/master.h"
+#include "placement/wire.h"
 
 struct candidates { /* nodes that are up, as placement sees them */
     struct bp_place_node *rows;
@@ -56,28 +56,10 @@ static void candidates_init(struct candidates *c, const struct job *job)
         c->nodes[c->count] = node;
         c->rows[c->count++] = (struct bp_place_node){.number = i,
                                                      .machine = node->machine->id,
-                                                     .slots = node->slots,
-                                                     .slot_count = node->slot_count,
+                                                     .hardware = &node->hardware,
                                                      .used = mask,
                                                      .used_bytes = bytes};
     }
-}
-
-/* A node specification of the request: "all" and its kind mean the nodes that the user may use. */
-static int parse_words(const struct job *job, const char *text, struct bp_nodeset *ret,
-                       struct bp_error *err)
-{
-    auto_free struct bp_nodeset_node *table = bp_calloc(BP_NODES_MAX, sizeof *table);
-    size_t count = 0;
-    *ret = (struct bp_nodeset){0};
-    if (text[0] == '\0')
-        return 0;
-    for (int i = 0; i < BP_NODES_MAX; i++) {
-        const struct node *node = node_get(job->master, i);
-        if (node != NULL && is_allowed(job, node))
-            table[count++] = (struct bp_nodeset_node){.number = i, .state = node_state(node)};
-    }
-    return bp_nodeset_parse(text, table, count, ret, err);
 }
 
 static int check_node(const struct job *job, int number, struct bp_error *err)
@@ -95,15 +77,19 @@ static int check_node(const struct job *job, int number, struct bp_error *err)
     return 0;
 }
 
-/* The nodes to run on: there and up. */
-static int parse_list(const struct job *job, const char *text, struct bp_nodeset *ret,
-                      struct bp_error *err)
+/* The request; "all" and its kind mean the nodes that the user may use. */
+static int read_request(const struct job *job, struct bp_asked *asked, struct bp_error *err)
 {
-    int r = parse_words(job, text, ret, err);
-    if (r == 0 && text[0] != '\0' && ret->count == 0)
-        r = bp_error_set(err, -ENOENT, "no node is meant by %s", text);
-    for (size_t i = 0; r == 0 && i < ret->count; i++)
-        r = check_node(job, ret->numbers[i], err);
+    auto_free struct bp_nodeset_node *table = bp_calloc(BP_NODES_MAX, sizeof *table);
+    size_t count = 0;
+    for (int i = 0; i < BP_NODES_MAX; i++) {
+        const struct node *node = node_get(job->master, i);
+        if (node != NULL && is_allowed(job, node))
+            table[count++] = (struct bp_nodeset_node){.number = i, .state = node_state(node)};
+    }
+    int number, r = bp_asked_init(asked, job->request->place, table, count, err);
+    for (size_t i = 0; r == 0 && bp_asked_node(asked, i, &number); i++)
+        r = check_node(job, number, err);
     return r;
 }
 
@@ -160,8 +146,8 @@ static int is_crowded(const struct job *job)
             if (job->places[k].machine != job->places[i].machine)
                 continue;
             ranks += job->places[k].ranks;
-            if (job->places[k].node->slot_count > cpus)
-                cpus = job->places[k].node->slot_count;
+            if (job->places[k].node->hardware.slot_count > cpus)
+                cpus = (unsigned)job->places[k].node->hardware.slot_count;
         }
         if (ranks > cpus)
             return 1;
@@ -171,29 +157,15 @@ static int is_crowded(const struct job *job)
 
 int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct bp_error *err)
 {
-    const Bpmix__Place *asked = job->request->place;
-    struct bp_nodeset list = {0}, exclude = {0};
+    struct bp_asked asked = {0};
     struct candidates candidates;
     struct bp_map *map = NULL;
-    struct bp_place_request request = {.ranks = asked->ranks,
-                                       .nodes_min = asked->nodes_min,
-                                       .ranks_per_node = asked->ranks_per_node,
-                                       .cpus_per_rank = asked->cpus_per_rank,
-                                       .one_each = asked->one_each};
-    int r = bp_place_words(asked->map_by, asked->bind_to, &request, err);
-    if (r == 0)
-        r = parse_list(job, asked->node_list, &list, err);
-    if (r == 0)
-        r = parse_words(job, asked->exclude, &exclude, err);
+    int r = read_request(job, &asked, err);
     candidates_init(&candidates, job);
-    request.list = list.numbers;
-    request.list_count = list.count;
-    request.exclude = exclude.numbers;
-    request.exclude_count = exclude.count;
     if (r == 0 && candidates.count == 0)
         r = refuse_none(job, err);
     if (r == 0)
-        r = bp_place(&request, candidates.rows, candidates.count, &map, err);
+        r = bp_place(&asked.request, candidates.rows, candidates.count, &map, err);
     if (r == 0) {
         fill_places(job, map, candidates.nodes);
         fill_ranks(job, map);
@@ -203,8 +175,7 @@ int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct b
         map->warning_count = 0;
     }
     bp_map_free(map);
-    bp_nodeset_done(&list);
-    bp_nodeset_done(&exclude);
+    bp_asked_done(&asked);
     candidates_done(&candidates);
     return r;
 }

@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "common/error.h"
+#include "placement/hardware.h"
 #include "proto/channel.h"
 #include "proto/key.h"
 #include "proto/pack.h"
@@ -39,8 +40,7 @@ struct agent {
     uint64_t lease_end_ms;
     struct event *retry, *lease_timer;
     unsigned retry_ms;
-    Bpmix__Slot *slots;
-    size_t slot_count;
+    struct bp_hardware hardware;
     int topology; /* memory file for bpshepherds; -1: each finds out for itself */
     int hfi; /* this node has a device that libpsm drives */
     struct space *spaces; /* by job */

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "nodeagent/agent.h"
+#include "placement/wire.h"
 #include "proto/preamble.h"
 
 #define CONNECT_S    5
@@ -245,9 +246,8 @@ static void send_join(void *arg)
     uname(&host);
     read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof boot_id);
     read_line("/proc/sys/kernel/pid_max", pid_max, sizeof pid_max);
-    auto_free Bpmix__Slot **slots = bp_calloc(agent->slot_count, sizeof *slots);
-    for (size_t i = 0; i < agent->slot_count; i++)
-        slots[i] = &agent->slots[i];
+    struct bp_hardware_rows rows;
+    bp_hardware_rows_init(&rows, &agent->hardware);
     join.version = BP_FRAME_VERSION;
     join.hostname = host.nodename;
     join.release = host.release;
@@ -255,10 +255,15 @@ static void send_join(void *arg)
     join.pid_max = (uint32_t)strtoul(pid_max, NULL, 10);
     join.hfi = agent->hfi;
     join.relay_port = agent->relay_port;
-    join.slots = slots;
-    join.n_slots = agent->slot_count;
+    join.slots = rows.slots;
+    join.n_slots = rows.slot_count;
+    join.devices = rows.devices;
+    join.n_devices = rows.device_count;
+    join.numas = rows.numas;
+    join.n_numas = rows.numa_count;
     size_t length;
     auto_free uint8_t *body = bp_pack(&join, &length);
+    bp_hardware_rows_done(&rows);
     bp_channel_send(link->channel, &(struct bp_frame){.type = BP_JOIN, .node = agent->node,
                                                       .length = (uint32_t)length}, body);
 }

@@ -10,7 +10,6 @@
 
 #include "common/mem.h"
 #include "nodeagent/agent.h"
-#include "placement/placement.h"
 
 extern char **environ;
 
@@ -75,23 +74,8 @@ int topology_export(struct bp_error *err)
 
 int topology_read(struct agent *agent, struct bp_error *err)
 {
-    auto_free char *text = bp_calloc(1, BP_SLOTS_TEXT_MAX);
-    auto_free struct bp_slot *slots = NULL;
+    auto_free char *text = bp_calloc(1, BP_HARDWARE_TEXT_MAX);
     size_t length = 0;
-    int r = run_bptopo(text, BP_SLOTS_TEXT_MAX, &length, err);
-    if (r == 0)
-        r = bp_slots_parse(text, length, &slots, &agent->slot_count, err);
-    if (r < 0)
-        return r;
-    agent->slots = bp_calloc(agent->slot_count, sizeof *agent->slots);
-    for (size_t i = 0; i < agent->slot_count; i++) {
-        bpmix__slot__init(&agent->slots[i]);
-        agent->slots[i].pu = slots[i].pu;
-        agent->slots[i].core = slots[i].core;
-        agent->slots[i].l3 = slots[i].l3;
-        agent->slots[i].numa = slots[i].numa;
-        agent->slots[i].package = slots[i].package;
-        agent->slots[i].kind = slots[i].kind;
-    }
-    return 0;
+    int r = run_bptopo(text, BP_HARDWARE_TEXT_MAX, &length, err);
+    return r == 0 ? bp_hardware_parse(text, length, &agent->hardware, err) : r;
 }

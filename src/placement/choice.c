@@ -46,7 +46,8 @@ static void sit(struct bp_plan *plan, struct lookup *entry)
     const struct bp_place_node *node = &plan->nodes[index];
     struct bp_seat *seat = &plan->seats[plan->seat_count++];
     *seat = (struct bp_seat){.index = index, .number = node->number};
-    bp_cores_init(&seat->cores, node->slots, node->slot_count, plan->machine_of[index]);
+    bp_cores_init(&seat->cores, node->hardware->slots, node->hardware->slot_count,
+                  plan->machine_of[index]);
 }
 
 static int too_small(const struct bp_plan *plan, const struct bp_seat *seat, struct bp_error *err)

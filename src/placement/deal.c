@@ -210,7 +210,7 @@ void bp_plan_deal(struct bp_plan *plan)
         deal_by_request(plan);
         return;
     }
-    bool bind = plan->request->bind_to == BP_BIND_CORE;
+    bool bind = plan->request->bind_to == BP_OBJECT_CORE;
     plan->shared = !bind || !deal_each(plan);
     if (bind && plan->shared)
         warn_shared(plan);

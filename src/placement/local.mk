@@ -4,6 +4,9 @@ libplacement_la_SOURCES = \
 	src/placement/choice.c \
 	src/placement/cores.c src/placement/cores.h \
 	src/placement/deal.c \
+	src/placement/hardware.c src/placement/hardware.h \
+	src/placement/hardware_text.c \
+	src/placement/hardware_wire.c \
 	src/placement/machine.c \
 	src/placement/map.c \
 	src/placement/place.c src/placement/placement.h \
@@ -12,8 +15,10 @@ libplacement_la_SOURCES = \
 	src/placement/picture_text.c \
 	src/placement/picture_words.c \
 	src/placement/plan.h \
-	src/placement/slots.c
-libplacement_la_CPPFLAGS = $(BP_CPPFLAGS)
+	src/placement/request.h \
+	src/placement/wire.c src/placement/wire.h \
+	src/placement/words.c
+libplacement_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
 libplacement_la_CFLAGS = $(BP_CFLAGS)
 
 pkglibexec_PROGRAMS += bptopo

@@ -21,8 +21,8 @@ static int compare_stands(const void *a, const void *b)
 static void grow(struct bp_machine *machine, const struct bp_place_node *node)
 {
     size_t bytes = node->used_bytes;
-    for (size_t i = 0; i < node->slot_count; i++) {
-        size_t need = bp_cpuset_bytes(node->slots[i].pu + 1);
+    for (size_t i = 0; i < node->hardware->slot_count; i++) {
+        size_t need = bp_cpuset_bytes(node->hardware->slots[i].pu + 1);
         bytes = need > bytes ? need : bytes;
     }
     if (bytes > machine->taken_bytes)

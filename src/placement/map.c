@@ -60,7 +60,7 @@ static size_t fill_nodes(struct bp_map *map, struct bp_plan *plan, uint32_t *nod
 static void fill_masks(struct bp_map *map, const struct bp_plan *plan)
 {
     uint8_t *next = map->masks;
-    bool bind = plan->request->bind_to != BP_BIND_NONE;
+    bool bind = plan->request->bind_to != BP_OBJECT_NONE;
     auto_free uint8_t **taken = bp_calloc(map->node_count, sizeof *taken);
     for (uint32_t rank = 0; rank < map->rank_count; rank++) {
         struct bp_map_rank *row = &map->ranks[rank];

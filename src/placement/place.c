@@ -6,34 +6,6 @@
 #include "common/mem.h"
 #include "placement/plan.h"
 
-static bool said(const char *word)
-{
-    return word != NULL && word[0] != '\0';
-}
-
-int bp_place_words(const char *map_by, const char *bind_to, struct bp_place_request *request,
-                   struct bp_error *err)
-{
-    static const char *const maps[] = {
-        [BP_MAP_SLOT] = "slot", [BP_MAP_CORE] = "core", [BP_MAP_NODE] = "node"};
-    static const char *const binds[] = {[BP_BIND_NONE] = "none", [BP_BIND_CORE] = "core"};
-    enum bp_map_by map = BP_MAP_DEFAULT;
-    enum bp_bind_to bind = BP_BIND_DEFAULT;
-    for (int i = BP_MAP_SLOT; said(map_by) && i <= BP_MAP_NODE; i++)
-        if (strcmp(map_by, maps[i]) == 0)
-            map = (enum bp_map_by)i;
-    for (int i = BP_BIND_NONE; said(bind_to) && i <= BP_BIND_CORE; i++)
-        if (strcmp(bind_to, binds[i]) == 0)
-            bind = (enum bp_bind_to)i;
-    if (said(map_by) && map == BP_MAP_DEFAULT)
-        return bp_error_set(err, -EINVAL, "map-by '%.40s' is not one of slot, core, node", map_by);
-    if (said(bind_to) && bind == BP_BIND_DEFAULT)
-        return bp_error_set(err, -EINVAL, "bind-to '%.40s' is not one of none, core", bind_to);
-    request->map_by = map;
-    request->bind_to = bind;
-    return 0;
-}
-
 static void plan_done(struct bp_plan *plan)
 {
     for (size_t i = 0; i < plan->seat_count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* topo_main.c - bptopo: print the hardware threads of this computer, for bpnode to read. */
+/* topo_main.c - bptopo: print the hardware of this computer, for bpnode to read. */
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
@@ -30,13 +30,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static int describe(const struct options *options, char **ret_text, struct bp_error *err)
 {
-    auto_free struct bp_slot *slots = NULL;
-    size_t count;
+    struct bp_hardware hardware = {0};
     if (options->export)
         return bp_topology_export(ret_text, err);
-    int r = bp_topology_load(options->xml, &slots, &count, err);
+    int r = bp_topology_load(options->xml, &hardware, err);
     if (r == 0)
-        *ret_text = bp_slots_format(slots, count);
+        *ret_text = bp_hardware_format(&hardware);
+    bp_hardware_done(&hardware);
     return r;
 }
 
@@ -49,8 +49,9 @@ int main(int argc, char **argv)
     static const struct argp argp = {
         .options = rows,
         .parser = parse_option,
-        .doc = "Print one line for each hardware thread this process may use: "
-               "\"slot PU core l3 numa package kind\"."};
+        .doc = "Print a line for each hardware thread that this process may use (\"slot PU core l3 "
+               "numa package kind l2 l1\"), each GPU and NIC (\"device kind vendor name uuid bus "
+               "numa package l3\") and each NUMA node (\"numa number has-memory distances...\")."};
     struct options options = {0};
     bp_log_init("bptopo", BP_LOG_INFO);
     if (argp_parse(&argp, argc, argv, 0, NULL, &options) != 0)

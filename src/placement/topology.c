@@ -99,6 +99,8 @@ static struct thread describe(hwloc_topology_t topology, hwloc_obj_t pu)
     t.slot = (struct bp_slot){
         .pu = pu->os_index,
         .core = ancestor(topology, HWLOC_OBJ_CORE, pu, lone_core),
+        .l1 = ancestor(topology, HWLOC_OBJ_L1CACHE, pu, objects(topology, HWLOC_OBJ_L1CACHE)),
+        .l2 = ancestor(topology, HWLOC_OBJ_L2CACHE, pu, objects(topology, HWLOC_OBJ_L2CACHE)),
         .l3 = ancestor(topology, HWLOC_OBJ_L3CACHE, pu, objects(topology, HWLOC_OBJ_L3CACHE)),
         .numa = numa_of(topology, pu),
         .package = ancestor(topology, HWLOC_OBJ_PACKAGE, pu, 0),
@@ -146,8 +148,7 @@ static void unite_kinds(struct thread *threads, size_t count)
             threads[i - 1].slot.kind = threads[i].slot.kind;
 }
 
-int bp_topology_load(const char *xml, struct bp_slot **ret_slots, size_t *ret_count,
-                     struct bp_error *err)
+int bp_topology_load(const char *xml, struct bp_hardware *ret, struct bp_error *err)
 {
     hwloc_topology_t topology __attribute__((cleanup(topology_destroy))) = NULL;
     hwloc_bitmap_t allowed __attribute__((cleanup(bitmap_free))) = hwloc_bitmap_alloc();
@@ -162,15 +163,16 @@ int bp_topology_load(const char *xml, struct bp_slot **ret_slots, size_t *ret_co
     size_t count = collect(topology, allowed, threads, room);
     unite_kinds(threads, count);
     qsort(threads, count, sizeof *threads, compare_threads);
-    auto_free struct bp_slot *slots = bp_calloc(count, sizeof *slots);
+    struct bp_hardware hardware = {.slots = bp_calloc(count, sizeof *hardware.slots),
+                                   .slot_count = count};
     for (size_t i = 0; i < count; i++)
-        slots[i] = threads[i].slot;
-    r = bp_slots_check(slots, count, err);
+        hardware.slots[i] = threads[i].slot;
+    r = bp_hardware_check(&hardware, err);
     if (r < 0)
-        return r;
-    *ret_slots = bp_take_ptr(slots);
-    *ret_count = count;
-    return 0;
+        bp_hardware_done(&hardware);
+    else
+        *ret = hardware;
+    return r;
 }
 
 /* Written so that hwloc's own small parser reads it, without libxml2. */

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* topology.h - the hardware threads of a computer by hwloc. Only bptopo and tests link it. */
+/* topology.h - the hardware of a computer by hwloc. Only bptopo and tests link it. */
 #ifndef BP_PLACEMENT_TOPOLOGY_H
 #define BP_PLACEMENT_TOPOLOGY_H
 
 #include "placement/placement.h"
 
-/* Slots of this computer that this process may use (cgroup and affinity), or, with xml, of the
+/* What this computer has and this process may use (cgroup and affinity), or, with xml, of the
  * computer in that hwloc XML file. Numbers are hwloc's logical ones of the whole computer, so they
  * are equal for all nodes on it whatever each may use. Placement order: the first thread of each
- * core before second ones, faster cores before slower ones. The caller frees *ret_slots. 0 or
- * negative errno. */
-int bp_topology_load(const char *xml, struct bp_slot **ret_slots, size_t *ret_count,
-                     struct bp_error *err);
+ * core before second ones, faster cores before slower ones. *ret is the caller's. 0 or negative
+ * errno. */
+int bp_topology_load(const char *xml, struct bp_hardware *ret, struct bp_error *err);
 
 /* This computer as hwloc XML, with the devices that libpmix and Open MPI look at (finding those is
  * what takes hwloc its time). The caller frees *ret_xml. 0 or negative errno. */

@@ -1,5 +1,5 @@
 // sources: src/placement/choice.c src/placement/cores.c src/placement/deal.c
-// src/placement/machine.c src/placement/map.c src/placement/place.c src/placement/slots.c
+// src/placement/machine.c src/placement/map.c src/placement/place.c src/placement/hardware.c
 // src/common/cpuset.c src/common/nodeset.c src/common/mem.c src/common/error.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_place.c - any nodes and request: refused, or every rank placed and no CPU given twice. */
@@ -52,8 +52,8 @@ static void check_map(const struct bp_map *map, const struct bp_place_node *node
             if (!bp_cpuset_has(rank->cpus, rank->cpus_bytes, cpu))
                 continue;
             bool offered = false;
-            for (size_t i = 0; i < node->slot_count; i++)
-                offered = offered || node->slots[i].pu == cpu;
+            for (size_t i = 0; i < node->hardware->slot_count; i++)
+                offered = offered || node->hardware->slots[i].pu == cpu;
             if (!offered || taken[node->machine][cpu] ||
                 bp_cpuset_has(node->used, node->used_bytes, cpu))
                 abort();
@@ -68,6 +68,7 @@ static void check_map(const struct bp_map *map, const struct bp_place_node *node
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bp_slot slots[NODES][SLOTS];
+    struct bp_hardware hardware[NODES];
     struct bp_place_node nodes[NODES];
     uint8_t used[NODES];
     int list[4], exclude[2];
@@ -75,11 +76,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     end = data + size;
     size_t node_count = byte(NODES + 1);
     for (size_t i = 0; i < node_count; i++) {
-        size_t slot_count = make_slots(slots[i]);
+        hardware[i] = (struct bp_hardware){.slots = slots[i], .slot_count = make_slots(slots[i])};
         used[i] = (uint8_t)byte(256);
-        nodes[i] = (struct bp_place_node){(int)byte(9) - 1, byte(NODES), slots[i],
-                                          slot_count,       &used[i],    byte(2)};
-        if (bp_slots_check(slots[i], slot_count, NULL) < 0)
+        nodes[i] = (struct bp_place_node){.number = (int)byte(9) - 1,
+                                          .machine = byte(NODES),
+                                          .hardware = &hardware[i],
+                                          .used = &used[i],
+                                          .used_bytes = byte(2)};
+        if (bp_hardware_check(&hardware[i], NULL) < 0)
             return 0;
     }
     for (size_t i = 0; i < 4; i++)
@@ -96,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .exclude = exclude,
         .exclude_count = byte(3),
         .map_by = (enum bp_map_by)byte(4),
-        .bind_to = (enum bp_bind_to)byte(3),
+        .bind_to = (enum bp_object)byte(3),
         .one_each = byte(2) != 0,
     };
     struct bp_map *map = NULL;

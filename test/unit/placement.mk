@@ -1,5 +1,5 @@
 # tests of src/placement
-check_PROGRAMS += test_machine test_place test_place_many test_slots test_topology
+check_PROGRAMS += test_hardware test_machine test_place test_place_many test_topology
 test_place_SOURCES = test/unit/test_place.c test/unit/place_build.h
 test_place_CPPFLAGS = $(TEST_CPPFLAGS)
 test_place_CFLAGS = $(BP_CFLAGS)
@@ -8,10 +8,10 @@ test_place_many_SOURCES = test/unit/test_place_many.c test/unit/place_build.h
 test_place_many_CPPFLAGS = $(TEST_CPPFLAGS)
 test_place_many_CFLAGS = $(BP_CFLAGS)
 test_place_many_LDADD = libtap.la libplacement.la libcommon.la
-test_slots_SOURCES = test/unit/test_slots.c
-test_slots_CPPFLAGS = $(TEST_CPPFLAGS)
-test_slots_CFLAGS = $(BP_CFLAGS)
-test_slots_LDADD = libtap.la libplacement.la libcommon.la
+test_hardware_SOURCES = test/unit/test_hardware.c
+test_hardware_CPPFLAGS = $(TEST_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
+test_hardware_CFLAGS = $(BP_CFLAGS)
+test_hardware_LDADD = libtap.la libplacement.la $(BP_PROTO_LIBS)
 test_topology_SOURCES = test/unit/test_topology.c \
 	src/placement/topology.c src/placement/topology.h
 test_topology_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
@@ -22,4 +22,4 @@ test_machine_SOURCES = test/unit/test_machine.c \
 test_machine_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
 test_machine_CFLAGS = $(BP_CFLAGS)
 test_machine_LDADD = libtap.la libplacement.la libcommon.la $(HWLOC_LIBS)
-EXTRA_DIST += test/fuzz/fuzz_place.c test/fuzz/fuzz_slots.c
+EXTRA_DIST += test/fuzz/fuzz_place.c test/fuzz/fuzz_hardware.c

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/mem.h"
@@ -11,16 +12,15 @@
 #include "tap.h"
 
 /* A machine hwloc reads from the environment is not this one: forget that. */
-static struct bp_slot *load(size_t *ret_count)
+static struct bp_hardware load(void)
 {
-    struct bp_slot *slots = NULL;
+    struct bp_hardware h = {0};
     struct bp_error err = {0};
-    *ret_count = 0;
     unsetenv("HWLOC_XMLFILE");
     unsetenv("HWLOC_SYNTHETIC");
-    if (bp_topology_load(NULL, &slots, ret_count, &err) < 0)
+    if (bp_topology_load(NULL, &h, &err) < 0)
         printf("# %s\n", err.text);
-    return slots;
+    return h;
 }
 
 static void affinity(void)
@@ -30,11 +30,11 @@ static void affinity(void)
         CU_FAIL("sched_getaffinity failed");
         return;
     }
-    size_t count;
-    auto_free struct bp_slot *slots = load(&count);
-    CU_ASSERT_EQUAL(count, (size_t)CPU_COUNT(&set));
-    for (size_t i = 0; i < count; i++)
-        CU_ASSERT(CPU_ISSET(slots[i].pu, &set));
+    struct bp_hardware h = load();
+    CU_ASSERT_EQUAL(h.slot_count, (size_t)CPU_COUNT(&set));
+    for (size_t i = 0; i < h.slot_count; i++)
+        CU_ASSERT(CPU_ISSET(h.slots[i].pu, &set));
+    bp_hardware_done(&h);
 }
 
 /* Pinned to any one CPU, it is the same slot as before: same core, same cache. */
@@ -45,21 +45,22 @@ static void one_cpu(void)
         CU_FAIL("sched_getaffinity failed");
         return;
     }
-    size_t count, one_count;
-    auto_free struct bp_slot *slots = load(&count);
-    if (count == 0) {
+    struct bp_hardware h = load();
+    if (h.slot_count == 0) {
         CU_FAIL("no slots");
         return;
     }
+    const struct bp_slot *last = &h.slots[h.slot_count - 1];
     cpu_set_t one;
     CPU_ZERO(&one);
-    CPU_SET(slots[count - 1].pu, &one);
+    CPU_SET(last->pu, &one);
     CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof one, &one), 0);
-    auto_free struct bp_slot *last = load(&one_count);
+    struct bp_hardware alone = load();
     CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof before, &before), 0);
-    CU_ASSERT_EQUAL(one_count, 1);
-    CU_ASSERT(one_count == 1 && last[0].pu == slots[count - 1].pu &&
-              last[0].core == slots[count - 1].core && last[0].l3 == slots[count - 1].l3);
+    CU_ASSERT_EQUAL(alone.slot_count, 1);
+    CU_ASSERT(alone.slot_count == 1 && memcmp(alone.slots, last, sizeof *last) == 0);
+    bp_hardware_done(&h);
+    bp_hardware_done(&alone);
 }
 
 /* text as an XML file is refused. */
@@ -71,11 +72,10 @@ static void refuse_file(const char *text)
         CU_FAIL("no temporary file");
         return;
     }
-    struct bp_slot *slots = NULL;
-    size_t count;
+    struct bp_hardware h = {0};
     struct bp_error err = {0};
-    CU_ASSERT(bp_topology_load(path, &slots, &count, &err) < 0);
-    CU_ASSERT(slots == NULL && err.text[0] != '\0');
+    CU_ASSERT(bp_topology_load(path, &h, &err) < 0);
+    CU_ASSERT(h.slots == NULL && err.text[0] != '\0');
     unlink(path);
 }
 
@@ -85,30 +85,29 @@ static void exported(void)
     char path[] = "/tmp/test_machine.XXXXXX";
     auto_close int fd = mkstemp(path);
     auto_free char *xml = NULL;
-    auto_free struct bp_slot *here = NULL, *there = NULL;
-    size_t here_count = 0, there_count = 0;
+    struct bp_hardware here = load(), there = {0};
     struct bp_error err = {0};
-    CU_ASSERT_EQUAL(bp_topology_load(NULL, &here, &here_count, &err), 0);
     CU_ASSERT_EQUAL(bp_topology_export(&xml, &err), 0);
     if (fd < 0 || xml == NULL || write(fd, xml, strlen(xml)) != (ssize_t)strlen(xml)) {
         CU_FAIL("no XML");
         return;
     }
-    CU_ASSERT_EQUAL(bp_topology_load(path, &there, &there_count, &err), 0);
+    CU_ASSERT_EQUAL(bp_topology_load(path, &there, &err), 0);
     unlink(path);
     size_t found = 0; /* there: also CPUs outside this process's affinity */
-    for (size_t i = 0; i < there_count && found < here_count; i++)
-        found += memcmp(&there[i], &here[found], sizeof *here) == 0;
-    CU_ASSERT_EQUAL(found, here_count);
+    for (size_t i = 0; i < there.slot_count && found < here.slot_count; i++)
+        found += memcmp(&there.slots[i], &here.slots[found], sizeof *here.slots) == 0;
+    CU_ASSERT_EQUAL(found, here.slot_count);
+    bp_hardware_done(&here);
+    bp_hardware_done(&there);
 }
 
 static void bad_files(void)
 {
-    struct bp_slot *slots = NULL;
-    size_t count;
+    struct bp_hardware h = {0};
     struct bp_error err = {0};
     setenv("HWLOC_HIDE_ERRORS", "2", 1);
-    CU_ASSERT_EQUAL(bp_topology_load("/nonexistent", &slots, &count, &err), -ENOENT);
+    CU_ASSERT_EQUAL(bp_topology_load("/nonexistent", &h, &err), -ENOENT);
     CU_ASSERT_STRING_EQUAL(err.text, "/nonexistent: No such file or directory");
     refuse_file("");
     refuse_file("not XML");

@@ -19,20 +19,21 @@
 /* A cluster of equal nodes n0, n1, ...; together: all on one machine. */
 struct cluster {
     struct bp_slot slots[512];
-    size_t slot_count;
+    struct bp_hardware hardware[NODES_MAX];
     struct bp_place_node nodes[NODES_MAX];
     size_t node_count;
 };
 
 static void cluster_make(struct cluster *c, size_t nodes, struct build build, bool together)
 {
-    c->slot_count = build_slots(&build, c->slots);
+    size_t slot_count = build_slots(&build, c->slots);
     c->node_count = nodes;
-    for (size_t i = 0; i < nodes; i++)
+    for (size_t i = 0; i < nodes; i++) {
+        c->hardware[i] = (struct bp_hardware){.slots = c->slots, .slot_count = slot_count};
         c->nodes[i] = (struct bp_place_node){.number = (int)i,
                                              .machine = together ? 7 : (uint32_t)i + 1,
-                                             .slots = c->slots,
-                                             .slot_count = c->slot_count};
+                                             .hardware = &c->hardware[i]};
+    }
 }
 
 /* "n0:0,1|n1:2" - the ranks of each node in the map's order; then each mask of rank order. */
@@ -92,7 +93,7 @@ static void fill_and_spread(void)
     cluster_make(&c, 4, four, false);
     EXPECT(c, "n0:0 0", .ranks = 0);
     EXPECT(c, "n0:0,1,2,3|n1:4,5 0 1 2 3 0 1", .ranks = 6);
-    EXPECT(c, "n0:0,1,2,3|n1:4,5 0 1 2 3 0 1", .ranks = 6, .map_by = BP_MAP_CORE);
+    EXPECT(c, "n0:0,1,2,3|n1:4,5 0 1 2 3 0 1", .ranks = 6, .map_by = BP_MAP_SLOT);
     EXPECT(c, "n0:0,4|n1:1,5|n2:2|n3:3 0 0 0 0 1 1", .ranks = 6, .map_by = BP_MAP_NODE);
     EXPECT(c, "n0:0,1,2|n1:3,4 0 1 2 0 1", .ranks = 5, .nodes_min = 2);
     EXPECT(c, "n0:0,1,2,3|n1:4 0 1 2 3 0", .ranks = 5, .nodes_min = 2, .map_by = BP_MAP_SLOT);
@@ -100,7 +101,7 @@ static void fill_and_spread(void)
     EXPECT(c, "n0:0|n1:1|n2:2 0 0 0", .nodes_min = 3);
     EXPECT(c, "n0:0,1|n1:2,3 0 1 0 1", .nodes_min = 2, .ranks_per_node = 2);
     EXPECT(c, "n0:0,1|n1:2,3|n2:4 0 1 0 1 0", .ranks = 5, .ranks_per_node = 2);
-    EXPECT(c, "n0:0,1", .ranks = 2, .bind_to = BP_BIND_NONE);
+    EXPECT(c, "n0:0,1", .ranks = 2, .bind_to = BP_OBJECT_NONE);
 }
 
 static void lists(void)
@@ -129,12 +130,12 @@ static void one_each(void)
     struct cluster c;
     cluster_make(&c, 4, four, false);
     EXPECT(c, "n2:0,2|n0:1", LIST(2, 0, 2), .one_each = true);
-    EXPECT(c, "n2:0,2|n0:1 0 0 1", LIST(2, 0, 2), .one_each = true, .bind_to = BP_BIND_CORE);
+    EXPECT(c, "n2:0,2|n0:1 0 0 1", LIST(2, 0, 2), .one_each = true, .bind_to = BP_OBJECT_CORE);
     EXPECT(c, "n0:0", LIST(0), .one_each = true, .ranks = 7);
     EXPECT(c, "n1:0,1,2,3,4 ! 5 ranks on 4 CPUs: ranks are not bound", LIST(1, 1, 1, 1, 1),
-           .one_each = true, .bind_to = BP_BIND_CORE);
+           .one_each = true, .bind_to = BP_OBJECT_CORE);
     EXPECT(c, "n1:0 ! 1 rank with 4294967295 CPUs each on 4 CPUs: ranks are not bound", LIST(1),
-           .one_each = true, .bind_to = BP_BIND_CORE, .cpus_per_rank = UINT32_MAX);
+           .one_each = true, .bind_to = BP_OBJECT_CORE, .cpus_per_rank = UINT32_MAX);
     EXPECT(c, "n4 does not exist or is not up", LIST(1, 4), .one_each = true);
     EXPECT(c, "no node is left to place ranks on", .one_each = true);
 }
@@ -158,7 +159,7 @@ static void too_many(void)
     EXPECT(c, "n1:0,1,2,3,4 ! 5 ranks on 4 CPUs: ranks are not bound", .ranks = 5, LIST(1));
     EXPECT(c, "n0:0,1,2|n1:3,4 ! 5 ranks with 2 CPUs each on 8 CPUs: ranks are not bound",
            .ranks = 5, .cpus_per_rank = 2);
-    c.nodes[1].slot_count = 1;
+    c.hardware[1].slot_count = 1;
     EXPECT(c, "n0:0,1,2,3,4,5,6,7,8|n1:9,10 ! 11 ranks on 5 CPUs: ranks are not bound",
            .ranks = 11);
 }
@@ -195,12 +196,12 @@ static void wide_ranks(void)
     EXPECT(c, "n0:0,1|n1:2 0-3,8-11 4-7,12-15 0-3,8-11", .ranks = 3, .cpus_per_rank = 4);
     EXPECT(c, "n0:0,1|n1:2 0-2,8-10 4-6,12-14 0-2,8-10", .ranks = 3, .cpus_per_rank = 3);
     EXPECT(c, "n0:0 0-5,8-13", .ranks = 1, .cpus_per_rank = 6);
-    c.nodes[0].slot_count = 4;
+    c.hardware[0].slot_count = 4;
     EXPECT(c, "n1:0 0-5,8-13", .ranks = 1, .cpus_per_rank = 6);
     EXPECT(c, "-c 6 wants 6 CPUs on one node; n0 has 4", .cpus_per_rank = 6, LIST(1, 0));
     EXPECT(c, "-c 9 wants 9 CPUs on one node; n1 has 8", .cpus_per_rank = 9);
     EXPECT(c, "-N 2: only 1 node can be used", .cpus_per_rank = 6, .nodes_min = 2);
-    c.nodes[0].slot_count = c.nodes[1].slot_count = 0;
+    c.hardware[0].slot_count = c.hardware[1].slot_count = 0;
     EXPECT(c, "n0 has no CPU for this job", .ranks = 1);
 }
 
@@ -212,7 +213,7 @@ static void fast_cores_first(void)
     EXPECT(c, "n0:0,1,2,3,4 0 1 2 3 4", .ranks = 5);
     EXPECT(c, "n0:0,1 0-2 4-6", .ranks = 2, .cpus_per_rank = 3);
     EXPECT(c, "n0:0 0-5", .ranks = 1, .cpus_per_rank = 6);
-    for (size_t i = 0; i < c.slot_count; i++)
+    for (size_t i = 0; i < c.hardware[0].slot_count; i++)
         c.slots[i].kind = 1 - c.slots[i].kind; /* now 4-7 are fast */
     EXPECT(c, "n0:0,1,2,3,4 4 5 6 7 0", .ranks = 5);
 }
@@ -236,22 +237,6 @@ static void contradictions(void)
     EXPECT(c, "there is no node to place ranks on", .ranks = 1);
 }
 
-static void words(void)
-{
-    struct bp_place_request request = {0};
-    struct bp_error err;
-    CU_ASSERT_EQUAL(bp_place_words("node", "core", &request, &err), 0);
-    CU_ASSERT_EQUAL(request.map_by, BP_MAP_NODE);
-    CU_ASSERT_EQUAL(request.bind_to, BP_BIND_CORE);
-    CU_ASSERT_EQUAL(bp_place_words("", NULL, &request, &err), 0);
-    CU_ASSERT_EQUAL(request.map_by, BP_MAP_DEFAULT);
-    CU_ASSERT_EQUAL(request.bind_to, BP_BIND_DEFAULT);
-    CU_ASSERT_EQUAL(bp_place_words("socket", "", &request, &err), -EINVAL);
-    CU_ASSERT_STRING_EQUAL(err.text, "map-by 'socket' is not one of slot, core, node");
-    CU_ASSERT_EQUAL(bp_place_words("", "l3", &request, &err), -EINVAL);
-    CU_ASSERT_STRING_EQUAL(err.text, "bind-to 'l3' is not one of none, core");
-}
-
 static void line(int node, const char *cpus, const struct cluster *c, size_t slots,
                  const char *want)
 {
@@ -267,10 +252,10 @@ static void lines(void)
 {
     struct cluster c;
     cluster_make(&c, 1, smt, false);
-    line(1, "0,8", &c, c.slot_count, "rank 3 on n1: core 0 (CPUs 0,8)");
-    line(1, "0-1,8-9", &c, c.slot_count, "rank 3 on n1: cores 0-1 (CPUs 0-1,8-9)");
+    line(1, "0,8", &c, c.hardware[0].slot_count, "rank 3 on n1: core 0 (CPUs 0,8)");
+    line(1, "0-1,8-9", &c, c.hardware[0].slot_count, "rank 3 on n1: cores 0-1 (CPUs 0-1,8-9)");
     line(1, "0,8", &c, 0, "rank 3 on n1: CPUs 0,8");
-    line(-1, NULL, &c, c.slot_count, "rank 3 on master: not bound");
+    line(-1, NULL, &c, c.hardware[0].slot_count, "rank 3 on master: not bound");
 }
 
 /* Printed, never judged: how long a big map takes. */
@@ -279,10 +264,10 @@ static void speed(void)
     struct build build = {2, 4, 2, 8, 1, 0};
     auto_free struct bp_slot *slots = bp_calloc(128, sizeof *slots);
     auto_free struct bp_place_node *nodes = bp_calloc(256, sizeof *nodes);
-    size_t slot_count = build_slots(&build, slots);
+    struct bp_hardware hardware = {.slots = slots, .slot_count = build_slots(&build, slots)};
     for (int i = 0; i < 256; i++)
         nodes[i] = (struct bp_place_node){
-            .number = i, .machine = (uint32_t)i, .slots = slots, .slot_count = slot_count};
+            .number = i, .machine = (uint32_t)i, .hardware = &hardware};
     struct bp_place_request request = {.ranks = 16384};
     struct bp_map *map = NULL;
     uint64_t start = bp_clock_us();
@@ -304,7 +289,6 @@ int main(void)
         {"-c and cores with two threads", wide_ranks},
         {"fast cores before slow ones", fast_cores_first},
         {"requests that contradict themselves", contradictions},
-        {"words of the command line", words},
         {"one line a rank", lines},
         {"speed of a big map", speed},
         {NULL, NULL},

@@ -15,6 +15,7 @@ struct scene {
     struct build build;
     struct bp_slot slots[SLOTS_MAX];
     size_t slot_count;
+    struct bp_hardware hardware;
     struct bp_place_node nodes[NODES_MAX];
     size_t node_count;
     unsigned twins; /* nodes on each machine */
@@ -41,6 +42,7 @@ static void make_scene(struct scene *s, unsigned number)
         .twins = pick(3) == 0 ? 2 + pick(3) : 1,
     };
     s->slot_count = build_slots(&s->build, s->slots);
+    s->hardware = (struct bp_hardware){.slots = s->slots, .slot_count = s->slot_count};
     s->any_used = pick(3) == 0;
     for (size_t i = 0; i < s->node_count; i++) {
         for (size_t cpu = 0; s->any_used && cpu < s->slot_count; cpu++)
@@ -48,13 +50,13 @@ static void make_scene(struct scene *s, unsigned number)
                 bp_cpuset_add(s->used[i], sizeof s->used[i], (unsigned)cpu);
         s->nodes[i] = (struct bp_place_node){.number = (int)(i * 3),
                                              .machine = (uint32_t)(i / s->twins),
-                                             .slots = s->slots,
-                                             .slot_count = s->slot_count,
+                                             .hardware = &s->hardware,
                                              .used = s->used[i],
                                              .used_bytes = sizeof s->used[i]};
     }
     s->request.ranks = 1 + pick(build_cores(&s->build) * (unsigned)s->node_count + 4);
-    s->request.map_by = (enum bp_map_by)pick(4);
+    s->request.map_by = (enum bp_map_by)((const int[]){BP_MAP_DEFAULT, BP_MAP_SLOT,
+                                                       BP_MAP_NODE})[pick(3)];
     if (pick(3) == 0)
         s->request.nodes_min = 1 + pick((unsigned)s->node_count);
     if (pick(3) == 0)

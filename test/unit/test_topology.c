@@ -13,11 +13,10 @@ static char *place_on(const char *file, uint32_t ranks, uint32_t cpus)
 {
     struct bp_error err = {0};
     auto_free char *path = bp_format("%s/%s", getenv("BPMIX_TOPOLOGIES"), file);
-    auto_free struct bp_slot *slots = NULL;
-    size_t count = 0;
-    if (bp_topology_load(path, &slots, &count, &err) < 0)
+    struct bp_hardware h __attribute__((cleanup(bp_hardware_done))) = {0};
+    if (bp_topology_load(path, &h, &err) < 0)
         return bp_strdup(err.text);
-    struct bp_place_node node = {.number = 0, .slots = slots, .slot_count = count};
+    struct bp_place_node node = {.number = 0, .hardware = &h};
     struct bp_place_request request = {.ranks = ranks, .cpus_per_rank = cpus};
     struct bp_map *map = NULL;
     if (bp_place(&request, &node, 1, &map, &err) < 0)
