@@ -2,6 +2,7 @@ sbin_PROGRAMS += bpmaster
 bpmaster_SOURCES = \
 	src/master/admin.c \
 	src/master/config.c src/master/config.h \
+	src/master/hardware.c \
 	src/master/herd.c \
 	src/master/job.c src/master/job_frames.c src/master/job_list.c \
 	src/master/limits.c src/master/limits.h \

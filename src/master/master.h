@@ -312,7 +312,13 @@ int in_place_init(struct job *job, struct bp_error *err);
 /* What it leads, enum bp_space_leads: that it does on the node too, so no stub stands for it. */
 uint32_t in_place_lead(const struct job *job, Bpmix__Launcher *launcher);
 
+/* ---- hardware.c: what the nodes have, for tools ---- */
+int hardware_frame(struct tool *tool, const struct bp_frame *frame, struct bp_error *err);
+
 /* ---- place.c: a request and the nodes -> places and ranks of the job ---- */
+/* May this person place processes there, now? 0, or why not. */
+int place_check_node(const struct master *master, int number, const struct bp_person *person,
+                     struct bp_error *err);
 int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct bp_error *err);
 /* The CPUs are free for others. */
 void place_vacate(struct job *job);
