@@ -17,7 +17,9 @@
 #define BP_STREAM_DATA_MAX   65536u
 #define BP_STREAM_PIECE_BYTES  (4 * BP_STREAM_DATA_MAX)
 #define BP_STREAM_DIGEST_BYTES 32
-#define BP_STREAM_WINDOW     65536u /* bytes of stdin that may be under way, per rank */
+/* Bytes of stdin that may be under way to a rank: at first, and later to one that takes all. */
+#define BP_STREAM_WINDOW_FIRST 65536u
+#define BP_STREAM_WINDOW       (1u << 20)
 
 enum bp_stream_kind {
     /* both ways */

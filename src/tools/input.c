@@ -2,7 +2,8 @@
 /* input.c - the launcher's stdin to one rank or to all.
  *
  * Nothing is read before a rank is seen waiting for input and all that get it are there. Then up to
- * BP_STREAM_WINDOW bytes are under way to each rank; a rank that ended does not count. */
+ * a window of bytes is under way to each rank, so a rank that reads little has little of it taken;
+ * the window doubles whenever the rank has taken one. A rank that ended does not count. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 
 struct reader { /* a rank that gets stdin */
     uint32_t under_way; /* bytes sent and not yet taken */
+    uint32_t window;    /* most of these */
+    uint32_t taken;     /* since the window has grown */
     int there, gone;
 };
 
@@ -31,7 +34,7 @@ static uint32_t room(const struct input *input)
     int alive = 0;
     for (uint32_t i = 0; i < input->count; i++) {
         const struct reader *reader = &input->readers[i];
-        uint32_t free_bytes = BP_STREAM_WINDOW - reader->under_way;
+        uint32_t free_bytes = reader->window - reader->under_way;
         if (reader->gone)
             continue;
         alive = 1;
@@ -96,6 +99,8 @@ struct input *input_new(struct event_base *base, struct ranks *all, int stdin_ra
     input->first = stdin_rank >= 0 ? (uint32_t)stdin_rank : 0;
     input->count = stdin_rank >= 0 ? 1 : ranks;
     input->readers = bp_calloc(input->count, sizeof *input->readers);
+    for (uint32_t i = 0; i < input->count; i++)
+        input->readers[i].window = BP_STREAM_WINDOW_FIRST;
     input->again = event_new(base, -1, 0, on_readable, input);
     if (can_wait(STDIN_FILENO))
         input->event = event_new(base, STDIN_FILENO, EV_READ, on_readable, input);
@@ -124,12 +129,24 @@ void input_look(struct input *input)
         go_on(input);
 }
 
+static void window_grow(struct reader *reader, uint32_t taken)
+{
+    reader->taken += taken;
+    if (reader->taken < reader->window || reader->window == BP_STREAM_WINDOW)
+        return;
+    reader->window *= 2;
+    reader->taken = 0;
+}
+
 void input_credit(struct input *input, uint32_t rank, uint32_t taken)
 {
     struct reader *reader = reader_of(input, rank);
     if (reader == NULL)
         return;
-    reader->under_way -= taken < reader->under_way ? taken : reader->under_way;
+    if (taken > reader->under_way) /* nobody takes more than he got */
+        taken = reader->under_way;
+    reader->under_way -= taken;
+    window_grow(reader, taken);
     input->wanted = 1;
     go_on(input);
 }

@@ -120,6 +120,13 @@ def _():
     assert result.out == "1\n2\n3\n" * 1000, len(result.out)
     result = run(["sh", "-c", "{ bprun --mpi=none -n 1 dd bs=2 count=1 2>/dev/null; cat; } < " + path])
     assert result.out == "1\n2\n3\n" * 1000, len(result.out)
+    # Of a file, also what was on its way to a rank that read much of it.
+    whole = 5 * MIB
+    run(["truncate", "-s", str(whole), path])
+    for read in (100, 65536 * 3, 2 * MIB + 7):
+        result = run(["sh", "-c", "{ bprun --mpi=none -n 1 sh -c 'dd bs=%d count=1 iflag=fullblock "
+                      "2>/dev/null | wc -c'; cat | wc -c; } < %s" % (read, path)])
+        assert result.out.split() == [str(read), str(whole - read)], repr(result)
     os.unlink(path)
 
 
