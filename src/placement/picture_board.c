@@ -92,12 +92,16 @@ size_t bp_board_objects(const struct bp_board *board, size_t first, size_t end,
     return count;
 }
 
+static bool rank_has(const struct bp_board *board, uint32_t local, uint32_t pu)
+{
+    const struct bp_map_rank *rank = &board->map->ranks[board->ranks[local]];
+    return bp_cpuset_has(rank->cpus, rank->cpus_bytes, pu);
+}
+
 /* Whom the tile is for, when no rank is bound to it. */
 static enum bp_tile_state idle_state(const struct bp_board *board, uint32_t pu)
 {
-    const struct bp_map_node *row = board->row;
-    if (board->unbound > 0 &&
-        (row->taken_bytes == 0 || bp_cpuset_has(row->taken, row->taken_bytes, pu)))
+    if (board->map->shared ? rank_has(board, 0, pu) : board->unbound > 0)
         return BP_TILE_SHARED;
     if (bp_cpuset_has(board->node->used, board->node->used_bytes, pu))
         return BP_TILE_USED;
@@ -107,11 +111,9 @@ static enum bp_tile_state idle_state(const struct bp_board *board, uint32_t pu)
 /* Ranks bound here; where more ranks than CPUs share a mask, none is. */
 static void fill_tile(struct bp_board *board, struct bp_tile *tile)
 {
-    const struct bp_map *map = board->map;
     tile->first = (uint32_t)board->local_count;
-    for (uint32_t local = 0; local < board->rank_count && !map->shared; local++) {
-        const struct bp_map_rank *rank = &map->ranks[board->ranks[local]];
-        if (!bp_cpuset_has(rank->cpus, rank->cpus_bytes, tile->slot.pu))
+    for (uint32_t local = 0; local < board->rank_count && !board->map->shared; local++) {
+        if (!rank_has(board, local, tile->slot.pu))
             continue;
         if ((board->local_count & (board->local_count - 1)) == 0)
             board->locals = bp_realloc(board->locals, 2 * board->local_count + 1,

@@ -83,7 +83,7 @@ char *bp_picture_line(const struct bp_picture *picture, uint32_t rank)
     }
     for (uint32_t i = 0; i < row->gpu_count; i++)
         fprintf(out, ", gpu %u", bp_device_number(hardware, row->gpus[i]));
-    if (row->nic != BP_NOWHERE)
+    if (row->nic < hardware->device_count)
         fprintf(out, ", nic %s", hardware->devices[row->nic].name);
     fclose(out);
     return text;

@@ -2,9 +2,12 @@
 /* bprun.c - start a parallel job on the nodes, each rank a child of this process. */
 #include <string.h>
 
+#include "common/mem.h"
 #include "common/std.h"
 #include "tools/io_options.h"
 #include "tools/life_options.h"
+#include "tools/map_options.h"
+#include "tools/map_show.h"
 #include "tools/place_options.h"
 #include "tools/run.h"
 #include "tools/start.h"
@@ -15,6 +18,7 @@ struct options {
     struct place_options place;
     struct io_options io;
     struct run_policy policy;
+    struct map_options map;
     int mpi;
     Bpmix__Start start;
     int start_chosen, warm;
@@ -22,25 +26,27 @@ struct options {
 };
 
 static const struct argp_option rows[] = {
-    {NULL, 0, NULL, 0, "How:", 4},
-    {"mpi", OPT_MPI, "KIND", 0, "pmix, or none for programs without MPI (pmix)", 4},
+    {NULL, 0, NULL, 0, "How:", 5},
+    {"mpi", OPT_MPI, "KIND", 0, "pmix, or none for programs without MPI (pmix)", 5},
     {"start", OPT_START, "WAY", 0,
-     "exec: the node executes the program; ld, entry: it gets an image of the program (exec)", 4},
+     "exec: the node executes the program; ld, entry: it gets an image of the program (exec)", 5},
     {"warm", OPT_WARM, NULL, 0,
-     "Run the program here until it calls bproc_warm, and start the ranks from there", 4},
+     "Run the program here until it calls bproc_warm, and start the ranks from there", 5},
     {0}};
 
 static const struct argp_child children[] = {
     {&place_argp, 0, "Where and how many:", 1},
-    {&io_argp, 0, "Input and output:", 2},
-    {&life_argp, 0, "Life and death:", 3},
+    {&map_argp, 0, "To see where the ranks are:", 2},
+    {&io_argp, 0, "Input and output:", 3},
+    {&life_argp, 0, "Life and death:", 4},
     {0}};
 
 static void give_inputs(struct argp_state *state, struct options *options)
 {
     state->child_inputs[0] = &options->place;
-    state->child_inputs[1] = &options->io;
-    state->child_inputs[2] = &options->policy;
+    state->child_inputs[1] = &options->map;
+    state->child_inputs[2] = &options->io;
+    state->child_inputs[3] = &options->policy;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -71,11 +77,43 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--start and --warm exclude each other");
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "a program is missing");
+        options->command = state->argc;
+        if (!options->map.dry)
+            argp_error(state, "a program is missing");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+/* The second name: where would the ranks be? */
+static int is_bpmap(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return strcmp(slash != NULL ? slash + 1 : name, "bpmap") == 0;
+}
+
+static int show_map(const struct options *options, char **argv, int argc)
+{
+    auto_free char *command = map_show_command(argv, (size_t)argc);
+    return map_show_dry(&options->place.place, &options->map, options->policy.tool, command);
+}
+
+static int run(struct options *options, int argc, char **argv)
+{
+    Bpmix__JobRequest request;
+    Bpmix__Place own_place;
+    Bpmix__Launcher launcher;
+    bp_job_request_init(&request, &own_place, &launcher, argc - options->command,
+                        argv + options->command);
+    request.place = &options->place.place;
+    request.mpi = options->mpi;
+    request.start = options->warm ? BPMIX__START__SELF : options->start;
+    options->policy.map = &options->map;
+    io_options_apply(&options->io, &request, &options->policy);
+    int status = run_job(&request, &options->policy);
+    bp_job_request_done(&request);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -84,23 +122,19 @@ int main(int argc, char **argv)
         rows, parse, "PROGRAM [ARGUMENT...]",
         "bprun - start a parallel job on the nodes. Each rank is a child of bprun here: ps shows "
         "it, kill reaches it, Ctrl-C and Ctrl-Z work on all.", children, NULL, NULL};
-    argp_program_version = "bprun (bpmix) " BP_VERSION;
+    static const struct argp map = {
+        rows, parse, "[PROGRAM [ARGUMENT...]]",
+        "bpmap - show where bprun with the same options would place its ranks; nothing is run.",
+        children, NULL, NULL};
+    int dry = is_bpmap(argv[0]);
+    argp_program_version = dry ? "bpmap (bpmix) " BP_VERSION : "bprun (bpmix) " BP_VERSION;
     struct options options = {
-        .policy = {.tool = "bprun", .kill_wait_ms = 5000}, .mpi = 1};
-    Bpmix__JobRequest request;
-    Bpmix__Place own_place;
-    Bpmix__Launcher launcher;
+        .policy = {.tool = dry ? "bpmap" : "bprun", .kill_wait_ms = 5000}, .map = {.dry = dry},
+        .mpi = 1};
     place_options_init(&options.place);
     bp_std_open();
-    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
-    bp_job_request_init(&request, &own_place, &launcher, argc - options.command,
-                        argv + options.command);
-    request.place = &options.place.place;
-    request.mpi = options.mpi;
-    request.start = options.warm ? BPMIX__START__SELF : options.start;
-    options.policy.report_bindings = options.place.report_bindings;
-    io_options_apply(&options.io, &request, &options.policy);
-    int status = run_job(&request, &options.policy);
-    bp_job_request_done(&request);
+    argp_parse(dry ? &map : &argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
+    int status = options.map.dry ? show_map(&options, argv, argc) : run(&options, argc, argv);
+    map_options_done(&options.map);
     return status;
 }

@@ -2,6 +2,10 @@ noinst_LTLIBRARIES += librun.la
 librun_la_SOURCES = \
 	src/tools/input.c src/tools/input.h \
 	src/tools/local.c src/tools/local.h \
+	src/tools/map_job.c src/tools/map_job.h \
+	src/tools/map_json.c src/tools/map_json.h \
+	src/tools/map_nodes.c src/tools/map_nodes.h \
+	src/tools/map_show.c src/tools/map_show.h \
 	src/tools/output.c src/tools/output.h \
 	src/tools/ranks.c src/tools/ranks.h \
 	src/tools/report.c src/tools/report.h \
@@ -9,6 +13,7 @@ librun_la_SOURCES = \
 	src/tools/sink.c src/tools/sink.h \
 	src/tools/start.c src/tools/start.h \
 	src/tools/text.c src/tools/text.h \
+	src/tools/topology.c src/tools/topology.h \
 	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \
 	src/tools/warm.c src/tools/warm.h \
@@ -16,7 +21,8 @@ librun_la_SOURCES = \
 librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS) \
 	$(JANSSON_CFLAGS)
 librun_la_CFLAGS = $(BP_CFLAGS)
-BP_TOOL_LIBS = librun.la libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $(JANSSON_LIBS)
+BP_TOOL_LIBS = librun.la libjob.la libimage.la libplacement.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) \
+	$(JANSSON_LIBS)
 
 pkglibexec_PROGRAMS += bpkeeper
 bpkeeper_SOURCES = src/tools/bpkeeper.c
@@ -48,10 +54,17 @@ bpcp_LDADD = $(BP_TOOL_LIBS)
 bprun_SOURCES = src/tools/bprun.c \
 	src/tools/io_options.c src/tools/io_options.h \
 	src/tools/life_options.c src/tools/life_options.h \
+	src/tools/map_options.c src/tools/map_options.h \
 	src/tools/place_options.c src/tools/place_options.h
 bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)
 bprun_LDADD = $(BP_TOOL_LIBS)
+# its other names
+BP_RUN_NAMES = bpmap
+install-exec-hook:
+	for name in $(BP_RUN_NAMES); do $(LN_S) -f bprun "$(DESTDIR)$(bindir)/$$name"; done
+uninstall-local:
+	for name in $(BP_RUN_NAMES); do rm -f "$(DESTDIR)$(bindir)/$$name"; done
 bpsh_SOURCES = src/tools/bpsh.c
 bpsh_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpsh_CFLAGS = $(BP_CFLAGS)

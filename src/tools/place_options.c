@@ -6,7 +6,7 @@
 #include "tools/words.h"
 
 
-enum { OPT_NP = 256, OPT_PER_NODE, OPT_MAP_BY, OPT_BIND_TO, OPT_REPORT };
+enum { OPT_NP = 256, OPT_PER_NODE, OPT_MAP_BY, OPT_BIND_TO };
 
 static const struct argp_option rows[] = {
     {"ntasks", 'n', "N", 0, "Number of ranks", 0},
@@ -18,7 +18,6 @@ static const struct argp_option rows[] = {
     {"exclude", 'x', "NODES", 0, "Not on these", 0},
     {"map-by", OPT_MAP_BY, "HOW", 0, "Deal ranks out by slot, core or node", 0},
     {"bind-to", OPT_BIND_TO, "WHAT", 0, "Bind each rank to a core, or none", 0},
-    {"report-bindings", OPT_REPORT, NULL, 0, "Tell each rank's node and CPUs", 0},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -54,9 +53,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_BIND_TO:
         place->bind_to = arg;
         return 0;
-    case OPT_REPORT:
-        options->report_bindings = 1;
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -66,6 +62,5 @@ const struct argp place_argp = {.options = rows, .parser = parse};
 
 void place_options_init(struct place_options *options)
 {
-    *options = (struct place_options){.report_bindings = 0};
     bpmix__place__init(&options->place);
 }

@@ -9,7 +9,6 @@
 
 struct place_options {
     Bpmix__Place place; /* borrows from the command line */
-    int report_bindings;
 };
 
 extern const struct argp place_argp; /* a child of the tool's; its input: struct place_options */

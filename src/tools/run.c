@@ -14,6 +14,8 @@
 #include "common/mem.h"
 #include "tools/input.h"
 #include "tools/local.h"
+#include "tools/map_job.h"
+#include "tools/map_show.h"
 #include "tools/ranks.h"
 #include "tools/report.h"
 #include "tools/run.h"
@@ -27,6 +29,7 @@ struct run {
     struct event_base *base;
     struct bp_job *job;     /* NULL: all ranks are here */
     struct local *local;    /* NULL: none is */
+    struct map_job *map;    /* NULL: nobody asked for it, or it is not known */
     struct ranks *ranks;
     struct output *output;
     struct turns *turns; /* NULL: everybody's output as it comes */
@@ -127,8 +130,9 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         turns_gone(run->turns, event->rank);
     if (verdict_event(&run->verdict, event, node))
         end_job(run, 1);
-    if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings)
-        report_binding(run->job, &run->verdict, event->rank);
+    if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->map != NULL &&
+        run->policy->map->report_bindings)
+        report_binding(run->job, run->map, &run->verdict, event->rank);
 }
 
 static void on_lost(void *arg, const char *why)
@@ -294,6 +298,27 @@ static const struct bp_job_events events = {
     .event = on_event, .output = on_output, .credit = on_credit, .left = on_left,
     .progress = on_progress, .lost = on_lost};
 
+/* The job's map with what its nodes have, if anybody wants to see it; not to be had, it is no reason
+ * to fail. */
+static void show_map(struct run *run, const struct bp_launch *launch)
+{
+    const struct map_options *wanted = run->policy->map;
+    struct bp_error err = {0};
+    if (wanted == NULL || (!wanted->show_map && !wanted->show_bindings &&
+                           !wanted->report_bindings && run->policy->status == NULL))
+        return;
+    run->map = bp_calloc(1, sizeof *run->map);
+    if (map_job_init(run->map, launch->map, &err) < 0) {
+        say(run, err.text);
+        free(bp_take_ptr(run->map));
+        return;
+    }
+    if (wanted->show_map)
+        map_show_picture(&run->map->picture, stderr);
+    if (wanted->show_bindings)
+        map_show_lines(&run->map->picture, stderr);
+}
+
 /* Until bpmaster has accepted the job, a signal may end us as it does any program. */
 static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp_error *err)
 {
@@ -302,6 +327,7 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
     int r = bp_launch_open(request, &launch, &herds, err);
     if (r < 0)
         return r;
+    show_map(run, &launch);
     take_signals(run);
     r = bp_launch_ghosts(&launch, request, &herds, err);
     if (r < 0) {
@@ -402,11 +428,14 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     int status = verdict_status(&run.verdict);
     say_verdict(&run, status);
     if (policy->status != NULL)
-        report_status(run.job, &run.verdict, status, bp_clock_ms() - run.start_ms,
+        report_status(run.job, run.map, &run.verdict, status, bp_clock_ms() - run.start_ms,
                       start_name(request->start), policy);
     turns_free(run.turns);
     output_free(run.output);
     input_free(run.input);
+    if (run.map != NULL)
+        map_job_done(run.map);
+    free(run.map);
     ranks_free(run.ranks);
     local_free(run.local);
     bp_job_free(run.job);

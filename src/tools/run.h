@@ -4,6 +4,7 @@
 #define BP_TOOLS_RUN_H
 
 #include "lib/job.h"
+#include "tools/map_options.h"
 #include "tools/output.h"
 
 struct run_policy {
@@ -17,7 +18,7 @@ struct run_policy {
     int dividers; /* a line before each one's */
     int stdin_rank;
     uint32_t local; /* so many ranks more, here on the master */
-    int report_bindings;
+    const struct map_options *map; /* what to show of the job's map; NULL = nothing */
     const char *status; /* NULL, or where the JSON goes: "" = stderr, else a file */
 };
 

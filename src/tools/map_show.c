@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* map_show.c - a map shown. */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "tools/map_json.h"
+#include "tools/map_show.h"
+#include "tools/text.h"
+
+#define COLUMNS     100 /* where there is no terminal that says its own */
+#define COLUMNS_MIN 60
+#define COLUMNS_MAX 240
+
+static unsigned columns_of(int fd)
+{
+    struct winsize size;
+    unsigned columns = COLUMNS;
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        columns = size.ws_col;
+    return columns < COLUMNS_MIN ? COLUMNS_MIN : columns > COLUMNS_MAX ? COLUMNS_MAX : columns;
+}
+
+static bool has_colours(int fd)
+{
+    const char *terminal = getenv("TERM"), *refused = getenv("NO_COLOR");
+    return isatty(fd) && terminal != NULL && strcmp(terminal, "dumb") != 0 &&
+           (refused == NULL || refused[0] == '\0');
+}
+
+void map_show_picture(const struct bp_picture *picture, FILE *out)
+{
+    struct bp_picture_style style = {.columns = columns_of(fileno(out)),
+                                     .colour = has_colours(fileno(out))};
+    auto_free char *text = bp_picture_text(picture, &style);
+    fputs(text, out);
+}
+
+void map_show_lines(const struct bp_picture *picture, FILE *out)
+{
+    for (uint32_t rank = 0; rank < picture->map->rank_count; rank++) {
+        auto_free char *line = bp_picture_line(picture, rank);
+        fprintf(out, "%s\n", line);
+    }
+}
+
+static int write_svg(const struct bp_picture *picture, const char *path, struct bp_error *err)
+{
+    auto_free char *svg = bp_picture_svg(picture);
+    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+    if (file == NULL)
+        return bp_error_set(err, -errno, "%s: %s", path, strerror(errno));
+    int bad = fputs(svg, file) == EOF, code = errno;
+    if (file != stdout && fclose(file) == EOF && !bad) {
+        bad = 1;
+        code = errno;
+    }
+    return bad ? bp_error_set(err, -code, "%s: %s", path, strerror(code)) : 0;
+}
+
+static int show(const struct bp_picture *picture, const struct map_options *options,
+                struct bp_error *err)
+{
+    int r = 0;
+    if (options->svg != NULL)
+        r = write_svg(picture, options->svg, err);
+    if (options->json)
+        map_json_print(picture, stdout);
+    bool asked = options->show_map || options->show_bindings;
+    if (options->show_map || (!asked && !options->json && options->svg == NULL))
+        map_show_picture(picture, stdout);
+    if (options->show_bindings || options->report_bindings)
+        map_show_lines(picture, stdout);
+    if (r == 0 && fflush(stdout) == EOF)
+        r = bp_error_set(err, -errno, "cannot write: %s", strerror(errno));
+    return r;
+}
+
+/* The map beside the jobs that run; if it has to wait for these, the map without them. */
+static int place(struct map_nodes *nodes, const struct bp_asked *asked, const char *tool,
+                 struct bp_map **ret_map, struct bp_error *err)
+{
+    int r = bp_place(&asked->request, nodes->rows, nodes->row_count, ret_map, err);
+    if (r != -EAGAIN)
+        return r;
+    auto_free char *why = text_plain(err->text);
+    fprintf(stderr, "%s: the job would have to wait: %s; once they have ended:\n", tool, why);
+    for (size_t i = 0; i < nodes->row_count; i++)
+        nodes->rows[i].used_bytes = nodes->rows[i].used_devices_bytes = 0;
+    return bp_place(&asked->request, nodes->rows, nodes->row_count, ret_map, err);
+}
+
+static int compute(struct map_nodes *nodes, const Bpmix__Place *asked_place,
+                   const struct map_options *options, const char *tool, const char *command,
+                   struct bp_error *err)
+{
+    struct bp_asked asked;
+    struct bp_map *map = NULL;
+    int r = bp_asked_init(&asked, asked_place, nodes->states, nodes->state_count, err);
+    if (r < 0)
+        return r;
+    r = map_nodes_check(nodes, &asked, err);
+    if (r == 0)
+        r = place(nodes, &asked, tool, &map, err);
+    if (r == 0) {
+        struct bp_picture picture = {
+            .map = map, .nodes = nodes->rows, .command = command, .notes = nodes->notes};
+        for (size_t i = 0; i < map->warning_count; i++)
+            fprintf(stderr, "%s: %s\n", tool, map->warnings[i]);
+        r = show(&picture, options, err);
+    }
+    bp_map_free(map);
+    bp_asked_done(&asked);
+    return r;
+}
+
+int map_show_dry(const Bpmix__Place *asked, const struct map_options *options, const char *tool,
+                 const char *command)
+{
+    struct map_nodes nodes;
+    struct bp_error err = {0};
+    int r = options->file_count > 0
+                ? map_nodes_files(&nodes, options->files, options->file_count, &err)
+                : map_nodes_live(&nodes, &err);
+    if (r == 0) {
+        r = compute(&nodes, asked, options, tool, command, &err);
+        map_nodes_done(&nodes);
+    }
+    if (r == 0)
+        return 0;
+    auto_free char *why = text_plain(err.text);
+    fprintf(stderr, "%s: %s\n", tool, why);
+    return 125;
+}
+
+/* Does a shell take the word as it is? */
+static bool is_plain(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=./:,@%";
+    return word[0] != '\0' && word[strspn(word, plain)] == '\0';
+}
+
+char *map_show_command(char *const *argv, size_t count)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    for (size_t i = 0; i < count; i++) {
+        fputs(i > 0 ? " " : "", out);
+        if (is_plain(argv[i])) {
+            fputs(argv[i], out);
+            continue;
+        }
+        fputc('\'', out);
+        for (const char *c = argv[i]; *c != '\0'; c++)
+            fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, out);
+        fputc('\'', out);
+    }
+    fclose(out);
+    return text;
+}
