@@ -1,5 +1,6 @@
 noinst_LTLIBRARIES += librun.la
 librun_la_SOURCES = \
+	src/tools/ending.c src/tools/ending.h \
 	src/tools/input.c src/tools/input.h \
 	src/tools/local.c src/tools/local.h \
 	src/tools/map_job.c src/tools/map_job.h \
@@ -8,6 +9,7 @@ librun_la_SOURCES = \
 	src/tools/map_show.c src/tools/map_show.h \
 	src/tools/output.c src/tools/output.h \
 	src/tools/ranks.c src/tools/ranks.h \
+	src/tools/redirect.c src/tools/redirect.h \
 	src/tools/report.c src/tools/report.h \
 	src/tools/run.c src/tools/run.h \
 	src/tools/sink.c src/tools/sink.h \
@@ -52,10 +54,16 @@ bpcp_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpcp_CFLAGS = $(BP_CFLAGS)
 bpcp_LDADD = $(BP_TOOL_LIBS)
 bprun_SOURCES = src/tools/bprun.c \
+	src/tools/environment.c src/tools/environment.h \
 	src/tools/io_options.c src/tools/io_options.h \
 	src/tools/life_options.c src/tools/life_options.h \
+<<<<<<< HEAD
 	src/tools/map_options.c src/tools/map_options.h \
 	src/tools/place_options.c src/tools/place_options.h
+=======
+	src/tools/place_options.c src/tools/place_options.h \
+	src/tools/propagate.c src/tools/propagate.h
+>>>>>>> main
 bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)
 bprun_LDADD = $(BP_TOOL_LIBS)

@@ -64,30 +64,32 @@ static int fill_ranks(struct map_job *job, const Bpmix__JobMap *map, struct bp_e
     return 0;
 }
 
-int map_job_init(struct map_job *job, const Bpmix__JobMap *map, struct bp_error *err)
+struct map_job *map_job_new(const Bpmix__JobMap *map, struct bp_error *err)
 {
-    *job = (struct map_job){.map = {.shared = map->shared}};
+    struct map_job *job = bp_calloc(1, sizeof *job);
+    job->map.shared = map->shared;
     int r = map_nodes_live(&job->all, err);
-    if (r < 0)
-        return r;
-    r = fill_nodes(job, map, err);
+    if (r == 0)
+        r = fill_nodes(job, map, err);
     if (r == 0)
         r = fill_ranks(job, map, err);
     if (r < 0) {
-        map_job_done(job);
-        return r;
+        map_job_free(job);
+        return NULL;
     }
     job->picture = (struct bp_picture){.map = &job->map, .nodes = job->rows};
-    return 0;
+    return job;
 }
 
-void map_job_done(struct map_job *job)
+void map_job_free(struct map_job *job)
 {
+    if (job == NULL)
+        return;
     free(job->map.ranks);
     free(job->map.nodes);
     free(job->rows);
     map_nodes_done(&job->all);
-    *job = (struct map_job){0};
+    free(job);
 }
 
 const struct bp_hardware *map_job_hardware(const struct map_job *job, uint32_t rank)

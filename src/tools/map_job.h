@@ -13,10 +13,9 @@ struct map_job {
     struct bp_picture picture;
 };
 
-/* Asks bpmaster for the hardware. 0 or negative errno; then nothing is kept. The JobMap must last
- * as long. */
-int map_job_init(struct map_job *job, const Bpmix__JobMap *map, struct bp_error *err);
-void map_job_done(struct map_job *job);
+/* Asks bpmaster for the hardware. The JobMap must last as long. NULL with a sentence in *err. */
+struct map_job *map_job_new(const Bpmix__JobMap *map, struct bp_error *err);
+void map_job_free(struct map_job *job);
 
 /* What the node of a rank has. */
 const struct bp_hardware *map_job_hardware(const struct map_job *job, uint32_t rank);

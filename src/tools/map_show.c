@@ -30,7 +30,7 @@ static bool has_colours(int fd)
            (refused == NULL || refused[0] == '\0');
 }
 
-void map_show_picture(const struct bp_picture *picture, FILE *out)
+static void show_picture(const struct bp_picture *picture, FILE *out)
 {
     struct bp_picture_style style = {.columns = columns_of(fileno(out)),
                                      .colour = has_colours(fileno(out))};
@@ -38,7 +38,7 @@ void map_show_picture(const struct bp_picture *picture, FILE *out)
     fputs(text, out);
 }
 
-void map_show_lines(const struct bp_picture *picture, FILE *out)
+static void show_lines(const struct bp_picture *picture, FILE *out)
 {
     for (uint32_t rank = 0; rank < picture->map->rank_count; rank++) {
         auto_free char *line = bp_picture_line(picture, rank);
@@ -70,9 +70,9 @@ static int show(const struct bp_picture *picture, const struct map_options *opti
         map_json_print(picture, stdout);
     bool asked = options->show_map || options->show_bindings;
     if (options->show_map || (!asked && !options->json && options->svg == NULL))
-        map_show_picture(picture, stdout);
+        show_picture(picture, stdout);
     if (options->show_bindings || options->report_bindings)
-        map_show_lines(picture, stdout);
+        show_lines(picture, stdout);
     if (r == 0 && fflush(stdout) == EOF)
         r = bp_error_set(err, -errno, "cannot write: %s", strerror(errno));
     return r;
@@ -133,6 +133,25 @@ int map_show_dry(const Bpmix__Place *asked, const struct map_options *options, c
     auto_free char *why = text_plain(err.text);
     fprintf(stderr, "%s: %s\n", tool, why);
     return 125;
+}
+
+struct map_job *map_show_job(const Bpmix__JobMap *map, const struct map_options *wanted,
+                             const char *tool, bool needed)
+{
+    struct bp_error err = {0};
+    bool shown = wanted != NULL && (wanted->show_map || wanted->show_bindings);
+    if (!needed && !shown && (wanted == NULL || !wanted->report_bindings))
+        return NULL;
+    struct map_job *job = map_job_new(map, &err);
+    if (job == NULL) {
+        fprintf(stderr, "%s: the map cannot be shown: %s\n", tool, err.text);
+        return NULL;
+    }
+    if (shown && wanted->show_map)
+        show_picture(&job->picture, stderr);
+    if (shown && wanted->show_bindings)
+        show_lines(&job->picture, stderr);
+    return job;
 }
 
 /* Does a shell take the word as it is? */

@@ -3,15 +3,14 @@
 #ifndef BP_TOOLS_MAP_SHOW_H
 #define BP_TOOLS_MAP_SHOW_H
 
-#include <stdio.h>
-
-#include "placement/picture.h"
+#include "tools/map_job.h"
 #include "tools/map_options.h"
 
-/* A picture for people on this stream. */
-void map_show_picture(const struct bp_picture *picture, FILE *out);
-/* A line for each rank. */
-void map_show_lines(const struct bp_picture *picture, FILE *out);
+/* Of a job that bpmaster has opened: show on stderr what is wanted (NULL = nothing). Returns the map
+ * with what the nodes have, for what is told later (`needed`, or the options say so); NULL if nobody
+ * needs it or it is not to be had, which is no reason to fail. The JobMap must last as long. */
+struct map_job *map_show_job(const Bpmix__JobMap *map, const struct map_options *wanted,
+                             const char *tool, bool needed);
 
 /* Dry run: compute what a job of this request would get, and show it. The exit status for the
  * shell. */

@@ -20,9 +20,9 @@ uint32_t word_number(struct argp_state *state, const char *option, const char *w
     return (uint32_t)value;
 }
 
-uint32_t word_time(struct argp_state *state, const char *option, const char *word)
+/* "1:2:3" in seconds by the units for so many parts; SECONDS_MAX + 1 = it is no such time. */
+static unsigned long clock_time(const char *word, const unsigned long units[3][3])
 {
-    static const unsigned long units[3][3] = {{60}, {60, 1}, {3600, 60, 1}};
     unsigned long parts[3], seconds = 0;
     unsigned count = 0;
     const char *p = word;
@@ -36,11 +36,33 @@ uint32_t word_time(struct argp_state *state, const char *option, const char *wor
             break;
         p++;
     }
+    if (count == 0 || p[-1] == ':' || *p != '\0')
+        return SECONDS_MAX + 1;
     for (unsigned i = 0; i < count; i++)
         seconds += parts[i] > SECONDS_MAX ? SECONDS_MAX + 1 : parts[i] * units[count - 1][i];
-    if (count == 0 || p[-1] == ':' || *p != '\0' || seconds > SECONDS_MAX)
-        argp_error(state, "%s takes minutes, minutes:seconds or hours:minutes:seconds, less than "
-                   "100 years, not \"%s\"", option, word);
+    return seconds;
+}
+
+uint32_t word_time(struct argp_state *state, const char *option, const char *word)
+{
+    static const unsigned long units[3][3] = {{60}, {60, 1}, {3600, 60, 1}};
+    static const unsigned long day_units[3][3] = {{3600}, {3600, 60}, {3600, 60, 1}};
+    const char *dash = strchr(word, '-');
+    unsigned long seconds = clock_time(dash != NULL ? dash + 1 : word,
+                                       dash != NULL ? day_units : units);
+    if (dash != NULL) {
+        char *end;
+        unsigned long days = strtoul(word, &end, 10);
+        if (word[0] < '0' || word[0] > '9' || end != dash || days > SECONDS_MAX / 86400)
+            seconds = SECONDS_MAX + 1;
+        else
+            seconds += days * 86400;
+    }
+    if (strcasecmp(word, "unlimited") == 0 || strcasecmp(word, "infinite") == 0)
+        return 0;
+    if (seconds > SECONDS_MAX)
+        argp_error(state, "%s takes minutes, minutes:seconds, hours:minutes:seconds or days-hours"
+                   "[:minutes[:seconds]], less than 100 years, not \"%s\"", option, word);
     return (uint32_t)seconds;
 }
 

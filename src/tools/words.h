@@ -10,8 +10,8 @@
 uint32_t word_number(struct argp_state *state, const char *option, const char *word, uint32_t low,
                      uint32_t high);
 
-/* srun's time: minutes, minutes:seconds or hours:minutes:seconds, in seconds, at most 100 years;
- * else as above. */
+/* srun's time: minutes, minutes:seconds, hours:minutes:seconds, days-hours and with minutes and
+ * seconds, in seconds, at most 100 years; "unlimited" is 0; else as above. */
 uint32_t word_time(struct argp_state *state, const char *option, const char *word);
 
 /* How many parts of a node specification name the master ("-1", "master"). *ret_rest: the other

@@ -60,9 +60,15 @@ static void times(void)
     CU_ASSERT_EQUAL(ask(1, "2:30"), 150);
     CU_ASSERT_EQUAL(ask(1, "1:00:01"), 3601);
     CU_ASSERT_EQUAL(ask(1, "1000000"), 60000000);
+    CU_ASSERT_EQUAL(ask(1, "1-0"), 86400);
+    CU_ASSERT_EQUAL(ask(1, "2-3"), 2 * 86400 + 3 * 3600);
+    CU_ASSERT_EQUAL(ask(1, "0-1:30"), 5400);
+    CU_ASSERT_EQUAL(ask(1, "1-0:0:1"), 86401);
+    CU_ASSERT_EQUAL(ask(1, "UNLIMITED"), 0);
     static const char *const bad[] = {"", ":", "1:", "1:2:3:", "1:2:3:4", "x", "1 ", "-1", "1:-1",
                                       "99999999", "0:99999999999", "18446744073709551617",
-                                      "1:2:18446744073709551615"};
+                                      "1:2:18446744073709551615", "1-", "-", "-1-1", "1-1-1", "x-1",
+                                      "1-1:2:3:4", "99999999-0", "18446744073709551617-1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CU_ASSERT_EQUAL(ask(1, bad[i]), -1);
 }
