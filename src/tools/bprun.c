@@ -133,22 +133,9 @@ int main(int argc, char **argv)
         .mpi = 1};
     place_options_init(&options.place);
     bp_std_open();
-<<<<<<< HEAD
     argp_parse(dry ? &map : &argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
     int status = options.map.dry ? show_map(&options, argv, argc) : run(&options, argc, argv);
     map_options_done(&options.map);
-=======
-    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
-    bp_job_request_init(&request, &own_place, &launcher, argc - options.command,
-                        argv + options.command);
-    request.place = &options.place.place;
-    request.mpi = options.mpi;
-    request.start = options.warm ? BPMIX__START__SELF : options.start;
-    options.policy.report_bindings = options.place.report_bindings;
-    io_options_apply(&options.io, &request, &options.policy);
-    int status = run_job(&request, &options.policy);
-    bp_job_request_done(&request);
     io_options_done(&options.io);
->>>>>>> main
     return status;
 }

@@ -57,13 +57,9 @@ bprun_SOURCES = src/tools/bprun.c \
 	src/tools/environment.c src/tools/environment.h \
 	src/tools/io_options.c src/tools/io_options.h \
 	src/tools/life_options.c src/tools/life_options.h \
-<<<<<<< HEAD
 	src/tools/map_options.c src/tools/map_options.h \
-	src/tools/place_options.c src/tools/place_options.h
-=======
 	src/tools/place_options.c src/tools/place_options.h \
 	src/tools/propagate.c src/tools/propagate.h
->>>>>>> main
 bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)
 bprun_LDADD = $(BP_TOOL_LIBS)

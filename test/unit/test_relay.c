@@ -78,7 +78,7 @@ static void what_may_be_answered(void)
         CU_ASSERT(route->from == BP_PEER_MASTER && (route->to & BP_PEER_TOOL) != 0);
         CU_ASSERT(BP_FRAME_BYTES + route->max_body <= bp_route_get(BP_TOOL_HEARS)->max_body);
     }
-    CU_ASSERT_EQUAL(count, 8);
+    CU_ASSERT_EQUAL(count, 9);
 }
 
 int main(void)
