@@ -10,7 +10,8 @@ struct bp_picture {
     const struct bp_map *map;
     const struct bp_place_node *nodes;
     const char *command;      /* for the title; NULL = none */
-    const char *const *notes; /* by index of node, behind its name; NULL = none */
+    const char *const *notes; /* by index of node, behind its name unless all are equal;
+                               * NULL = none */
 };
 
 struct bp_picture_style {

@@ -15,6 +15,9 @@ void bp_boards_init(struct bp_boards *boards, const struct bp_picture *picture)
         .order = bp_calloc(map->rank_count, sizeof *boards->order)};
     for (uint32_t i = 0; i < map->node_count; i++)
         boards->first[i + 1] = boards->first[i] + map->nodes[i].ranks;
+    for (uint32_t i = 1; picture->notes != NULL && i < map->node_count; i++)
+        boards->noted |= strcmp(picture->notes[map->nodes[i].index],
+                                picture->notes[map->nodes[0].index]) != 0;
     for (uint32_t rank = 0; rank < map->rank_count; rank++)
         boards->order[boards->first[map->ranks[rank].node] + map->ranks[rank].local] = rank;
 }
@@ -133,7 +136,8 @@ void bp_board_init(struct bp_board *board, const struct bp_boards *boards, uint3
     *board = (struct bp_board){.map = map, .row = row, .node = node, .count = slots,
                                .tiles = bp_tiles_sort(node->hardware->slots, slots),
                                .ranks = boards->order + boards->first[index],
-                               .rank_count = row->ranks};
+                               .rank_count = row->ranks,
+                               .note = boards->noted ? boards->picture->notes[row->index] : NULL};
     for (uint32_t local = 0; local < board->rank_count; local++)
         board->unbound += map->ranks[board->ranks[local]].cpus_bytes == 0;
     if (map->shared)
@@ -197,6 +201,8 @@ size_t bp_board_device(const struct bp_board *board, size_t index, uint32_t **re
 bool bp_board_alike(const struct bp_board *a, const struct bp_board *b, int64_t *ret_distance)
 {
     if (a->rank_count != b->rank_count || a->unbound != b->unbound || !tiles_alike(a, b))
+        return false;
+    if (a->note != b->note && strcmp(a->note, b->note) != 0)
         return false;
     if (!devices_alike(a, b))
         return false;

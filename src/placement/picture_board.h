@@ -41,6 +41,7 @@ struct bp_board {
     uint32_t *ranks; /* by number on the node */
     uint32_t rank_count;
     uint32_t unbound; /* how many have no CPUs for themselves */
+    const char *note; /* behind its name; NULL = none */
 };
 
 /* Ranks by node, found once for all boards of a map. */
@@ -48,6 +49,7 @@ struct bp_boards {
     const struct bp_picture *picture;
     uint32_t *first; /* by map node, and the end: interval of order */
     uint32_t *order; /* ranks: by node, then by number on it */
+    bool noted;      /* the nodes' notes differ */
 };
 
 void bp_boards_init(struct bp_boards *boards, const struct bp_picture *picture);

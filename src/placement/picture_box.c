@@ -63,14 +63,13 @@ static void largest(const struct bp_box *boxes, size_t count, int *ret_width, in
 }
 
 /* The number of columns whose grid is nearest to the shape, with few empty places. */
-static size_t best_columns(size_t count, int width, int height, int least, double shape)
+static size_t best_columns(size_t count, int width, int height, double shape)
 {
     size_t best = 1;
     double cheapest = 0;
     for (size_t columns = 1; columns <= count; columns++) {
         size_t rows = (count + columns - 1) / columns;
-        double wide = (double)columns * width > least ? (double)columns * width : least;
-        double ratio = wide / ((double)rows * height);
+        double ratio = (double)columns * width / ((double)rows * height);
         double empty = (double)(rows * columns - count) / (double)count;
         double cost = (ratio > shape ? ratio / shape : shape / ratio) + 2 * empty;
         if (columns == 1 || cost < cheapest) {
@@ -126,7 +125,7 @@ static void measure(struct bp_box *box)
     largest(box->extras, box->extra_count, &width, &height);
     inner = width > inner ? width : inner;
     largest(box->parts, box->part_count, &width, &height);
-    box->columns = best_columns(box->part_count, width + gap, height + gap, inner,
+    box->columns = best_columns(box->part_count, width + gap, height + gap,
                                 looks[grid_kind(box)].shape);
     if (box->part_count > 0 && (int)box->columns * (width + gap) - gap > inner)
         inner = (int)box->columns * (width + gap) - gap;
@@ -182,8 +181,13 @@ static void place(struct bp_box *box, int x, int y, int width, int height)
     box->height = height;
     if (box->kind >= BP_BOX_CORE)
         return;
+    int inner = width - 2 * border;
+    if (box->part_count > 0 && box->parts[0].kind == BP_BOX_CORE) {
+        int widest = (int)box->columns * (2 * box->parts[0].width + between) - between;
+        inner = inner < widest ? inner : widest; /* wider ones look like something else */
+    }
     y = place_grid(box->parts, box->part_count, box->columns, between, x + border,
-                   y + head_height(box), width - 2 * border, spare);
+                   y + head_height(box), inner, spare);
     y += box->part_count > 0 ? gap - between : 0;
     place_grid(box->extras, box->extra_count, box->extra_columns, gap, x + border, y,
                width - 2 * border, 0);

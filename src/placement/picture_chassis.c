@@ -134,7 +134,7 @@ static void fill_package(struct chassis *chassis, struct bp_box *box, size_t fir
     add_devices(chassis, box, BP_NOWHERE, package);
 }
 
-void bp_chassis_build(const struct bp_board *board, const char *note, struct bp_box *ret_node)
+void bp_chassis_build(const struct bp_board *board, struct bp_box *ret_node)
 {
     size_t devices = board->node->hardware->device_count;
     auto_free bool *placed = bp_calloc(devices, sizeof *placed);
@@ -142,8 +142,8 @@ void bp_chassis_build(const struct bp_board *board, const char *note, struct bp_
     *ret_node = (struct bp_box){.kind = BP_BOX_NODE, .owner = board,
                                 .label = bp_nodeset_format(&board->row->number, 1, "n")};
     auto_free char *ranks = bp_board_title(board);
-    ret_node->more = note != NULL ? bp_format("%s \302\267 %s", ranks, note)
-                                  : bp_take_ptr(ranks);
+    ret_node->more = board->note != NULL ? bp_format("%s \302\267 %s", ranks, board->note)
+                                         : bp_take_ptr(ranks);
     for (size_t i = 0, end; i < board->count; i = end) {
         end = bp_board_end(board, i, BP_TILE_CORE);
         int width = core_width(board, i, end);

@@ -7,7 +7,7 @@
 #include "placement/picture_box.h"
 
 /* Leaves have the board as owner, and from `first` to `end` the tiles of a core, or in `first` the
- * index of a device. note: behind the node's name, NULL = none. */
-void bp_chassis_build(const struct bp_board *board, const char *note, struct bp_box *ret_node);
+ * index of a device. */
+void bp_chassis_build(const struct bp_board *board, struct bp_box *ret_node);
 
 #endif

@@ -244,9 +244,8 @@ char *bp_picture_svg(const struct bp_picture *picture)
     bp_folds_init(&folds, picture, picture->map->node_count > FOLD_NODES);
     for (size_t i = 0; i < folds.count; i++) {
         const struct bp_fold *fold = &folds.rows[i];
-        const char *note = picture->notes != NULL ? picture->notes[fold->board.row->index] : NULL;
         struct bp_box box;
-        bp_chassis_build(&fold->board, note, &box);
+        bp_chassis_build(&fold->board, &box);
         bp_box_add(&canvas.parts, &canvas.part_count, &box);
         for (size_t k = 0; k < fold->board.count; k++)
             marked[fold->board.tiles[k].state] = true;

@@ -140,10 +140,10 @@ static void put_numa(struct text *text, const struct bp_board *board,
 static void put_name(struct text *text, const struct bp_board *board)
 {
     auto_free char *name = bp_nodeset_format(&board->row->number, 1, "n");
-    const char *const *notes = text->picture->notes;
-    const char *note = notes != NULL ? notes[board->row->index] : NULL;
-    fprintf(text->out, "%s%s%s%s: ", name, note != NULL ? " (" : "", note != NULL ? note : "",
-            note != NULL ? ")" : "");
+    if (board->note != NULL)
+        fprintf(text->out, "%s (%s): ", name, board->note);
+    else
+        fprintf(text->out, "%s: ", name);
 }
 
 static void put_devices(struct text *text, const struct bp_board *board, bool *placed,

@@ -16,7 +16,7 @@ void map_nodes_done(struct map_nodes *nodes)
         bp_hardware_done(&nodes->hardware[i]);
     free(nodes->hardware);
     free(nodes->rows);
-    free(nodes->notes);
+    free(nodes->files);
     free(nodes->states);
     bp_unpack_free(nodes->list);
     *nodes = (struct map_nodes){0};
@@ -94,7 +94,7 @@ int map_nodes_files(struct map_nodes *nodes, const struct map_file *files, size_
     }
     *nodes = (struct map_nodes){.hardware = bp_calloc(file_count, sizeof *nodes->hardware),
                                 .rows = bp_calloc(count, sizeof *nodes->rows),
-                                .notes = bp_calloc(count, sizeof *nodes->notes),
+                                .files = bp_calloc(count, sizeof *nodes->files),
                                 .states = bp_calloc(count, sizeof *nodes->states)};
     for (size_t i = 0; i < file_count; i++) {
         struct bp_hardware *hardware = &nodes->hardware[i];
@@ -107,7 +107,7 @@ int map_nodes_files(struct map_nodes *nodes, const struct map_file *files, size_
         const char *slash = strrchr(files[i].path, '/');
         for (uint32_t k = 0; k < files[i].count; k++) {
             int number = (int)nodes->row_count;
-            nodes->notes[number] = slash != NULL ? slash + 1 : files[i].path;
+            nodes->files[number] = slash != NULL ? slash + 1 : files[i].path;
             nodes->states[number] = (struct bp_nodeset_node){.number = number, .state = "up"};
             nodes->rows[nodes->row_count++] = (struct bp_place_node){
                 .number = number, .machine = (uint32_t)number, .hardware = hardware};

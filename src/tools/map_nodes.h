@@ -12,7 +12,7 @@ struct map_nodes {
     size_t hardware_count;
     struct bp_place_node *rows; /* that a job may use, by number */
     size_t row_count;
-    const char **notes;             /* by row: its file; NULL = no notes */
+    const char **files;             /* by row: its name without folders; NULL = no files */
     struct bp_nodeset_node *states; /* that words ("all", "allup") can mean */
     size_t state_count;
     Bpmix__HardwareList *list; /* bpmaster's answer, which rows and states borrow from */

@@ -106,7 +106,7 @@ static int compute(struct map_nodes *nodes, const Bpmix__Place *asked_place,
         r = place(nodes, &asked, tool, &map, err);
     if (r == 0) {
         struct bp_picture picture = {
-            .map = map, .nodes = nodes->rows, .command = command, .notes = nodes->notes};
+            .map = map, .nodes = nodes->rows, .command = command, .notes = nodes->files};
         for (size_t i = 0; i < map->warning_count; i++)
             fprintf(stderr, "%s: %s\n", tool, map->warnings[i]);
         r = show(&picture, options, err);
