@@ -70,6 +70,9 @@ static Bpmix__HardwareNode *node_row(struct answer *answer, const struct node *n
     row->machine = node->machine->id;
     row->hardware = find_hardware(answer, &node->hardware);
     row->used.data = machine_mask(node->machine, &row->used.len);
+    row->used_devices.data =
+        machine_device_mask(node->machine, &node->hardware, &row->used_devices.len);
+    row->kept = node->machine->kept;
     return row;
 }
 
@@ -100,6 +103,7 @@ static void answer_done(struct answer *answer)
             free(row->refusal->text);
         free(row->refusal);
         free(row->used.data);
+        free(row->used_devices.data);
         free(row);
     }
     free(answer->kinds);
@@ -112,7 +116,9 @@ int hardware_frame(struct tool *tool, const struct bp_frame *frame, struct bp_er
 {
     struct answer answer;
     struct bp_person person = tool_person(tool);
+    queue_keep(tool->master);
     answer_init(&answer, tool->master, &person);
+    queue_keep_nothing(tool->master);
     size_t bytes = bpmix__hardware_list__get_packed_size(&answer.list);
     int r = 0;
     if (bytes > bp_route_get(BP_HARDWARE)->max_body)

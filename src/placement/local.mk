@@ -8,7 +8,7 @@ libplacement_la_SOURCES = \
 	src/placement/hardware_text.c \
 	src/placement/hardware_wire.c \
 	src/placement/machine.c \
-	src/placement/map.c \
+	src/placement/map.c src/placement/map_bytes.c \
 	src/placement/place.c src/placement/placement.h \
 	src/placement/picture.h \
 	src/placement/picture_board.c src/placement/picture_board.h \

@@ -28,6 +28,7 @@ void bp_map_free(struct bp_map *map)
     free(map->ranks);
     free(map->nodes);
     free(map->masks);
+    free(map->gpus);
     free(map);
 }
 

@@ -62,8 +62,10 @@ enum bp_frame_type {
     BP_LIBRARY_SET,   /* LibraryChange; root; answer DONE */
     BP_LIBRARY_LIST,  /* empty; answer LIBRARIES */
     BP_LIBRARIES,     /* LibraryList */
-    BP_NODE_HARDWARE = 30, /* empty; answer HARDWARE */
-    BP_HARDWARE,           /* HardwareList: of all nodes, and what jobs use of it */
+    BP_JOB_WAIT,      /* of the JOB_OPEN with this tag, before its answer: JobWait, as it changes */
+    BP_JOB_SIGNAL,    /* to any `job` of the user's: JobKill; answer DONE */
+    BP_NODE_HARDWARE, /* empty; answer HARDWARE */
+    BP_HARDWARE,      /* HardwareList: of all nodes, and what jobs use of it */
     /* bpnode and bpmaster */
     BP_JOIN = 32,    /* Join */
     BP_JOINED,       /* Joined */

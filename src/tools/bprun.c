@@ -107,6 +107,8 @@ static int run(struct options *options, int argc, char **argv)
     bp_job_request_init(&request, &own_place, &launcher, argc - options->command,
                         argv + options->command);
     request.place = &options->place.place;
+    request.immediate = options->place.immediate;
+    request.immediate_s = options->place.immediate_s;
     request.mpi = options->mpi;
     request.start = options->warm ? BPMIX__START__SELF : options->start;
     options->policy.map = &options->map;

@@ -18,6 +18,7 @@ librun_la_SOURCES = \
 	src/tools/topology.c src/tools/topology.h \
 	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \
+	src/tools/waits.c src/tools/waits.h \
 	src/tools/warm.c src/tools/warm.h \
 	src/tools/words.c src/tools/words.h
 librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS) \
@@ -48,7 +49,7 @@ bpcopy_CPPFLAGS = $(BP_CPPFLAGS)
 bpcopy_CFLAGS = $(BP_CFLAGS)
 bpcopy_LDADD = libcommon.la
 
-bin_PROGRAMS += bpcp bprun bpsh bpstat bpctl bplib
+bin_PROGRAMS += bpcp bprun bpsh bpstat bpctl bpkill bplib
 bpcp_SOURCES = src/tools/bpcp.c $(COPY_SOURCES)
 bpcp_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpcp_CFLAGS = $(BP_CFLAGS)
@@ -86,6 +87,10 @@ bpctl_SOURCES = src/tools/bpctl.c
 bpctl_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpctl_CFLAGS = $(BP_CFLAGS)
 bpctl_LDADD = $(BP_TOOL_LIBS)
+bpkill_SOURCES = src/tools/bpkill.c
+bpkill_CPPFLAGS = $(librun_la_CPPFLAGS)
+bpkill_CFLAGS = $(BP_CFLAGS)
+bpkill_LDADD = $(BP_TOOL_LIBS)
 bplib_SOURCES = src/tools/bplib.c
 bplib_CPPFLAGS = $(librun_la_CPPFLAGS)
 bplib_CFLAGS = $(BP_CFLAGS)

@@ -69,8 +69,10 @@ struct map_job *map_job_new(const Bpmix__JobMap *map, struct bp_error *err)
     struct map_job *job = bp_calloc(1, sizeof *job);
     job->map.shared = map->shared;
     int r = map_nodes_live(&job->all, err);
-    if (r == 0)
+    if (r == 0) {
+        map_nodes_use(&job->all, MAP_NODES_USED);
         r = fill_nodes(job, map, err);
+    }
     if (r == 0)
         r = fill_ranks(job, map, err);
     if (r < 0) {

@@ -18,6 +18,7 @@ void map_nodes_done(struct map_nodes *nodes)
     free(nodes->rows);
     free(nodes->files);
     free(nodes->states);
+    free(nodes->full);
     bp_unpack_free(nodes->list);
     *nodes = (struct map_nodes){0};
 }
@@ -59,13 +60,30 @@ static int take_nodes(struct map_nodes *nodes, struct bp_error *err)
         nodes->rows[nodes->row_count++] = (struct bp_place_node){
             .number = node->number,
             .machine = node->machine,
-            .hardware = &nodes->hardware[node->hardware],
-            .used = node->used.data,
-            .used_bytes = node->used.len,
-            .used_devices = node->used_devices.data,
-            .used_devices_bytes = node->used_devices.len};
+            .hardware = &nodes->hardware[node->hardware]};
     }
+    nodes->full = bp_calloc(1, BP_CPUSET_BYTES_MAX);
+    memset(nodes->full, 0xff, BP_CPUSET_BYTES_MAX);
+    map_nodes_use(nodes, MAP_NODES_KEPT);
     return 0;
+}
+
+void map_nodes_use(struct map_nodes *nodes, enum map_nodes_use use)
+{
+    struct bp_place_node *row = nodes->rows;
+    for (size_t i = 0; nodes->list != NULL && i < nodes->list->n_nodes; i++) {
+        const Bpmix__HardwareNode *node = nodes->list->nodes[i];
+        if (node->refusal != NULL)
+            continue;
+        bool kept = use == MAP_NODES_KEPT && node->kept;
+        row->used = kept ? nodes->full : node->used.data;
+        row->used_bytes = kept ? BP_CPUSET_BYTES_MAX : node->used.len;
+        row->used_devices = kept ? nodes->full : node->used_devices.data;
+        row->used_devices_bytes = kept ? BP_DEVICES_MAX / 8 : node->used_devices.len;
+        if (use == MAP_NODES_IDLE)
+            row->used_bytes = row->used_devices_bytes = 0;
+        row++;
+    }
 }
 
 int map_nodes_live(struct map_nodes *nodes, struct bp_error *err)

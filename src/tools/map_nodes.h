@@ -15,6 +15,7 @@ struct map_nodes {
     const char **files;             /* by row: its name without folders; NULL = no files */
     struct bp_nodeset_node *states; /* that words ("all", "allup") can mean */
     size_t state_count;
+    uint8_t *full;             /* a mask of all CPUs or devices */
     Bpmix__HardwareList *list; /* bpmaster's answer, which rows and states borrow from */
 };
 
@@ -33,6 +34,11 @@ void map_nodes_done(struct map_nodes *nodes);
 /* Could a job use what the request names? 0, or the sentence that a job would get. */
 int map_nodes_check(const struct map_nodes *nodes, const struct bp_asked *asked,
                     struct bp_error *err);
+
+/* What the rows say is in use: by jobs, and all that is kept for jobs that wait (so it is at first);
+ * by jobs; nothing. */
+enum map_nodes_use { MAP_NODES_KEPT, MAP_NODES_USED, MAP_NODES_IDLE };
+void map_nodes_use(struct map_nodes *nodes, enum map_nodes_use use);
 
 /* A node that a job may use; NULL = no such. */
 const struct bp_place_node *map_nodes_row(const struct map_nodes *nodes, int number);

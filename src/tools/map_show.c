@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "lib/client.h"
 #include "tools/map_json.h"
 #include "tools/map_show.h"
 #include "tools/text.h"
@@ -78,18 +79,22 @@ static int show(const struct bp_picture *picture, const struct map_options *opti
     return r;
 }
 
-/* The map beside the jobs that run; if it has to wait for these, the map without them. */
+/* The map beside the jobs that run and wait; if it has to wait for these, the map without them. */
 static int place(struct map_nodes *nodes, const struct bp_asked *asked, const char *tool,
                  struct bp_map **ret_map, struct bp_error *err)
 {
+    const char *why = "its nodes are kept for earlier jobs"; /* if only these are in the way */
     int r = bp_place(&asked->request, nodes->rows, nodes->row_count, ret_map, err);
-    if (r != -EAGAIN)
-        return r;
-    auto_free char *why = text_plain(err->text);
-    fprintf(stderr, "%s: the job would have to wait: %s; once they have ended:\n", tool, why);
-    for (size_t i = 0; i < nodes->row_count; i++)
-        nodes->rows[i].used_bytes = nodes->rows[i].used_devices_bytes = 0;
-    return bp_place(&asked->request, nodes->rows, nodes->row_count, ret_map, err);
+    for (int use = MAP_NODES_USED; r == -EAGAIN && use <= MAP_NODES_IDLE; use++) {
+        map_nodes_use(nodes, (enum map_nodes_use)use);
+        if (use == MAP_NODES_IDLE)
+            why = err->text;
+        auto_free char *plain = text_plain(why);
+        r = bp_place(&asked->request, nodes->rows, nodes->row_count, ret_map, err);
+        if (r == 0)
+            fprintf(stderr, "%s: the job would wait: %s; then it would be:\n", tool, plain);
+    }
+    return r;
 }
 
 static int compute(struct map_nodes *nodes, const Bpmix__Place *asked_place,
@@ -116,16 +121,25 @@ static int compute(struct map_nodes *nodes, const Bpmix__Place *asked_place,
     return r;
 }
 
+/* A job of a process that is itself in a job shares that job's CPUs. */
+static Bpmix__Place shared_place(const Bpmix__Place *asked)
+{
+    Bpmix__Place place = *asked;
+    place.overlap |= bp_client_node() >= 0;
+    return place;
+}
+
 int map_show_dry(const Bpmix__Place *asked, const struct map_options *options, const char *tool,
                  const char *command)
 {
     struct map_nodes nodes;
     struct bp_error err = {0};
+    Bpmix__Place wanted = options->file_count > 0 ? *asked : shared_place(asked);
     int r = options->file_count > 0
                 ? map_nodes_files(&nodes, options->files, options->file_count, &err)
                 : map_nodes_live(&nodes, &err);
     if (r == 0) {
-        r = compute(&nodes, asked, options, tool, command, &err);
+        r = compute(&nodes, &wanted, options, tool, command, &err);
         map_nodes_done(&nodes);
     }
     if (r == 0)

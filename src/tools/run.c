@@ -22,6 +22,7 @@
 #include "tools/start.h"
 #include "tools/turns.h"
 #include "tools/verdict.h"
+#include "tools/waits.h"
 
 struct run {
     const struct run_policy *policy;
@@ -258,12 +259,13 @@ static int open_files(const struct run *run, const Bpmix__JobMap *map, struct bp
     return r < 0 || map == NULL ? r : redirect_check(redirect, (uint32_t)map->n_ranks, err);
 }
 
-/* Until bpmaster has accepted the job, a signal may end us as it does any program. */
+/* Until bpmaster has accepted the job, a signal may end us as it does any program: a job that
+ * waits leaves the line with us. */
 static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp_error *err)
 {
     struct bp_launch launch;
     struct bp_local_message herds;
-    int r = bp_launch_open(request, &launch, &herds, err);
+    int r = bp_launch_open(request, waits_say, (void *)run->policy->tool, &launch, &herds, err);
     if (r < 0)
         return r;
     r = open_files(run, launch.map, err);

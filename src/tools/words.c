@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* words.c - words of the command line that several tools read the same way. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,38 @@ uint32_t word_time(struct argp_state *state, const char *option, const char *wor
         argp_error(state, "%s takes minutes, minutes:seconds, hours:minutes:seconds or days-hours"
                    "[:minutes[:seconds]], less than 100 years, not \"%s\"", option, word);
     return (uint32_t)seconds;
+}
+
+/* RTMIN, RTMIN+3, RTMAX-1 */
+static int realtime_signal(const char *name)
+{
+    int base = strncmp(name, "RTMIN", 5) == 0 ? SIGRTMIN : SIGRTMAX;
+    if (strncmp(name, "RTMIN", 5) != 0 && strncmp(name, "RTMAX", 5) != 0)
+        return -1;
+    if (name[5] == '\0')
+        return base;
+    char *end;
+    long more = strtol(name + 5, &end, 10);
+    if ((name[5] != '+' && name[5] != '-') || *end != '\0' || more < -64 || more > 64)
+        return -1;
+    long number = base + more;
+    return number >= SIGRTMIN && number <= SIGRTMAX ? (int)number : -1;
+}
+
+int word_signal(const char *word)
+{
+    if (*word >= '0' && *word <= '9') {
+        char *end;
+        unsigned long number = strtoul(word, &end, 10);
+        return *end == '\0' && number <= (unsigned long)SIGRTMAX ? (int)number : -1;
+    }
+    const char *name = strncasecmp(word, "SIG", 3) == 0 ? word + 3 : word;
+    for (int number = 1; number < 32; number++) {
+        const char *abbreviation = sigabbrev_np(number);
+        if (abbreviation != NULL && strcasecmp(name, abbreviation) == 0)
+            return number;
+    }
+    return realtime_signal(name);
 }
 
 uint32_t word_master(const char *nodes, char **ret_rest)

@@ -14,6 +14,9 @@ uint32_t word_number(struct argp_state *state, const char *option, const char *w
  * seconds, in seconds, at most 100 years; "unlimited" is 0; else as above. */
 uint32_t word_time(struct argp_state *state, const char *option, const char *word);
 
+/* A signal's number by name (TERM, SIGTERM, RTMIN+1) or number; -1 = there is none such. */
+int word_signal(const char *word);
+
 /* How many parts of a node specification name the master ("-1", "master"). *ret_rest: the other
  * parts, for the caller to free. */
 uint32_t word_master(const char *nodes, char **ret_rest);

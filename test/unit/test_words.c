@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_words.c - numbers and times of the command line, and text made fit for a terminal. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,20 @@ static void numbers(void)
     static const char *const bad[] = {"", "0", "101", "-1", "1x", " ", "18446744073709551617"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CU_ASSERT_EQUAL(ask(0, bad[i]), -1);
+}
+
+static void signals(void)
+{
+    CU_ASSERT_EQUAL(word_signal("TERM"), SIGTERM);
+    CU_ASSERT_EQUAL(word_signal("sigkill"), SIGKILL);
+    CU_ASSERT_EQUAL(word_signal("9"), 9);
+    CU_ASSERT_EQUAL(word_signal("0"), 0);
+    CU_ASSERT_EQUAL(word_signal("RTMIN"), SIGRTMIN);
+    CU_ASSERT_EQUAL(word_signal("SIGRTMAX-2"), SIGRTMAX - 2);
+    static const char *const bad[] = {"", "SIG", "TERMINATE", "65", "-1", "1x", "RTMIN-1",
+                                      "RTMIN+", "RTMAX+1", "RTMIN+99999999999", "RT"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CU_ASSERT_EQUAL(word_signal(bad[i]), -1);
 }
 
 static void times(void)
@@ -111,6 +126,7 @@ int main(void)
 {
     static const struct bp_test tests[] = {
         {"numbers within their bounds", numbers},
+        {"signals by name and by number", signals},
         {"times in minutes, and none that overflows", times},
         {"the master among nodes", master},
         {"text of others, without control characters", plain},
