@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* picture_box.c - boxes in boxes: each level is a grid whose shape is nearest to what looks well. */
+/* picture_box.c - boxes in boxes: each level is a grid, of the shape nearest to what looks well. */
 #include <stdbool.h>
 #include <string.h>
 

@@ -15,13 +15,15 @@
 
 static const char style[] =
     "text{fill:#1f2933;text-anchor:start}\n"
-    ".m{text-anchor:middle}.e{text-anchor:end}.b{font-weight:bold}.g{fill:#616e7c}.d{fill:#3e4c59}\n"
+    ".m{text-anchor:middle}.e{text-anchor:end}\n"
+    ".b{font-weight:bold}.g{fill:#616e7c}.d{fill:#3e4c59}\n"
     "rect{stroke-width:1}\n"
     ".node{fill:#fdfdfc;stroke:#7b8794}.package{fill:#f0f3f6;stroke:#9aa5b1}\n"
     ".numa{fill:#e3e9ef;stroke:#b0bac5}.cache{fill:#fff;stroke:#b0bac5}\n"
     ".free{fill:#fff;stroke:#cbd2d9}.used{fill:url(#used);stroke:#9aa5b1}\n"
     ".shared{fill:url(#shared);stroke:#c9a227}.device{fill:#fff;stroke:#7b8794}\n"
-    ".rank{stroke:#52606d}.gpu{fill:none;stroke:#52606d}.note{fill:none;stroke:#9aa5b1;stroke-dasharray:5 4}\n"
+    ".rank{stroke:#52606d}.gpu{fill:none;stroke:#52606d}\n"
+    ".note{fill:none;stroke:#9aa5b1;stroke-dasharray:5 4}\n"
     ".thread{stroke:#52606d;stroke-opacity:.35}\n";
 
 static void rect(FILE *out, const char *class, int x, int y, int width, int height, int round)
@@ -129,33 +131,30 @@ static void draw_note(FILE *out, const struct bp_box *box)
 
 /* ---- boxes ---- */
 
-static void draw(FILE *out, const struct bp_box *box)
+static void draw_box(FILE *out, const struct bp_box *box)
 {
     static const char *const classes[] = {[BP_BOX_NODE] = "node",
                                           [BP_BOX_PACKAGE] = "package",
                                           [BP_BOX_NUMA] = "numa",
                                           [BP_BOX_CACHE] = "cache"};
-    switch (box->kind) {
-    case BP_BOX_CORE:
+    bool node = box->kind == BP_BOX_NODE;
+    int font = bp_box_font(box->kind), base = box->y + font + (node ? 6 : 3);
+    rect(out, classes[box->kind], box->x, box->y, box->width, box->height, 6);
+    words(out, node ? "b" : "g", box->x + 8, base, font, box->label);
+    if (box->more != NULL)
+        words(out, "g", box->x + 16 + bp_box_letters(box->label, font), base, font - 2, box->more);
+}
+
+static void draw(FILE *out, const struct bp_box *box)
+{
+    if (box->kind == BP_BOX_CORE)
         draw_core(out, box);
-        return;
-    case BP_BOX_DEVICE:
+    else if (box->kind == BP_BOX_DEVICE)
         draw_device(out, box);
-        return;
-    case BP_BOX_NOTE:
+    else if (box->kind == BP_BOX_NOTE)
         draw_note(out, box);
-        return;
-    case BP_BOX_CANVAS:
-        break;
-    default: {
-        int font = bp_box_font(box->kind), base = box->y + font + (box->kind == BP_BOX_NODE ? 6 : 3);
-        rect(out, classes[box->kind], box->x, box->y, box->width, box->height, 6);
-        words(out, box->kind == BP_BOX_NODE ? "b" : "g", box->x + 8, base, font, box->label);
-        if (box->more != NULL)
-            words(out, "g", box->x + 16 + bp_box_letters(box->label, font), base, font - 2,
-                  box->more);
-    }
-    }
+    else if (box->kind != BP_BOX_CANVAS)
+        draw_box(out, box);
     for (size_t i = 0; i < box->part_count; i++)
         draw(out, &box->parts[i]);
     for (size_t i = 0; i < box->extra_count; i++)

@@ -35,8 +35,8 @@ void map_nodes_done(struct map_nodes *nodes);
 int map_nodes_check(const struct map_nodes *nodes, const struct bp_asked *asked,
                     struct bp_error *err);
 
-/* What the rows say is in use: by jobs, and all that is kept for jobs that wait (so it is at first);
- * by jobs; nothing. */
+/* What the rows say is in use: by jobs, and all that is kept for jobs that wait (so it is at
+ * first); by jobs; nothing. */
 enum map_nodes_use { MAP_NODES_KEPT, MAP_NODES_USED, MAP_NODES_IDLE };
 void map_nodes_use(struct map_nodes *nodes, enum map_nodes_use use);
 
