@@ -59,6 +59,7 @@ static Bpmix__HardwareNode *node_row(struct answer *answer, const struct node *n
     bpmix__hardware_node__init(row);
     row->number = node->number;
     row->state = (char *)node_state(node);
+    row->host = (char *)node->hostname;
     row->allowed = bp_rights_allow(&node->rights, person);
     if (place_check_node(node->master, node->number, person, &err) < 0) {
         row->refusal = bp_calloc(1, sizeof *row->refusal);

@@ -1,96 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bprun.c - start a parallel job on the nodes, each rank a child of this process. */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/mem.h"
 #include "common/std.h"
-#include "tools/io_options.h"
-#include "tools/life_options.h"
-#include "tools/map_options.h"
 #include "tools/map_show.h"
-#include "tools/place_options.h"
+#include "tools/options.h"
 #include "tools/run.h"
-#include "tools/start.h"
 
-enum { OPT_MPI = 256, OPT_START, OPT_WARM };
-
-struct options {
-    struct place_options place;
-    struct io_options io;
-    struct run_policy policy;
-    struct map_options map;
-    int mpi;
-    Bpmix__Start start;
-    int start_chosen, warm;
-    int command; /* index of the program in argv */
-};
-
-static const struct argp_option rows[] = {
-    {NULL, 0, NULL, 0, "How:", 5},
-    {"mpi", OPT_MPI, "KIND", 0, "pmix, or none for programs without MPI (pmix)", 5},
-    {"start", OPT_START, "WAY", 0,
-     "exec: the node executes the program; ld, entry: it gets an image of the program (exec)", 5},
-    {"warm", OPT_WARM, NULL, 0,
-     "Run the program here until it calls bproc_warm, and start the ranks from there", 5},
-    {0}};
-
-static const struct argp_child children[] = {
-    {&place_argp, 0, "Where and how many:", 1},
-    {&map_argp, 0, "To see where the ranks are:", 2},
-    {&io_argp, 0, "Input and output:", 3},
-    {&life_argp, 0, "Life and death:", 4},
-    {0}};
-
-static void give_inputs(struct argp_state *state, struct options *options)
+/* Several programs: ps shows the words of all for the ghosts. */
+static char **all_words(const struct apps *apps, size_t *ret_count)
 {
-    state->child_inputs[0] = &options->place;
-    state->child_inputs[1] = &options->map;
-    state->child_inputs[2] = &options->io;
-    state->child_inputs[3] = &options->policy;
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    struct options *options = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        give_inputs(state, options);
-        return 0;
-    case OPT_MPI:
-        options->mpi = strcmp(arg, "none") != 0;
-        if (options->mpi && strcmp(arg, "pmix") != 0)
-            argp_error(state, "--mpi takes pmix or none, not \"%s\"", arg);
-        return 0;
-    case OPT_START:
-        options->start = start_way(state, arg);
-        options->start_chosen = 1;
-        return 0;
-    case OPT_WARM:
-        options->warm = 1;
-        return 0;
-    case ARGP_KEY_ARG: /* the program: what follows is its own */
-        options->command = state->next - 1;
-        state->next = state->argc;
-        return 0;
-    case ARGP_KEY_SUCCESS:
-        if (options->warm && options->start_chosen)
-            argp_error(state, "--start and --warm exclude each other");
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        options->command = state->argc;
-        if (!options->map.dry)
-            argp_error(state, "a program is missing");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    size_t count = 0;
+    for (size_t i = 0; i < apps->count; i++)
+        count += apps->rows[i].argc + 1;
+    char **words = bp_calloc(count, sizeof *words);
+    *ret_count = count - 1;
+    count = 0;
+    for (size_t i = 0; i < apps->count; i++) {
+        if (i > 0)
+            words[count++] = (char *)":";
+        memcpy(words + count, apps->rows[i].argv, apps->rows[i].argc * sizeof *words);
+        count += apps->rows[i].argc;
     }
-}
-
-/* The second name: where would the ranks be? */
-static int is_bpmap(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    return strcmp(slash != NULL ? slash + 1 : name, "bpmap") == 0;
+    return words;
 }
 
 static int show_map(const struct options *options, char **argv, int argc)
@@ -99,45 +33,46 @@ static int show_map(const struct options *options, char **argv, int argc)
     return map_show_dry(&options->place.place, &options->map, options->policy.tool, command);
 }
 
-static int run(struct options *options, int argc, char **argv)
+static int run(struct options *options)
 {
     Bpmix__JobRequest request;
     Bpmix__Place own_place;
     Bpmix__Launcher launcher;
-    bp_job_request_init(&request, &own_place, &launcher, argc - options->command,
-                        argv + options->command);
+    size_t word_count;
+    auto_free char **words = all_words(&options->apps, &word_count);
+    bp_job_request_init(&request, &own_place, &launcher, (int)word_count, words);
     request.place = &options->place.place;
     request.immediate = options->place.immediate;
     request.immediate_s = options->place.immediate_s;
     request.mpi = options->mpi;
     request.start = options->warm ? BPMIX__START__SELF : options->start;
+    options->policy.report_bindings = options->place.report_bindings;
     options->policy.map = &options->map;
     io_options_apply(&options->io, &request, &options->policy);
+    if (options->apps.ranks > 0) {
+        request.apps = apps_messages(&options->apps);
+        request.n_apps = options->apps.count;
+    }
     int status = run_job(&request, &options->policy);
+    apps_messages_free(request.apps, request.n_apps);
     bp_job_request_done(&request);
     return status;
 }
 
+/* Its names: bprun; bpmpirun, whose letters are mpirun's; bpmap, which only shows. */
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {
-        rows, parse, "PROGRAM [ARGUMENT...]",
-        "bprun - start a parallel job on the nodes. Each rank is a child of bprun here: ps shows "
-        "it, kill reaches it, Ctrl-C and Ctrl-Z work on all.", children, NULL, NULL};
-    static const struct argp map = {
-        rows, parse, "[PROGRAM [ARGUMENT...]]",
-        "bpmap - show where bprun with the same options would place its ranks; nothing is run.",
-        children, NULL, NULL};
-    int dry = is_bpmap(argv[0]);
-    argp_program_version = dry ? "bpmap (bpmix) " BP_VERSION : "bprun (bpmix) " BP_VERSION;
-    struct options options = {
-        .policy = {.tool = dry ? "bpmap" : "bprun", .kill_wait_ms = 5000}, .map = {.dry = dry},
-        .mpi = 1};
-    place_options_init(&options.place);
+    static char version[64];
+    const char *name = strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1 : argv[0];
+    int mpirun = strcmp(name, "bpmpirun") == 0, map = strcmp(name, "bpmap") == 0;
+    const char *tool = mpirun ? "bpmpirun" : map ? "bpmap" : "bprun";
+    struct options options = {.mpirun = mpirun, .map = {.dry = map}, .mpi = 1,
+                              .policy = {.tool = tool, .kill_wait_ms = 5000}};
+    snprintf(version, sizeof version, "%s (bpmix) " BP_VERSION, tool);
+    argp_program_version = version;
     bp_std_open();
-    argp_parse(dry ? &map : &argp, argc, argv, ARGP_IN_ORDER, NULL, &options);
-    int status = options.map.dry ? show_map(&options, argv, argc) : run(&options, argc, argv);
-    map_options_done(&options.map);
-    io_options_done(&options.io);
+    options_parse(&options, argc, argv);
+    int status = options.map.dry ? show_map(&options, argv, argc) : run(&options);
+    options_done(&options);
     return status;
 }

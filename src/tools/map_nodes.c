@@ -51,7 +51,8 @@ static int take_nodes(struct map_nodes *nodes, struct bp_error *err)
             return bp_error_set(err, -EPROTO, "bpmaster sent nodes in disorder");
         if (node->allowed)
             nodes->states[nodes->state_count++] =
-                (struct bp_nodeset_node){.number = node->number, .state = node->state};
+                (struct bp_nodeset_node){.number = node->number, .state = node->state,
+                                         .host = node->host};
         if (node->refusal != NULL)
             continue;
         if (node->hardware >= nodes->hardware_count)

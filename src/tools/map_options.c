@@ -7,14 +7,12 @@
 #include "tools/map_options.h"
 #include "tools/words.h"
 
-enum { OPT_DRY = 256, OPT_TOPOLOGY, OPT_SVG, OPT_JSON, OPT_DISPLAY, OPT_REPORT };
+enum { OPT_DRY = 256, OPT_TOPOLOGY, OPT_SVG, OPT_JSON, OPT_DISPLAY };
 
 static const struct argp_option rows[] = {
     {"display", OPT_DISPLAY, "WHAT", 0,
      "Show the map before the launch, as a picture (map), a line for each rank (bind) or both "
      "(map,bind)", 0},
-    {"report-bindings", OPT_REPORT, NULL, 0,
-     "Tell each rank's node and CPUs, as its kernel has them", 0},
     {"dry-run", OPT_DRY, NULL, 0, "Show the map and run nothing (as bpmap does)", 0},
     {"topology", OPT_TOPOLOGY, "FILE[:COUNT]", 0,
      "Dry run for COUNT (1) nodes as this hwloc XML file describes; may be given again", 0},
@@ -54,9 +52,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case OPT_DISPLAY:
         add_display(state, options, arg);
-        return 0;
-    case OPT_REPORT:
-        options->report_bindings = 1;
         return 0;
     case OPT_DRY:
         options->dry = 1;

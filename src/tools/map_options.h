@@ -14,7 +14,6 @@ struct map_options {
     const char *svg; /* file to write; NULL = none */
     int json;
     int show_map, show_bindings;
-    int report_bindings;
 };
 
 extern const struct argp map_argp; /* a child of the tool's; its input: struct map_options */

@@ -72,7 +72,7 @@ static int show(const struct bp_picture *picture, const struct map_options *opti
     bool asked = options->show_map || options->show_bindings;
     if (options->show_map || (!asked && !options->json && options->svg == NULL))
         show_picture(picture, stdout);
-    if (options->show_bindings || options->report_bindings)
+    if (options->show_bindings)
         show_lines(picture, stdout);
     if (r == 0 && fflush(stdout) == EOF)
         r = bp_error_set(err, -errno, "cannot write: %s", strerror(errno));
@@ -154,7 +154,7 @@ struct map_job *map_show_job(const Bpmix__JobMap *map, const struct map_options 
 {
     struct bp_error err = {0};
     bool shown = wanted != NULL && (wanted->show_map || wanted->show_bindings);
-    if (!needed && !shown && (wanted == NULL || !wanted->report_bindings))
+    if (!needed && !shown)
         return NULL;
     struct map_job *job = map_job_new(map, &err);
     if (job == NULL) {

@@ -7,9 +7,8 @@
 #include "tools/map_options.h"
 
 /* Of a job that bpmaster has opened: show on stderr what is wanted (NULL = nothing). Returns the
- * map with what the nodes have, for what is told later (`needed`, or the options say so); NULL if
- * nobody needs it or it is not to be had, which is no reason to fail. The JobMap must last as
- * long. */
+ * map with what the nodes have, for what is told later (`needed`); NULL if nobody needs it or it
+ * is not to be had, which is no reason to fail. The JobMap must last as long. */
 struct map_job *map_show_job(const Bpmix__JobMap *map, const struct map_options *wanted,
                              const char *tool, bool needed);
 

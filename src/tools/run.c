@@ -92,8 +92,7 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         turns_gone(run->turns, event->rank);
     if (verdict_event(&run->verdict, event, node))
         ending_ask(&run->ending, 1);
-    if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->map != NULL &&
-        run->policy->map->report_bindings)
+    if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings)
         report_binding(run->job, run->map, &run->verdict, event->rank);
 }
 
@@ -275,7 +274,7 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
         return r;
     }
     run->map = map_show_job(launch.map, run->policy->map, run->policy->tool,
-                            run->policy->status != NULL);
+                            run->policy->report_bindings || run->policy->status != NULL);
     take_signals(run);
     r = bp_launch_ghosts(&launch, request, &herds, err);
     if (r < 0) {

@@ -23,6 +23,7 @@ struct run_policy {
     int stdin_rank;
     struct redirect *redirect; /* NULL = nothing is */
     uint32_t local; /* so many ranks more, here on the master */
+    int report_bindings;
     const struct map_options *map; /* what to show of the job's map; NULL = nothing */
     const char *status; /* NULL, or where the JSON goes: "" = stderr, else a file */
 };
