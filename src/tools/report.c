@@ -24,8 +24,10 @@ void report_binding(const struct bp_job *job, const struct map_job *map,
 {
     const Bpmix__Rank *asked = bp_job_map(job)->ranks[number];
     const struct verdict_rank *rank = &verdict->ranks[number];
-    auto_free char *where = bp_picture_where(
-        rank->cpus, rank->cpu_bytes, map != NULL ? map_job_hardware(map, number) : NULL);
+    const struct bp_hardware *hardware = map != NULL ? map_job_hardware(map, number) : NULL;
+    auto_free char *where = rank->cpu_bytes > 0
+                                ? bp_picture_where(rank->cpus, rank->cpu_bytes, hardware)
+                                : bp_strdup("at CPUs that are not known: it has ended already");
     const char *words = bp_job_map(job)->shared ? "not bound, shares "
                         : asked->cpus.len == 0  ? "not bound, may use "
                                                 : "";
