@@ -19,7 +19,8 @@ static inline uint64_t bp_clock_ms(void)
 }
 
 /* Tells when a timer of this period came so late that this program itself was held up: then the
- * silence of others proves nothing. Call it at each tick. */
+ * silence of others proves nothing, and begins anew: an answer may need the time that a tick came
+ * late. Call it at each tick. */
 struct bp_clock_tick {
     uint64_t last_ms;
 };

@@ -97,13 +97,19 @@ int bp_client_request(int fd, struct bp_frame frame, const void *message, unsign
 int bp_client_answer(int fd, unsigned answer, struct bp_local_message *ret_message,
                      struct bp_error *err)
 {
+    return bp_client_news(fd, answer, answer, ret_message, err);
+}
+
+int bp_client_news(int fd, unsigned news, unsigned answer, struct bp_local_message *ret_message,
+                   struct bp_error *err)
+{
     struct bp_local_message got;
     int r = bp_local_receive(fd, BP_PEER_MASTER, BP_PEER_TOOL, &got, err);
     if (r == 0)
         r = bp_error_set(err, -ECONNRESET, "bpmaster closed the connection");
     if (r < 0)
         return r;
-    if (got.frame.type != answer)
+    if (got.frame.type != answer && got.frame.type != news)
         return other_answer(&got, err);
     *ret_message = got;
     return 0;

@@ -33,6 +33,9 @@ int bp_client_call(struct bp_frame frame, const void *message, unsigned answer,
 int bp_client_send(int fd, struct bp_frame frame, const void *message, struct bp_error *err);
 int bp_client_answer(int fd, unsigned answer, struct bp_local_message *ret_message,
                      struct bp_error *err);
+/* The next frame may also be of type `news`: then the answer is still to come. */
+int bp_client_news(int fd, unsigned news, unsigned answer, struct bp_local_message *ret_message,
+                   struct bp_error *err);
 
 /* NODE_LIST whose answer NODES comes when so many nodes are up. */
 int bp_client_ask_nodes(int fd, uint32_t up, struct bp_local_message *ret_message,

@@ -26,13 +26,43 @@ static int take_map(const struct bp_local_message *message, Bpmix__JobMap **ret_
     return 0;
 }
 
-int bp_launch_open(const Bpmix__JobRequest *request, struct bp_launch *ret_launch,
-                   struct bp_local_message *ret_herds, struct bp_error *err)
+static int hear_wait(const struct bp_local_message *news, bp_launch_waits *waits, void *arg,
+                     struct bp_error *err)
+{
+    auto_unpack Bpmix__JobWait *wait =
+        BP_UNPACK(JobWait, job_wait, news->body, news->frame.length, err);
+    if (wait == NULL)
+        return err->code;
+    if (waits != NULL)
+        waits(arg, wait);
+    return 0;
+}
+
+/* The map, after any number of news that it is still waited for. */
+static int await_map(int fd, bp_launch_waits *waits, void *arg,
+                     struct bp_local_message *ret_message, struct bp_error *err)
+{
+    for (;;) {
+        int r = bp_client_news(fd, BP_JOB_WAIT, BP_JOB_MAP, ret_message, err);
+        if (r < 0 || ret_message->frame.type == BP_JOB_MAP)
+            return r;
+        r = hear_wait(ret_message, waits, arg, err);
+        bp_local_done(ret_message);
+        if (r < 0)
+            return r;
+    }
+}
+
+int bp_launch_open(const Bpmix__JobRequest *request, bp_launch_waits *waits, void *arg,
+                   struct bp_launch *ret_launch, struct bp_local_message *ret_herds,
+                   struct bp_error *err)
 {
     struct bp_local_message message;
     Bpmix__JobMap *map = NULL;
     auto_close int fd = bp_client_connect(err);
-    int r = fd < 0 ? fd : bp_client_ask(fd, BP_JOB_OPEN, request, BP_JOB_MAP, &message, err);
+    int r = fd < 0 ? fd : bp_client_send(fd, (struct bp_frame){.type = BP_JOB_OPEN}, request, err);
+    if (r == 0)
+        r = await_map(fd, waits, arg, &message, err);
     if (r < 0)
         return r;
     r = take_map(&message, &map, err);

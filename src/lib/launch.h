@@ -18,10 +18,15 @@ int bp_job_request_init(Bpmix__JobRequest *request, Bpmix__Place *place,
                          Bpmix__Launcher *launcher, int argc, char **argv);
 void bp_job_request_done(Bpmix__JobRequest *request);
 
-/* Ask bpmaster for the job. *ret_launch must be done with bp_launch_done, or go to bp_job_attach;
- * nothing is left when it fails. *ret_herds: for bp_launch_ghosts, which comes next. */
-int bp_launch_open(const Bpmix__JobRequest *request, struct bp_launch *ret_launch,
-                   struct bp_local_message *ret_herds, struct bp_error *err);
+/* Who hears why the job must wait, whenever that changes. */
+typedef void bp_launch_waits(void *arg, const Bpmix__JobWait *wait);
+
+/* Ask bpmaster for the job; that may take as long as other jobs have its CPUs, and waits (or NULL)
+ * is told so. *ret_launch must be done with bp_launch_done, or go to bp_job_attach; nothing is left
+ * when it fails. *ret_herds: for bp_launch_ghosts, which comes next. */
+int bp_launch_open(const Bpmix__JobRequest *request, bp_launch_waits *waits, void *arg,
+                   struct bp_launch *ret_launch, struct bp_local_message *ret_herds,
+                   struct bp_error *err);
 /* Make the ghosts: children of the calling process, one for each rank; ps shows the request's words
  * for them. Takes the herds. Blocks until the ghosts are there. */
 int bp_launch_ghosts(const struct bp_launch *launch, const Bpmix__JobRequest *request,

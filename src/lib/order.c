@@ -114,7 +114,7 @@ int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
     if (order->program != NULL)
         request.program = (char *)order->program;
     request.start = order->start;
-    r = bp_launch_open(&request, ret_launch, ret_herds, err);
+    r = bp_launch_open(&request, NULL, NULL, ret_launch, ret_herds, err);
     bp_job_request_done(&request);
     return r;
 }

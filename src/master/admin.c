@@ -48,6 +48,7 @@ static int has_read(const struct tool *tool)
 
 void watch_changed(struct master *master)
 {
+    queue_changed(master);
     struct tool *tool;
     DL_FOREACH(master->tools, tool) {
         if (!tool->watching)

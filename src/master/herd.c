@@ -357,14 +357,16 @@ void herd_tick(struct job *job, int late)
     unsigned lease_ms = job->master->config.lease_ms;
     for (unsigned i = 0; i < job->herd_count; i++) {
         struct herd *herd = &job->herds[i];
-        uint64_t silent_ms = herd->pid != 0 ? now - herd->seen_ms : 0;
         if (herd->fd < 0)
             continue;
+        if (late)
+            herd->seen_ms = now;
+        uint64_t silent_ms = herd->pid != 0 ? now - herd->seen_ms : 0;
         if (job->ended && now - job->ended_ms > lease_ms)
             herd_close(herd);
-        else if (silent_ms > 2 * (uint64_t)lease_ms && !late)
+        else if (silent_ms > 2 * (uint64_t)lease_ms)
             herd_failed(herd, "it does not answer");
-        else if (silent_ms > lease_ms && !herd->stuck && !late)
+        else if (silent_ms > lease_ms && !herd->stuck)
             herd_stuck(herd);
         order(herd, &(struct bp_ghost_record){.type = BP_GHOST_PING, .value = ++herd->ping});
     }

@@ -224,6 +224,10 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
 
 void job_close(struct job *job)
 {
+    if (job->waiter != NULL) {
+        queue_drop(job, -ECANCELED, "the job was ended while it waited");
+        return;
+    }
     if (job->closing)
         return;
     job->closing = 1;
@@ -249,7 +253,7 @@ static int stream_is_due(const struct job *job)
 
 void job_check_end(struct job *job)
 {
-    if (job->open_places > 0 || job->live > 0 || stream_is_due(job))
+    if (job->waiter != NULL || job->open_places > 0 || job->live > 0 || stream_is_due(job))
         return;
     if (!job->ended) {
         job->ended = 1;
@@ -266,6 +270,10 @@ void job_check_end(struct job *job)
 
 void job_tool_gone(struct job *job)
 {
+    if (job->waiter != NULL) {
+        queue_drop(job, 0, NULL);
+        return;
+    }
     job->tool = NULL;
     for (unsigned i = 0; i < job->herd_count; i++) { /* a launcher that never took them */
         if (job->herds[i].launcher_fd >= 0)
@@ -282,6 +290,7 @@ void job_place_ended(struct job *job, struct place *place, int kind, const char 
     place->ended_ms = bp_clock_ms();
     place->node->jobs--;
     job->open_places--;
+    place_leave(job, place);
     if (!job->closing) {
         Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
         event.kind = (Bpmix__JobEvent__Kind)kind;

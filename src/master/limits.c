@@ -31,7 +31,7 @@ static int read_limits(pid_t pid, struct limit limits[LIMITS])
         if (rows >= 0) {
             if (strlen(line) < 26 || sscanf(line + 26, "%23s %23s", soft, hard) != 2)
                 break;
-            limits[rows] = (struct limit){number_of(soft), number_of(hard)};
+            limits[rows] = (struct limit){number_of(soft), number_of(hard), 0};
         }
         rows++;
     }
@@ -54,7 +54,7 @@ int limits_clamp(pid_t pid, Bpmix__JobRequest *request)
     for (size_t i = 0; i < request->n_limits; i++) {
         const Bpmix__Limit *row = request->limits[i];
         if (row->which < LIMITS)
-            asked[row->which] = (struct limit){row->soft, row->hard};
+            asked[row->which] = (struct limit){row->soft, row->hard, row->node_soft};
     }
     for (size_t i = 0; i < request->n_limits; i++)
         bpmix__limit__free_unpacked(request->limits[i], NULL);
@@ -67,6 +67,7 @@ int limits_clamp(pid_t pid, Bpmix__JobRequest *request)
         row->which = i;
         row->hard = lower(asked[i].hard, own[i].hard);
         row->soft = lower(asked[i].soft, row->hard);
+        row->node_soft = asked[i].node_soft;
     }
     return 0;
 }

@@ -12,6 +12,7 @@
 
 struct limit {
     uint64_t soft, hard; /* UINT64_MAX = unlimited */
+    int node_soft;       /* soft is what is usual on the node */
 };
 
 /* Replace the request's limits by all LIMITS of them, none above the hard ones of the process pid;

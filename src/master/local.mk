@@ -11,15 +11,15 @@ bpmaster_SOURCES = \
 	src/master/node.c \
 	src/master/order.c \
 	src/master/in_place.c src/master/place.c \
-	src/master/open.c \
+	src/master/open.c src/master/placing.c src/master/queue.c \
 	src/master/proc.c \
 	src/master/publish.c \
 	src/master/relay.c \
 	src/master/reload.c \
 	src/master/rights.c src/master/rights.h \
 	src/master/roster.c \
-	src/master/start.c \
-	src/master/tool.c \
+	src/master/signal.c src/master/start.c \
+	src/master/take.c src/master/tool.c \
 	src/master/tree.c
 bpmaster_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 bpmaster_CFLAGS = $(BP_CFLAGS)

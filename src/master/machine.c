@@ -31,8 +31,50 @@ void machine_put(struct master *master, struct machine *machine)
     if (machine == NULL || --machine->references > 0)
         return;
     HASH_DEL(master->machines, machine);
+    struct device *device, *next;
+    LL_FOREACH_SAFE(machine->devices, device, next)
+        free(device);
     free(machine->used);
     free(machine);
+}
+
+static const char *device_id(const struct bp_device *device)
+{
+    return device->uuid[0] != '\0' ? device->uuid
+           : device->bus[0] != '\0' ? device->bus : device->name;
+}
+
+static struct device *find_device(const struct machine *machine, const struct bp_device *device)
+{
+    struct device *found;
+    LL_FOREACH(machine->devices, found)
+        if (strcmp(found->id, device_id(device)) == 0)
+            return found;
+    return NULL;
+}
+
+struct device *machine_device(struct machine *machine, const struct bp_device *device)
+{
+    struct device *found = find_device(machine, device);
+    if (found == NULL) {
+        found = bp_calloc(1, sizeof *found);
+        snprintf(found->id, sizeof found->id, "%s", device_id(device));
+        LL_PREPEND(machine->devices, found);
+    }
+    return found;
+}
+
+uint8_t *machine_device_mask(const struct machine *machine, const struct bp_hardware *hardware,
+                             size_t *ret_bytes)
+{
+    *ret_bytes = bp_cpuset_bytes((unsigned)hardware->device_count);
+    uint8_t *mask = bp_calloc(1, *ret_bytes);
+    for (unsigned i = 0; i < hardware->device_count; i++) {
+        const struct device *device = find_device(machine, &hardware->devices[i]);
+        if (device != NULL && device->used > 0)
+            bp_cpuset_add(mask, *ret_bytes, i);
+    }
+    return mask;
 }
 
 void machine_use(struct machine *machine, const uint8_t *mask, size_t bytes, int delta)

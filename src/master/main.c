@@ -91,6 +91,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     listen_tick(arg);
     publish_tick(arg);
+    queue_tick(arg);
 }
 
 static int run(struct master *master, struct bp_error *err)
@@ -98,6 +99,7 @@ static int run(struct master *master, struct bp_error *err)
     master->base = event_base_new();
     if (master->base == NULL)
         return bp_error_set(err, -ENOMEM, "libevent cannot make an event loop");
+    queue_init(master);
     master->tls = bp_tls_server_new(find_key, master, err);
     if (master->tls == NULL)
         return err->code;

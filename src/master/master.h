@@ -21,6 +21,8 @@
 #include "proto/pack.h"
 #include "proto/tls.h"
 
+#define BP_NODE_BYTES (BP_NODES_MAX / 8) /* a bit for each node */
+
 struct machine;
 struct node;
 struct job;
@@ -32,6 +34,8 @@ struct lookup;
 struct joining;
 struct attribute;
 struct order;
+struct queue;
+struct waiter;
 
 struct master {
     struct event_base *base;
@@ -55,6 +59,7 @@ struct master {
     uint64_t last_order;
     char **libraries;
     unsigned library_count;
+    struct queue *queue;
     uint64_t next_job;
     uint64_t lease_number;
     struct event *lease_timer;
@@ -149,12 +154,25 @@ struct machine {
     char boot_id[40];
     unsigned id;
     unsigned references; /* nodes */
-    uint16_t *used;      /* ranks bound to each PU */
+    uint16_t *used;      /* jobs that have each PU */
+    struct device *devices; /* that a job has or had */
     unsigned pus;
+    uint8_t kept;   /* for a job that waits; only while the queue is looked through */
+    uint64_t freed; /* when CPUs became free, in steps of the queue */
     UT_hash_handle hh;
 };
 struct machine *machine_get(struct master *master, const char *boot_id, unsigned pus);
 void machine_put(struct master *master, struct machine *machine);
+struct device { /* a GPU; nodes that share a machine may count them differently */
+    char id[BP_DEVICE_NAME_MAX];
+    unsigned used; /* jobs that have it */
+    struct device *next;
+};
+/* It belongs to the machine, and stays as long. */
+struct device *machine_device(struct machine *machine, const struct bp_device *device);
+/* Which of a node's devices are in use, by index, as a mask; free() it. */
+uint8_t *machine_device_mask(const struct machine *machine, const struct bp_hardware *hardware,
+                             size_t *ret_bytes);
 /* Add delta (+1 or -1) to every PU of the mask. */
 void machine_use(struct machine *machine, const uint8_t *mask, size_t bytes, int delta);
 /* The PUs in use as a mask; free() it. */
@@ -207,6 +225,8 @@ struct place { /* a node of a job */
     uint64_t ended_ms;
     uint8_t *taken; /* CPUs of this job there */
     size_t taken_bytes;
+    struct device **devices; /* and GPUs */
+    unsigned device_count;
     unsigned ranks;
     uint8_t ticket[BP_TICKET_BYTES];
     uint8_t relay_ticket[BP_TICKET_BYTES]; /* of nodes that get the image from this one */
@@ -256,6 +276,7 @@ struct job {
     struct waiting_signal *signals; /* to be sent when the processes are created */
     uint64_t waiting;               /* those of them that are for all, a bit each */
     unsigned queued;                /* real-time signals among them: each one counts */
+    struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
     uint8_t created, closing, ended;
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
     uint8_t yield;  /* more ranks than CPUs somewhere */
@@ -296,6 +317,40 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
 int job_start(struct job *job, uint64_t tag, char **warnings, size_t warning_count,
               struct bp_error *err);
 
+/* ---- queue.c: jobs wait for their turn, first in, first out ---- */
+void queue_init(struct master *master);
+/* It is placed when it is its turn; the request with this tag is answered then. Refused, if it
+ * cannot wait. */
+void queue_add(struct job *job, uint64_t tag);
+/* A job that waits is no more; why (or NULL) is told its launcher. Frees it. */
+void queue_drop(struct job *job, int code, const char *why);
+/* CPUs of this machine have become free. */
+void queue_freed(struct master *master, struct machine *machine);
+/* Nodes, or who may use them, are not what they were. */
+void queue_changed(struct master *master);
+/* Once a second: who waits is told what is new. */
+void queue_tick(struct master *master);
+/* Its place in the line, from 1, and why it waits; 0 = it does not. */
+unsigned queue_position(const struct job *job, const char **ret_reason);
+
+/* ---- signal.c: to a whole job, from anywhere ---- */
+int job_signal_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t *body,
+                     struct bp_error *err);
+
+/* ---- placing.c: a map is made by a child without keys, that bpmaster need not wait for ---- */
+struct placing;
+struct placed { /* what it found; r as of place_map */
+    int r;
+    struct bp_map *map;
+    uint8_t nodes[BP_NODE_BYTES];
+    struct bp_error err;
+};
+/* done is called once, later, but not after placing_free. NULL = no child (err). */
+struct placing *placing_start(const struct job *job,
+                              void (*done)(void *arg, struct placed *placed), void *arg,
+                              struct bp_error *err);
+void placing_free(struct placing *placing);
+
 /* ---- job_list.c ---- */
 void job_list(struct master *master, Bpmix__JobList *ret_list);
 void job_list_done(Bpmix__JobList *list);
@@ -312,9 +367,19 @@ int in_place_init(struct job *job, struct bp_error *err);
 /* What it leads, enum bp_space_leads: that it does on the node too, so no stub stands for it. */
 uint32_t in_place_lead(const struct job *job, Bpmix__Launcher *launcher);
 
-/* ---- place.c: a request and the nodes -> places and ranks of the job ---- */
-int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct bp_error *err);
-/* The CPUs are free for others. */
+/* ---- place.c: a request and the nodes -> a map ---- */
+/* What runs and what waits is respected. -EAGAIN: it does not fit now, but would where nothing ran.
+ * ret_nodes (or NULL): the nodes it could use, also then. */
+int place_map(const struct job *job, uint8_t *ret_nodes, struct bp_map **ret_map,
+              struct bp_error *err);
+/* The node is up and takes jobs of this user. */
+int job_may_enter(const struct job *job, const struct node *node);
+
+/* ---- take.c: a map -> places and ranks of the job ---- */
+/* -ESTALE: it does not hold any more. */
+int place_take(struct job *job, const struct bp_map *map);
+/* The CPUs of a place, or of all, are free for others. */
+void place_leave(struct job *job, struct place *place);
 void place_vacate(struct job *job);
 void place_release(struct job *job);
 

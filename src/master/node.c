@@ -289,7 +289,9 @@ static void tick_node(struct node *node, uint64_t now, int late)
         node_down(node, "no contact for longer than the lease");
     if (node->state != NODE_UP)
         return;
-    if (now - node->seen_ms > lease_ms / 2 && !late) {
+    if (late)
+        node->seen_ms = now;
+    if (now - node->seen_ms > lease_ms / 2) {
         node_lose(node, "no answer for half a lease");
         return;
     }

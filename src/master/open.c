@@ -84,8 +84,6 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
 void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request)
 {
     struct bp_error err = {0};
-    char **warnings = NULL;
-    size_t warning_count = 0;
     int r = check_request(tool, take_request, &err);
     if (r == 0)
         r = check_files(take_request, &err);
@@ -96,15 +94,8 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
         bp_unpack_free(take_request);
         return;
     }
-    struct job *job = job_new(tool, take_request);
-    r = place_job(job, &warnings, &warning_count, &err);
-    if (r == 0)
-        r = job_start(job, frame->tag, warnings, warning_count, &err);
-    if (r < 0) {
-        tool_refuse(tool, frame->tag, r, err.text);
-        job_free(job);
-    }
-    for (size_t i = 0; i < warning_count; i++)
-        free(warnings[i]);
-    free(warnings);
+    /* A job inside of a job: it has that one's CPUs, and would wait for itself. */
+    if (tool->via != NULL)
+        take_request->place->overlap = 1;
+    queue_add(job_new(tool, take_request), frame->tag);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* place.c - a job's request and the nodes that are up become the job's places and ranks. */
+/* place.c - a job's request and the nodes that are up become a map. */
 #include <errno.h>
 #include <string.h>
 #include <sys/bproc.h>
@@ -11,22 +11,46 @@
 
 struct candidates { /* nodes that are up, as placement sees them */
     struct bp_place_node *rows;
-    struct node **nodes;
-    uint8_t **masks;
     size_t count;
 };
 
 static void candidates_done(struct candidates *c)
 {
-    for (size_t i = 0; i < c->count; i++)
-        free(c->masks[i]);
-    free(c->masks);
+    for (size_t i = 0; i < c->count; i++) {
+        free((void *)c->rows[i].used);
+        free((void *)c->rows[i].used_devices);
+    }
     free(c->rows);
-    free(c->nodes);
 }
 
-/* May the job's user place processes there, and does the node take any now? Root may use a node
- * in whatever state it was given: to find out what is wrong with it. */
+/* What is kept for jobs that wait already is as good as in use. */
+static struct bp_place_node row_of(const struct node *node, int with_kept)
+{
+    struct bp_place_node row = {.number = node->number, .machine = node->machine->id,
+                                .hardware = &node->hardware};
+    uint8_t *used = machine_mask(node->machine, &row.used_bytes);
+    uint8_t *devices = machine_device_mask(node->machine, &node->hardware, &row.used_devices_bytes);
+    if (with_kept && node->machine->kept) {
+        memset(used, 0xff, row.used_bytes);
+        memset(devices, 0xff, row.used_devices_bytes);
+    }
+    row.used = used;
+    row.used_devices = devices;
+    return row;
+}
+
+static void candidates_init(struct candidates *c, const struct job *job, int with_kept)
+{
+    c->rows = bp_calloc(BP_NODES_MAX, sizeof *c->rows);
+    c->count = 0;
+    for (int i = 0; i < BP_NODES_MAX; i++) {
+        const struct node *node = node_get(job->master, i);
+        if (node != NULL && job_may_enter(job, node))
+            c->rows[c->count++] = row_of(node, with_kept);
+    }
+}
+
+/* May the job's user place processes there, whatever its state? */
 static int is_allowed(const struct job *job, const struct node *node)
 {
     struct bp_person person = {.uid = job->uid, .gid = job->gid, .groups = job->groups,
@@ -34,32 +58,16 @@ static int is_allowed(const struct job *job, const struct node *node)
     return bp_rights_allow(&node->rights, &person);
 }
 
+/* Does the node take jobs now? Root may use a node in whatever state it was given: to find out what
+ * is wrong with it. */
 static int is_open(const struct job *job, const struct node *node)
 {
     return node->state == NODE_UP && (node->label[0] == '\0' || job->uid == 0);
 }
 
-static void candidates_init(struct candidates *c, const struct job *job)
+int job_may_enter(const struct job *job, const struct node *node)
 {
-    struct master *master = job->master;
-    c->rows = bp_calloc(BP_NODES_MAX, sizeof *c->rows);
-    c->nodes = bp_calloc(BP_NODES_MAX, sizeof *c->nodes);
-    c->masks = bp_calloc(BP_NODES_MAX, sizeof *c->masks);
-    c->count = 0;
-    for (int i = 0; i < BP_NODES_MAX; i++) {
-        struct node *node = node_get(master, i);
-        if (node == NULL || !is_open(job, node) || !is_allowed(job, node))
-            continue;
-        size_t bytes;
-        uint8_t *mask = machine_mask(node->machine, &bytes);
-        c->masks[c->count] = mask;
-        c->nodes[c->count] = node;
-        c->rows[c->count++] = (struct bp_place_node){.number = i,
-                                                     .machine = node->machine->id,
-                                                     .hardware = &node->hardware,
-                                                     .used = mask,
-                                                     .used_bytes = bytes};
-    }
+    return is_open(job, node) && is_allowed(job, node);
 }
 
 static int check_node(const struct job *job, int number, struct bp_error *err)
@@ -105,96 +113,54 @@ static int refuse_none(const struct job *job, struct bp_error *err)
     return bp_error_set(err, -BE_NODEDOWN, "no node is up (bpstat lists them)");
 }
 
-static void fill_places(struct job *job, const struct bp_map *map, struct node **nodes)
+/* The nodes that this request may mean, whatever runs there now, as bits. */
+static void mark_nodes(const struct candidates *c, const struct bp_asked *asked,
+                       uint8_t nodes[BP_NODE_BYTES])
 {
-    job->place_count = map->node_count;
-    job->places = bp_calloc(map->node_count, sizeof *job->places);
-    job->no_hfi = 1;
-    for (unsigned i = 0; i < map->node_count; i++) {
-        const struct bp_map_node *row = &map->nodes[i];
-        struct place *place = &job->places[i];
-        place->node = nodes[row->index];
-        place->machine = place->node->machine;
-        place->machine->references++;
-        place->ranks = row->ranks;
-        place->taken_bytes = row->taken_bytes;
-        place->taken = bp_memdup(row->taken, row->taken_bytes);
-        machine_use(place->machine, place->taken, place->taken_bytes, 1);
-        job->no_hfi &= !place->node->hfi;
-    }
+    int number;
+    size_t named = 0;
+    memset(nodes, 0, BP_NODE_BYTES);
+    for (; bp_asked_node(asked, named, &number); named++)
+        bp_cpuset_add(nodes, BP_NODE_BYTES, (unsigned)number);
+    for (size_t i = 0; i < c->count && named == 0; i++)
+        bp_cpuset_add(nodes, BP_NODE_BYTES, (unsigned)c->rows[i].number);
+    for (size_t i = 0; i < asked->exclude.count; i++)
+        if (asked->exclude.numbers[i] >= 0 && asked->exclude.numbers[i] < BP_NODES_MAX)
+            nodes[asked->exclude.numbers[i] / 8] &=
+                (uint8_t)~(1u << asked->exclude.numbers[i] % 8);
 }
 
-static void fill_ranks(struct job *job, const struct bp_map *map)
+/* Place it beside the other jobs and those that wait. If only the latter are in the way, that is
+ * the reason: what placement would say of CPUs in use is not true then. */
+static int try_place(const struct job *job, const struct bp_asked *asked, uint8_t *ret_nodes,
+                     struct bp_map **ret_map, struct bp_error *err)
 {
-    job->proc_count = job->live = map->rank_count;
-    job->procs = bp_calloc(map->rank_count, sizeof *job->procs);
-    for (uint32_t i = 0; i < map->rank_count; i++) {
-        const struct bp_map_rank *row = &map->ranks[i];
-        struct proc *proc = &job->procs[i];
-        *proc = (struct proc){.rank = i, .place = row->node, .local = row->local,
-                              .cpu_bytes = row->cpus_bytes,
-                              .cpus = bp_memdup(row->cpus, row->cpus_bytes)};
-    }
-}
-
-/* Does a computer, of which several nodes may be parts, get more ranks than it has CPUs? */
-static int is_crowded(const struct job *job)
-{
-    for (unsigned i = 0; i < job->place_count; i++) {
-        unsigned ranks = 0, cpus = 0;
-        for (unsigned k = 0; k < job->place_count; k++) {
-            if (job->places[k].machine != job->places[i].machine)
-                continue;
-            ranks += job->places[k].ranks;
-            if (job->places[k].node->hardware.slot_count > cpus)
-                cpus = (unsigned)job->places[k].node->hardware.slot_count;
-        }
-        if (ranks > cpus)
-            return 1;
-    }
-    return 0;
-}
-
-int place_job(struct job *job, char ***ret_warnings, size_t *ret_count, struct bp_error *err)
-{
-    struct bp_asked asked = {0};
     struct candidates candidates;
     struct bp_map *map = NULL;
-    int r = read_request(job, &asked, err);
-    candidates_init(&candidates, job);
-    if (r == 0 && candidates.count == 0)
-        r = refuse_none(job, err);
-    if (r == 0)
-        r = bp_place(&asked.request, candidates.rows, candidates.count, &map, err);
-    if (r == 0) {
-        fill_places(job, map, candidates.nodes);
-        fill_ranks(job, map);
-        job->yield = (uint8_t)is_crowded(job);
-        *ret_warnings = bp_take_ptr(map->warnings);
-        *ret_count = map->warning_count;
-        map->warning_count = 0;
-    }
+    candidates_init(&candidates, job, 1);
+    int r = candidates.count == 0 ? refuse_none(job, err)
+                                  : bp_place(&asked->request, candidates.rows, candidates.count,
+                                             ret_map, err);
+    if (ret_nodes != NULL)
+        mark_nodes(&candidates, asked, ret_nodes);
+    candidates_done(&candidates);
+    if (r != -EAGAIN)
+        return r;
+    candidates_init(&candidates, job, 0);
+    if (bp_place(&asked->request, candidates.rows, candidates.count, &map, err) == 0)
+        bp_error_set(err, r, "its nodes are kept for earlier jobs");
     bp_map_free(map);
-    bp_asked_done(&asked);
     candidates_done(&candidates);
     return r;
 }
 
-void place_vacate(struct job *job)
+int place_map(const struct job *job, uint8_t *ret_nodes, struct bp_map **ret_map,
+              struct bp_error *err)
 {
-    for (unsigned i = 0; i < job->place_count; i++) {
-        struct place *place = &job->places[i];
-        machine_use(place->machine, place->taken, place->taken_bytes, -1);
-        free(place->taken);
-        place->taken = NULL;
-        place->taken_bytes = 0;
-    }
-}
-
-void place_release(struct job *job)
-{
-    place_vacate(job);
-    for (unsigned i = 0; i < job->place_count; i++)
-        machine_put(job->master, job->places[i].machine);
-    job->place_count = 0;
+    struct bp_asked asked = {0};
+    int r = read_request(job, &asked, err);
+    if (r == 0)
+        r = try_place(job, &asked, ret_nodes, ret_map, err);
+    bp_asked_done(&asked);
+    return r;
 }

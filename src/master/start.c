@@ -2,6 +2,7 @@
 /* start.c - a job that has its places begins: its launcher gets the map, its nodes the spaces. */
 #include <inttypes.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
@@ -133,6 +134,7 @@ int job_start(struct job *job, uint64_t tag, char **warnings, size_t warning_cou
     if (r < 0)
         return r;
     job->tool->job = job;
+    job->start_ms = bp_clock_ms();
     answer_map(job, tag, warnings, warning_count);
     open_spaces(job);
     if (job->in_place != 0)

@@ -217,6 +217,8 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
         return 0;
     case BP_JOB_OPEN:
         return open_job(tool, message, err);
+    case BP_JOB_SIGNAL:
+        return job_signal_frame(tool, &message->frame, message->body, err);
     case BP_NODE_RIGHTS:
     case BP_NODE_STATE:
     case BP_NODE_SET:

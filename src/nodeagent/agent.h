@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <event2/event.h>
@@ -41,6 +42,7 @@ struct agent {
     struct event *retry, *lease_timer;
     unsigned retry_ms;
     struct bp_hardware hardware;
+    struct rlimit files; /* open files: the limits we came with */
     int topology; /* memory file for bpshepherds; -1: each finds out for itself */
     int hfi; /* this node has a device that libpsm drives */
     struct space *spaces; /* by job */
@@ -157,6 +159,9 @@ struct space {
 
 void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open);
 struct space *space_find(struct agent *agent, uint64_t job);
+/* The name of a file in place of a rank's descriptor, for the caller to free; with rank -1 its
+ * letter is left. */
+char *space_file_name(const struct space *space, const Bpmix__OpenFile *file, int64_t rank);
 /* More MPI ranks than CPUs, and the user has not said that they should spin. */
 int space_is_crowded(const struct space *space);
 void space_create(struct space *space, Bpmix__ProcCreate *take_create);

@@ -27,7 +27,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         return;
     }
     HASH_ITER(hh, agent->spaces, space, next) {
-        if (now - space->seen_ms > agent->lease_ms && !late)
+        if (late)
+            space->seen_ms = now;
+        if (now - space->seen_ms > agent->lease_ms)
             space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST,
                         "its bpspace did not answer for a whole lease");
         else

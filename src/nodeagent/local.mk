@@ -15,6 +15,7 @@ bpspace_SOURCES = \
 	src/common/error.c src/common/error.h \
 	src/common/log.c src/common/log.h \
 	src/common/mem.c src/common/mem.h \
+	src/common/pattern.c src/common/pattern.h \
 	src/image/decode.c src/image/decode.h \
 	src/nodeagent/space_blocked.c \
 	src/nodeagent/space_child.c src/nodeagent/space_child.h \

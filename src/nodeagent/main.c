@@ -163,11 +163,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     umask(022);
     setpriority(PRIO_PROCESS, 0, BUSY_NICE);
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
+    if (getrlimit(RLIMIT_NOFILE, &agent.files) == 0)
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){agent.files.rlim_max, agent.files.rlim_max});
     snprintf(agent.host, sizeof agent.host, "%s", options.host);
     agent.port = options.port;
     agent.reboot = options.reboot;

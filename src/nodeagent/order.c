@@ -166,6 +166,7 @@ void order_restart(struct agent *agent)
     bp_log_info("restarting");
     if (agent->first_mounts >= 0)
         setns(agent->first_mounts, CLONE_NEWNS);
+    setrlimit(RLIMIT_NOFILE, &agent->files);
     execv("/proc/self/exe", agent->restart_argv);
     bp_log_error("restart: %s", strerror(errno));
     _exit(1);

@@ -127,12 +127,13 @@ void rank_created(struct rank *rank, const void *cpus, size_t length)
     stdio_watch(rank);
 }
 
-static const char *file_name(const Bpmix__SpaceOpen *open, unsigned fd)
+static char *file_name(const struct rank *rank, unsigned fd)
 {
+    const Bpmix__SpaceOpen *open = rank->space->open;
     for (size_t i = 0; i < open->n_files; i++)
         if (open->files[i]->fd == fd)
-            return open->files[i]->path;
-    return "a file cannot be opened";
+            return space_file_name(rank->space, open->files[i], rank->rank);
+    return NULL;
 }
 
 static const char *failed_text(const struct rank *rank, int step)
@@ -149,10 +150,6 @@ static const char *failed_text(const struct rank *rank, int step)
         return "its limits cannot be set";
     case BP_STEP_AFFINITY:
         return "it cannot be bound to its CPUs";
-    case BP_STEP_FILE:
-    case BP_STEP_FILE + 1:
-    case BP_STEP_FILE + 2:
-        return file_name(open, (unsigned)(step - BP_STEP_FILE));
     case BP_STEP_IDENTITY:
         return "it cannot be given its user and groups";
     default:
@@ -164,7 +161,11 @@ void rank_failed(struct rank *rank, int errnum, int step, const char *why)
 {
     Bpmix__ProcFailed failed = BPMIX__PROC_FAILED__INIT;
     char text[TEXT_MAX + 1];
-    snprintf(text, sizeof text, "%s", why != NULL ? why : failed_text(rank, step));
+    auto_free char *file = step >= BP_STEP_FILE ? file_name(rank, (unsigned)step - BP_STEP_FILE)
+                                                : NULL;
+    if (why == NULL)
+        why = file != NULL ? file : failed_text(rank, step);
+    snprintf(text, sizeof text, "%s", why);
     failed.errnum = errnum;
     failed.step = step;
     failed.text = text;

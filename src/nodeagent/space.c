@@ -7,12 +7,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/pattern.h"
 #include "nodeagent/agent.h"
 #include "nodeagent/ompi.h"
 #include "nodeagent/space_link.h"
@@ -67,28 +69,48 @@ static char *put_strings(char *to, size_t count, char **strings)
     return to;
 }
 
-/* The files in place of descriptors, as bpspace reads them. */
-static void make_files(const Bpmix__SpaceOpen *open, char **ret_strings)
+char *space_file_name(const struct space *space, const Bpmix__OpenFile *file, int64_t rank)
 {
-    for (size_t i = 0; i < open->n_files; i++) {
-        const Bpmix__OpenFile *file = open->files[i];
-        uint32_t flags = file->flags & (BP_SPACE_SEND_INFO - 1);
+    struct utsname host;
+    uname(&host);
+    struct bp_pattern_value values[] = {
+        {.letter = 'j', .number = space->job},
+        {.letter = 'n', .number = space->node_rank},
+        {.letter = 'N', .text = space->open->map[space->node_rank]->name},
+        {.letter = 'h', .text = host.nodename},
+        {.letter = 't', .number = (uint64_t)rank},
+    };
+    size_t count = sizeof values / sizeof *values - (rank < 0);
+    return file->pattern ? bp_pattern_expand(file->path, values, count, rank >= 0)
+                         : bp_strdup(file->path);
+}
+
+/* The files in place of descriptors, as bpspace reads them. */
+static void make_files(const struct space *space, char **ret_strings)
+{
+    for (size_t i = 0; i < space->open->n_files; i++) {
+        const Bpmix__OpenFile *file = space->open->files[i];
+        auto_free char *name = space_file_name(space, file, -1);
+        uint32_t flags = (file->flags & BP_SPACE_OPEN_FLAGS) |
+                         (file->pattern ? BP_SPACE_PATTERN : 0) |
+                         (file->shared ? BP_SPACE_SHARED : 0);
         if (file->connect)
             flags = BP_SPACE_CONNECT | (file->send_info ? BP_SPACE_SEND_INFO : 0);
         ret_strings[i] = bp_format("%u %u %u %lld %s", file->fd, flags, file->mode,
-                                   (long long)file->offset, file->path);
+                                   (long long)file->offset, name);
     }
 }
 
 /* The job's strings as bpspace wants them, in a memory file. */
-static int strings_file(const Bpmix__SpaceOpen *open)
+static int strings_file(const struct space *space)
 {
+    const Bpmix__SpaceOpen *open = space->open;
     struct bp_space_strings head = {.argc = (uint32_t)open->n_argv, .envc = (uint32_t)open->n_env,
                                     .files = (uint32_t)open->n_files};
     char *files[BP_SPACE_FILES_MAX];
     if (open->n_files > BP_SPACE_FILES_MAX)
         return -E2BIG;
-    make_files(open, files);
+    make_files(space, files);
     head.bytes = (uint32_t)(strings_size(open->n_argv, open->argv) +
                             strings_size(open->n_env, open->env) + strlen(open->cwd) + 1 +
                             strlen(open->program) + 1 + strings_size(open->n_files, files));
@@ -115,8 +137,24 @@ static int strings_file(const Bpmix__SpaceOpen *open)
     return bp_take_fd(fd);
 }
 
-static void fill_limits(const Bpmix__SpaceOpen *open, struct bp_space_setup *setup)
+static uint64_t lower(uint64_t a, uint64_t b)
 {
+    return a < b ? a : b;
+}
+
+/* own: the agent's, who raised that of open files for itself. */
+static uint64_t soft_limit(const struct agent *agent, const Bpmix__Limit *limit, uint64_t own,
+                           uint64_t most)
+{
+    if (limit->node_soft)
+        return lower(limit->which == RLIMIT_NOFILE ? agent->files.rlim_cur : own,
+                     lower(limit->hard, most));
+    return lower(limit->soft, most);
+}
+
+static void fill_limits(const struct space *space, struct bp_space_setup *setup)
+{
+    const Bpmix__SpaceOpen *open = space->open;
     setup->no_limits = open->n_limits == 0;
     for (unsigned i = 0; i < BP_SPACE_LIMITS; i++) {
         struct rlimit own;
@@ -130,8 +168,9 @@ static void fill_limits(const Bpmix__SpaceOpen *open, struct bp_space_setup *set
             continue;
         /* Not above this node's own hard limits. */
         uint64_t most = setup->limits[limit->which].hard;
-        setup->limits[limit->which].hard = limit->hard < most ? limit->hard : most;
-        setup->limits[limit->which].soft = limit->soft < most ? limit->soft : most;
+        setup->limits[limit->which].hard = lower(limit->hard, most);
+        setup->limits[limit->which].soft =
+            soft_limit(space->agent, limit, setup->limits[limit->which].soft, most);
     }
 }
 
@@ -169,8 +208,8 @@ static int send_setup(struct space *space)
         return -E2BIG;
     for (size_t i = 0; i < open->n_groups; i++)
         payload.groups[i] = open->groups[i];
-    fill_limits(open, &payload.setup);
-    auto_close int strings = strings_file(open);
+    fill_limits(space, &payload.setup);
+    auto_close int strings = strings_file(space);
     if (strings < 0)
         return strings;
     struct bp_space_record record = {

@@ -147,13 +147,13 @@ static _Noreturn void run_image(const struct bp_space_order *order,
 }
 
 /* Some may wait for another process, a FIFO: our birth has been told, signals reach us. */
-static void open_files(const struct bp_space_job *job, int pipe)
+static void open_files(const struct bp_space_job *job, const struct bp_space_order *order,
+                       int pipe)
 {
-    for (uint32_t i = 0; i < job->file_count; i++) {
-        int r = bp_space_file_open(&job->files[i]);
-        if (r < 0)
-            give_up(pipe, -r, (enum bp_space_step)(BP_STEP_FILE + job->files[i].fd));
-    }
+    int fd;
+    int r = bp_space_files_open(job->files, job->file_count, (uint64_t)order->result, &fd);
+    if (r < 0)
+        give_up(pipe, -r, (enum bp_space_step)(BP_STEP_FILE + fd));
 }
 
 /* Found as a shell would: by the PATH of the environment that the program itself gets. */
@@ -194,7 +194,7 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
     if (read(path.go, &go, 1) != 1) /* our parent is dead */
         give_up(path.mishap, ESRCH, BP_STEP_CLONE);
     if (!order->helper)
-        open_files(job, path.mishap);
+        open_files(job, order, path.mishap);
     run_program(order, job, path.mishap);
 }
 

@@ -7,10 +7,12 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/pattern.h"
 #include "nodeagent/space_file.h"
 
 /* A decimal number and one blank. */
@@ -70,22 +72,75 @@ static int connect_to(const struct bp_space_file *file)
     return bp_take_fd(fd);
 }
 
-static int open_file(const struct bp_space_file *file)
+/* The first rank truncates. The lock keeps others from writing before; a file system that has
+ * none may lose lines of ranks that begin at the same instant. */
+static int truncate_once(int fd, _Atomic unsigned char *truncated)
 {
-    auto_close int fd = open(file->path, file->flags | O_NOCTTY, (mode_t)file->mode);
-    if (fd < 0 || (file->offset > 0 && lseek(fd, (off_t)file->offset, SEEK_SET) < 0))
-        return -errno;
-    return bp_take_fd(fd);
+    flock(fd, LOCK_EX);
+    int r = *truncated == 0 && ftruncate(fd, 0) < 0 && errno != EINVAL ? -errno : 0; /* a FIFO */
+    if (r == 0)
+        *truncated = 1;
+    flock(fd, LOCK_UN);
+    return r;
 }
 
-int bp_space_file_open(const struct bp_space_file *file)
+static int open_file(const struct bp_space_file *file, uint64_t rank)
 {
-    int fd = (file->flags & BP_SPACE_CONNECT) != 0 ? connect_to(file) : open_file(file);
+    struct bp_pattern_value value = {.letter = 't', .number = rank};
+    auto_free char *path = (file->flags & BP_SPACE_PATTERN) != 0
+                               ? bp_pattern_expand(file->path, &value, 1, 1)
+                               : bp_strdup(file->path);
+    int flags = (file->flags & BP_SPACE_OPEN_FLAGS) | O_NOCTTY;
+    int once = (file->flags & BP_SPACE_SHARED) != 0 && (flags & O_TRUNC) != 0;
+    if (once)
+        flags = (flags & ~O_TRUNC) | O_APPEND;
+    auto_close int fd = open(path, flags, (mode_t)file->mode);
+    if (fd < 0 || (file->offset > 0 && lseek(fd, (off_t)file->offset, SEEK_SET) < 0))
+        return -errno;
+    int r = once ? truncate_once(fd, file->truncated) : 0;
+    return r < 0 ? r : bp_take_fd(fd);
+}
+
+static int put(int from, int fd)
+{
+    return dup2(from, fd) < 0 ? -errno : 0;
+}
+
+static int put_file(const struct bp_space_file *file, uint64_t rank)
+{
+    int fd = (file->flags & BP_SPACE_CONNECT) != 0 ? connect_to(file) : open_file(file, rank);
     if (fd < 0)
         return fd;
-    if (fd != file->fd && dup2(fd, file->fd) < 0)
-        return -errno;
-    if (fd != file->fd)
-        close(fd);
+    if (fd == file->fd)
+        return 0;
+    int r = put(fd, file->fd);
+    close(fd);
+    return r;
+}
+
+/* stderr's file is stdout's: one opening, one place in it. */
+static int is_stdouts(const struct bp_space_file *files, uint32_t count,
+                      const struct bp_space_file *file)
+{
+    for (uint32_t i = 0; i < count && file->fd == STDERR_FILENO; i++)
+        if (files[i].fd == STDOUT_FILENO && files[i].flags == file->flags &&
+            files[i].offset == file->offset && strcmp(files[i].path, file->path) == 0)
+            return (file->flags & BP_SPACE_CONNECT) == 0;
+    return 0;
+}
+
+int bp_space_files_open(const struct bp_space_file *files, uint32_t count, uint64_t rank,
+                        int *ret_fd)
+{
+    for (int fd = 0; fd < BP_SPACE_FILES_MAX; fd++)
+        for (uint32_t i = 0; i < count; i++) {
+            if (files[i].fd != fd)
+                continue;
+            *ret_fd = fd;
+            int r = is_stdouts(files, count, &files[i]) ? put(STDOUT_FILENO, fd)
+                                                        : put_file(&files[i], rank);
+            if (r < 0)
+                return r;
+        }
     return 0;
 }

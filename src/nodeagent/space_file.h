@@ -9,16 +9,19 @@
 
 struct bp_space_file {
     int fd; /* 0 to 2 */
-    int flags; /* open's; or BP_SPACE_CONNECT and perhaps BP_SPACE_SEND_INFO */
+    int flags; /* open's and BP_SPACE_PATTERN, _SHARED; or BP_SPACE_CONNECT, _SEND_INFO */
     uint32_t mode;
     int64_t offset; /* where reading or writing begins; 0 = as it is opened */
     const char *path;
+    _Atomic unsigned char *truncated; /* of a shared one: some rank has done it */
 };
 
 /* A file as the strings of SETUP say it; *ret_file's path points into text. -EPROTO. */
 int bp_space_file_read(const char *text, struct bp_space_file *ret_file);
 
-/* Open it as the calling process, in place of its descriptor. 0 or -errno. */
-int bp_space_file_open(const struct bp_space_file *file);
+/* Open them as the calling process, the given rank, in place of their descriptors. 0, or -errno
+ * with the descriptor that has none. */
+int bp_space_files_open(const struct bp_space_file *files, uint32_t count, uint64_t rank,
+                        int *ret_fd);
 
 #endif

@@ -2,6 +2,7 @@
 /* space_job.c - what SETUP says about the job: identity, limits, stubs, strings. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,12 +74,21 @@ static int copy_strings(int fd, struct bp_space_strings *ret_header, char **ret_
     return 0;
 }
 
-/* The files stand behind everything else. */
+/* The files stand behind everything else. Ranks tell each other what they have truncated in a page
+ * of theirs. */
 static int read_files(struct bp_space_job *job, char *const *strings, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
+    void *page = MAP_FAILED;
+    if (count > 0)
+        page = mmap(NULL, BP_SPACE_FILES_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                    -1, 0);
+    if (count > 0 && page == MAP_FAILED)
+        return -errno;
+    for (uint32_t i = 0; i < count; i++) {
         if (bp_space_file_read(strings[i], &job->files[i]) < 0)
             return -EPROTO;
+        job->files[i].truncated = (_Atomic unsigned char *)page + i;
+    }
     job->file_count = count;
     return 0;
 }

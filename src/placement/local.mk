@@ -10,7 +10,7 @@ libplacement_la_SOURCES = \
 	src/placement/hardware_text.c \
 	src/placement/hardware_wire.c \
 	src/placement/machine.c \
-	src/placement/map.c \
+	src/placement/map.c src/placement/map_bytes.c \
 	src/placement/number.c \
 	src/placement/place.c src/placement/placement.h \
 	src/placement/plan.h \

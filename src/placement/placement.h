@@ -65,6 +65,11 @@ int bp_place(const struct bp_place_request *request, const struct bp_place_node 
              size_t node_count, struct bp_map **ret_map, struct bp_error *err);
 void bp_map_free(struct bp_map *map);
 
+/* The map as bytes of this computer, to be read by the same program; the caller frees them. */
+uint8_t *bp_map_pack(const struct bp_map *map, size_t *ret_length);
+/* 0, or -EINVAL: cut, too long, or ranks on nodes that are not in it. */
+int bp_map_unpack(const uint8_t *bytes, size_t length, struct bp_map **ret_map);
+
 /* "rank 0 on n1: core 0 (CPUs 0,8)"; with no slots given (slot_count 0): "rank 0 on n1: CPUs 0,8";
  * with no mask: "rank 0 on n1: not bound". The caller frees it. */
 char *bp_map_line(uint32_t rank, int node, const uint8_t *cpus, size_t cpus_bytes,

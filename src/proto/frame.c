@@ -40,6 +40,8 @@ static const struct bp_route routes[BP_FRAME_TYPES] = {
     [BP_LIBRARY_SET] = {"LIBRARY_SET", T | C, M, 8 * KIB},
     [BP_LIBRARY_LIST] = {"LIBRARY_LIST", T | C, M, 0},
     [BP_LIBRARIES] = {"LIBRARIES", M, T | C, 8 * MIB},
+    [BP_JOB_WAIT] = {"JOB_WAIT", M, T, 4 * KIB},
+    [BP_JOB_SIGNAL] = {"JOB_SIGNAL", T | C, M, 64},
 
     [BP_JOIN] = {"JOIN", N, M, MIB},
     [BP_JOINED] = {"JOINED", M, N, 64},

@@ -62,6 +62,8 @@ enum bp_frame_type {
     BP_LIBRARY_SET,   /* LibraryChange; root; answer DONE */
     BP_LIBRARY_LIST,  /* empty; answer LIBRARIES */
     BP_LIBRARIES,     /* LibraryList */
+    BP_JOB_WAIT,      /* of the JOB_OPEN with this tag, before its answer: JobWait, as it changes */
+    BP_JOB_SIGNAL,    /* to any `job` of the user's: JobKill; answer DONE */
     /* bpnode and bpmaster */
     BP_JOIN = 32,    /* Join */
     BP_JOINED,       /* Joined */

@@ -21,12 +21,16 @@
 #define BP_SPACE_FILES_MAX   3  /* one for each standard descriptor */
 #define BP_SPACE_CONNECT     (1 << 30) /* in FLAGS: PATH is "ADDRESS:PORT" to connect to, */
 #define BP_SPACE_SEND_INFO   (1 << 29) /* and two int32 go first: PID and FD */
+#define BP_SPACE_PATTERN     (1 << 28) /* in FLAGS: PATH has letters; left is %t, the rank */
+#define BP_SPACE_SHARED      (1 << 27) /* several ranks open it: the first of them truncates */
+#define BP_SPACE_OPEN_FLAGS  (BP_SPACE_SHARED - 1) /* what is open()'s in FLAGS */
 
 enum bp_space_type {
     /* bpnode to bpspace */
     BP_SPACE_SETUP = 1, /* payload bp_space_setup and its groups; once, first.
                          * fd 0: memory file (memfd) of the job's strings, see bp_space_strings */
-    BP_SPACE_CREATE,    /* serial, pid (the master's; 0 = any from the upper half), flags;
+    BP_SPACE_CREATE,    /* serial, pid (the master's; 0 = any from the upper half), flags, value =
+                         * the rank;
                          * payload: bp_space_create, CPU mask, extra environment.
                          * fds: stdin, stdout, stderr, then `extra_fds` more, put at 3, 4, ...;
                          * with BP_SPACE_IMAGE the last of them is the image */
@@ -124,8 +128,8 @@ struct bp_space_setup {
 /* The memory file of SETUP: this header, then argc + envc + 2 NUL-terminated strings: the argument
  * vector, the environment, the working directory, the program ("" = argv[0]); then `files` more:
  * files that are opened by the process itself, as its user in its working directory, in place of a
- * standard descriptor, each as "FD FLAGS MODE OFFSET PATH" with decimal numbers. Not above
- * BP_SPACE_STRINGS_MAX bytes in all. */
+ * standard descriptor, each as "FD FLAGS MODE OFFSET PATH" with decimal numbers; stderr's that is
+ * word for word stdout's is opened once. Not above BP_SPACE_STRINGS_MAX bytes in all. */
 #define BP_SPACE_STRINGS_MAX (8u << 20)
 struct bp_space_strings {
     uint32_t argc, envc;

@@ -96,11 +96,14 @@ int main(int argc, char **argv)
     bp_job_request_init(&request, &own_place, &launcher, argc - options.command,
                         argv + options.command);
     request.place = &options.place.place;
+    request.immediate = options.place.immediate;
+    request.immediate_s = options.place.immediate_s;
     request.mpi = options.mpi;
     request.start = options.warm ? BPMIX__START__SELF : options.start;
     options.policy.report_bindings = options.place.report_bindings;
     io_options_apply(&options.io, &request, &options.policy);
     int status = run_job(&request, &options.policy);
     bp_job_request_done(&request);
+    io_options_done(&options.io);
     return status;
 }

@@ -5,18 +5,28 @@
 
 #include <argp.h>
 
+#include "tools/environment.h"
+#include "tools/redirect.h"
 #include "tools/run.h"
 
 struct io_options {
     int label;
-    int stdin_rank;
-    const char *cwd; /* NULL = the tool's */
+    struct redirect redirect;
+    int has_reader, reader; /* --stdin: a rank, -1 = all, -2 = none */
+    const char *cwd;        /* NULL = the tool's */
+    struct environment environment;
+    char **variables;       /* made of it */
+    uint32_t limits_left;   /* bit = RLIMIT_* that is not the caller's */
+    int has_umask;
+    unsigned umask;
 };
 
 extern const struct argp io_argp; /* a child of the tool's; its input: struct io_options */
 
-/* Put them into a request that bp_job_request_init made, and into the policy. */
-void io_options_apply(const struct io_options *options, Bpmix__JobRequest *request,
+/* Put them into a request that bp_job_request_init made, and into the policy. Both must not
+ * outlive them. */
+void io_options_apply(struct io_options *options, Bpmix__JobRequest *request,
                       struct run_policy *policy);
+void io_options_done(struct io_options *options);
 
 #endif

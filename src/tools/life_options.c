@@ -7,9 +7,16 @@
 
 enum { OPT_NO_KILL = 256, OPT_KILL_WAIT, OPT_STATUS };
 
+#define WAIT_MAX_S (100u * 365 * 86400)
+
 static const struct argp_option rows[] = {
-    {"time", 't', "TIME", 0, "End the job after minutes or minutes:seconds (exit status 124)", 0},
-    {"no-kill", OPT_NO_KILL, NULL, 0, "A failing rank does not end the others", 0},
+    {"time", 't', "TIME", 0,
+     "End the job after minutes, minutes:seconds, days-hours... (exit status 124)", 0},
+    {"wait", 'W', "SECONDS", 0,
+     "So long after the first rank ended, end the others (0 = never; exit status 124)", 0},
+    {"kill-on-bad-exit", 'K', "0|1", OPTION_ARG_OPTIONAL,
+     "A failing rank ends the others (1, the default), or does not (0)", 0},
+    {"no-kill", OPT_NO_KILL, NULL, 0, "The same as -K0", 0},
     {"kill-wait", OPT_KILL_WAIT, "SECONDS", 0, "From the polite signal to SIGKILL (5)", 0},
     {"status", OPT_STATUS, "json[:FILE]", 0, "Tell the end of every rank, on stderr or in FILE",
      0},
@@ -30,6 +37,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 't':
         policy->limit_s = word_time(state, "-t", arg);
+        return 0;
+    case 'W':
+        policy->wait_s = word_number(state, "-W", arg, 0, WAIT_MAX_S);
+        return 0;
+    case 'K':
+        policy->no_kill = arg != NULL && word_number(state, "-K", arg, 0, 1) == 0;
         return 0;
     case OPT_NO_KILL:
         policy->no_kill = 1;

@@ -1,9 +1,11 @@
 noinst_LTLIBRARIES += librun.la
 librun_la_SOURCES = \
+	src/tools/ending.c src/tools/ending.h \
 	src/tools/input.c src/tools/input.h \
 	src/tools/local.c src/tools/local.h \
 	src/tools/output.c src/tools/output.h \
 	src/tools/ranks.c src/tools/ranks.h \
+	src/tools/redirect.c src/tools/redirect.h \
 	src/tools/report.c src/tools/report.h \
 	src/tools/run.c src/tools/run.h \
 	src/tools/sink.c src/tools/sink.h \
@@ -11,6 +13,7 @@ librun_la_SOURCES = \
 	src/tools/text.c src/tools/text.h \
 	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \
+	src/tools/waits.c src/tools/waits.h \
 	src/tools/warm.c src/tools/warm.h \
 	src/tools/words.c src/tools/words.h
 librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS) \
@@ -40,15 +43,17 @@ bpcopy_CPPFLAGS = $(BP_CPPFLAGS)
 bpcopy_CFLAGS = $(BP_CFLAGS)
 bpcopy_LDADD = libcommon.la
 
-bin_PROGRAMS += bpcp bprun bpsh bpstat bpctl bplib
+bin_PROGRAMS += bpcp bprun bpsh bpstat bpctl bpkill bplib
 bpcp_SOURCES = src/tools/bpcp.c $(COPY_SOURCES)
 bpcp_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpcp_CFLAGS = $(BP_CFLAGS)
 bpcp_LDADD = $(BP_TOOL_LIBS)
 bprun_SOURCES = src/tools/bprun.c \
+	src/tools/environment.c src/tools/environment.h \
 	src/tools/io_options.c src/tools/io_options.h \
 	src/tools/life_options.c src/tools/life_options.h \
-	src/tools/place_options.c src/tools/place_options.h
+	src/tools/place_options.c src/tools/place_options.h \
+	src/tools/propagate.c src/tools/propagate.h
 bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)
 bprun_LDADD = $(BP_TOOL_LIBS)
@@ -69,6 +74,10 @@ bpctl_SOURCES = src/tools/bpctl.c
 bpctl_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpctl_CFLAGS = $(BP_CFLAGS)
 bpctl_LDADD = $(BP_TOOL_LIBS)
+bpkill_SOURCES = src/tools/bpkill.c
+bpkill_CPPFLAGS = $(librun_la_CPPFLAGS)
+bpkill_CFLAGS = $(BP_CFLAGS)
+bpkill_LDADD = $(BP_TOOL_LIBS)
 bplib_SOURCES = src/tools/bplib.c
 bplib_CPPFLAGS = $(librun_la_CPPFLAGS)
 bplib_CFLAGS = $(BP_CFLAGS)

@@ -6,6 +6,7 @@
  * is torn by another rank. A line without its end goes on when it is longer than the style's
  * line_bytes, at the end, and, on a terminal, when its rank has been silent for a moment: somebody
  * may be waiting for a prompt. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +34,9 @@ struct output {
     size_t line_bytes;
     void (*room)(void *arg);
     void *room_arg;
+    void (*failed)(void *arg, const struct bp_error *why);
+    void *failed_arg;
+    struct output_end ends[2];
     struct sink *sinks[2];
     struct line *lines[2]; /* by rank */
     size_t ranks;
@@ -64,19 +68,40 @@ void output_on_room(struct output *output, void (*room)(void *arg), void *arg)
     output->room_arg = arg;
 }
 
+void output_on_failed(struct output *output, void (*failed)(void *arg, const struct bp_error *why),
+                      void *arg)
+{
+    output->failed = failed;
+    output->failed_arg = arg;
+}
+
 /* The ranks see what a local program would: SIGPIPE. */
+static void on_broken(struct output *output, unsigned channel)
+{
+    static const char *const names[] = {"standard output", "standard error"};
+    int both = output->sinks[0] == output->sinks[1];
+    int error = sink_error(output->sinks[channel - 1]);
+    if (error != EPIPE && output->failed != NULL) {
+        struct bp_error why = {0};
+        const char *name = output->ends[channel - 1].name;
+        bp_error_set(&why, -error, "%s: %s", name != NULL ? name : names[channel - 1],
+                     strerror(error));
+        output->failed(output->failed_arg, &why);
+    }
+    ranks_stop_output(output->all, channel);
+    if (both)
+        ranks_stop_output(output->all, 3 - channel);
+    ranks_pause(output->all, 0);
+}
+
 static void on_broken_1(void *arg)
 {
-    struct output *output = arg;
-    ranks_stop_output(output->all, 1);
-    ranks_pause(output->all, 0);
+    on_broken(arg, 1);
 }
 
 static void on_broken_2(void *arg)
 {
-    struct output *output = arg;
-    ranks_stop_output(output->all, 2);
-    ranks_pause(output->all, 0);
+    on_broken(arg, 2);
 }
 
 static void emit(struct output *output, uint32_t rank, unsigned channel, const void *bytes,
@@ -186,6 +211,9 @@ static void whole_lines(struct output *output, uint32_t rank, unsigned channel,
 void output_bytes(struct output *output, uint32_t rank, unsigned channel, const uint8_t *bytes,
                   size_t length)
 {
+    const struct output_end *end = &output->ends[channel - 1];
+    if (end->is_one && end->rank != rank)
+        return;
     if (length == 0) {
         tear(output, rank, channel);
         return;
@@ -216,6 +244,19 @@ void output_line(struct output *output, const char *line)
     sink_write(output->sinks[0], "\n", 1);
 }
 
+/* Where both go to one file, it is one sink: else what one of them still holds would be late. */
+static void make_sinks(struct output *output, struct event_base *base)
+{
+    int out = output->ends[0].fd, err = output->ends[1].fd;
+    output->sinks[0] = sink_new(base, out > 0 ? out : STDOUT_FILENO, on_drained, on_broken_1,
+                                output);
+    if (out > 0 && out == err)
+        output->sinks[1] = output->sinks[0];
+    else
+        output->sinks[1] = sink_new(base, err > 0 ? err : STDERR_FILENO, on_drained, on_broken_2,
+                                    output);
+}
+
 struct output *output_new(struct event_base *base, struct ranks *ranks,
                           const struct output_style *style)
 {
@@ -225,8 +266,8 @@ struct output *output_new(struct event_base *base, struct ranks *ranks,
     output->whole = style->lines;
     output->line_bytes = style->line_bytes > 0 ? style->line_bytes : LINE_MAX_BYTES;
     output->ranks = ranks_count(ranks);
-    output->sinks[0] = sink_new(base, STDOUT_FILENO, on_drained, on_broken_1, output);
-    output->sinks[1] = sink_new(base, STDERR_FILENO, on_drained, on_broken_2, output);
+    memcpy(output->ends, style->ends, sizeof output->ends);
+    make_sinks(output, base);
     output->silence = evtimer_new(base, on_silence, output);
     output->labels = bp_calloc(output->ranks, sizeof *output->labels);
     for (int i = 0; i < 2; i++)
@@ -258,8 +299,10 @@ void output_free(struct output *output)
         for (uint32_t rank = 0; rank < output->ranks; rank++)
             free(output->lines[i][rank].bytes);
         free(output->lines[i]);
-        sink_free(output->sinks[i]);
     }
+    if (output->sinks[1] != output->sinks[0])
+        sink_free(output->sinks[1]);
+    sink_free(output->sinks[0]);
     for (uint32_t rank = 0; rank < output->ranks; rank++)
         free(output->labels[rank]);
     free(output->labels);

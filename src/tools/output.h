@@ -19,6 +19,12 @@ struct output_style {
     enum label label;
     int lines;            /* whole lines also when there is only one rank */
     unsigned line_bytes;  /* longer lines may be torn; 0 = LINE_MAX_BYTES */
+    struct output_end {
+        int fd;           /* 0 = the launcher's own */
+        const char *name; /* of fd, where it is not the launcher's own */
+        int is_one;       /* only of this rank, what others write is dropped */
+        uint32_t rank;
+    } ends[2]; /* stdout, stderr */
 };
 
 struct output;
@@ -32,6 +38,9 @@ void output_line(struct output *output, const char *line);
 /* 1 = its readers are slow: stop giving, if you can, until room(arg) is called. */
 int output_is_full(const struct output *output);
 void output_on_room(struct output *output, void (*room)(void *arg), void *arg);
+/* Called once when something cannot be written, but where its reader has gone (EPIPE). */
+void output_on_failed(struct output *output, void (*failed)(void *arg, const struct bp_error *why),
+                      void *arg);
 /* Wait for the readers. */
 void output_flush(struct output *output);
 /* Write all that is left, unfinished lines too, waiting for the readers. */

@@ -6,7 +6,7 @@
 #include "tools/words.h"
 
 
-enum { OPT_NP = 256, OPT_PER_NODE, OPT_MAP_BY, OPT_BIND_TO, OPT_REPORT };
+enum { OPT_NP = 256, OPT_PER_NODE, OPT_MAP_BY, OPT_BIND_TO, OPT_REPORT, OPT_OVERLAP };
 
 static const struct argp_option rows[] = {
     {"ntasks", 'n', "N", 0, "Number of ranks", 0},
@@ -18,6 +18,9 @@ static const struct argp_option rows[] = {
     {"exclude", 'x', "NODES", 0, "Not on these", 0},
     {"map-by", OPT_MAP_BY, "HOW", 0, "Deal ranks out by slot, core or node", 0},
     {"bind-to", OPT_BIND_TO, "WHAT", 0, "Bind each rank to a core, or none", 0},
+    {"immediate", 'I', "SECONDS", OPTION_ARG_OPTIONAL,
+     "Fail if the job cannot start now (or within SECONDS) instead of waiting for its CPUs", 0},
+    {"overlap", OPT_OVERLAP, NULL, 0, "Share CPUs with other jobs, and do not wait for them", 0},
     {"report-bindings", OPT_REPORT, NULL, 0, "Tell each rank's node and CPUs", 0},
     {0}};
 
@@ -53,6 +56,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case OPT_BIND_TO:
         place->bind_to = arg;
+        return 0;
+    case 'I':
+        options->immediate = 1;
+        options->immediate_s = arg != NULL ? word_number(state, "-I", arg, 0, 1000000) : 0;
+        return 0;
+    case OPT_OVERLAP:
+        place->overlap = 1;
         return 0;
     case OPT_REPORT:
         options->report_bindings = 1;

@@ -10,6 +10,8 @@
 struct place_options {
     Bpmix__Place place; /* borrows from the command line */
     int report_bindings;
+    int immediate;        /* fail instead of waiting longer than */
+    uint32_t immediate_s; /* so many seconds */
 };
 
 extern const struct argp place_argp; /* a child of the tool's; its input: struct place_options */

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/cpuset.h"
 #include "common/mem.h"
+#include "tools/ending.h"
 #include "tools/input.h"
 #include "tools/local.h"
 #include "tools/ranks.h"
@@ -20,6 +21,7 @@
 #include "tools/start.h"
 #include "tools/turns.h"
 #include "tools/verdict.h"
+#include "tools/waits.h"
 
 struct run {
     const struct run_policy *policy;
@@ -35,11 +37,10 @@ struct run {
     struct start start;
     int signals; /* signalfd */
     sigset_t old_mask;
-    struct event *signal_event, *kill_timer, *limit_timer, *silence_timer;
+    struct event *signal_event, *silence_timer;
+    struct ending ending;
     size_t ghosts; /* children of ours still there */
     int heard;     /* output came since await_end */
-    int ending;    /* 1 = asked politely, 2 = killed */
-    int end_signal; /* the signal to us that ended it; 0 = none */
     uint64_t start_ms;
 };
 
@@ -49,50 +50,6 @@ static void say(const struct run *run, const char *text)
 }
 
 static void await_end(struct run *run);
-
-/* ---- ending the job ---- */
-
-static void kill_now(struct run *run)
-{
-    if (run->end_signal != 0)
-        verdict_end(&run->verdict, 128 + run->end_signal, "");
-    run->verdict.teardown = 1;
-    run->ending = 2;
-    evtimer_del(run->kill_timer);
-    ranks_kill(run->ranks, 0);
-}
-
-/* TERM to everybody (and CONT, for those that are stopped); what is left later is killed. */
-static void end_job(struct run *run, int send_term)
-{
-    run->verdict.teardown = 1;
-    if (run->ending > 0)
-        return;
-    run->ending = 1;
-    if (send_term) {
-        ranks_kill(run->ranks, SIGTERM);
-        ranks_kill(run->ranks, SIGCONT);
-    }
-    unsigned wait_ms = run->policy->kill_wait_ms;
-    event_add(run->kill_timer, &(struct timeval){.tv_sec = wait_ms / 1000,
-                                                   .tv_usec = (long)(wait_ms % 1000) * 1000});
-}
-
-static void on_kill_timer(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    kill_now(arg);
-}
-
-static void on_limit(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    struct run *run = arg;
-    char text[96];
-    snprintf(text, sizeof text, "the time limit of %u s is over", run->policy->limit_s);
-    verdict_end(&run->verdict, 124, text);
-    end_job(run, 1);
-}
 
 /* ---- news of the job ---- */
 
@@ -109,6 +66,12 @@ static void on_progress(void *arg)
     check_over(run);
 }
 
+static void on_rank_gone(struct run *run, uint32_t rank)
+{
+    input_rank_gone(run->input, rank);
+    ending_rank_gone(&run->ending, rank);
+}
+
 static void on_event(void *arg, const Bpmix__JobEvent *event)
 {
     struct run *run = arg;
@@ -120,13 +83,13 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
     const char *node = event->node >= 0 ? bp_job_node_name(run->job, event->node) : "master";
     if (event->kind == BPMIX__JOB_EVENT__KIND__EXIT ||
         event->kind == BPMIX__JOB_EVENT__KIND__FAILED)
-        input_rank_gone(run->input, event->rank);
+        on_rank_gone(run, event->rank);
     else if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED)
         input_rank_there(run->input, event->rank);
     if (event->kind == BPMIX__JOB_EVENT__KIND__FAILED && run->turns != NULL)
         turns_gone(run->turns, event->rank);
     if (verdict_event(&run->verdict, event, node))
-        end_job(run, 1);
+        ending_ask(&run->ending, 1);
     if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings)
         report_binding(run->job, &run->verdict, event->rank);
 }
@@ -169,7 +132,7 @@ static void on_image_failed(void *arg, const char *why)
     char text[300];
     snprintf(text, sizeof text, "the program's image cannot be sent: %s", why);
     verdict_end(&run->verdict, 125, text);
-    kill_now(run);
+    ending_kill(&run->ending);
 }
 
 /* All ghosts have gone, and nothing comes any more that would end the job: bpmaster hangs (then the
@@ -228,17 +191,6 @@ static void stop_self(struct run *run)
     (void)run;
 }
 
-static void on_ending_signal(struct run *run, int signal)
-{
-    if (run->ending > 0) { /* a second one */
-        kill_now(run);
-        return;
-    }
-    end_job(run, 0);
-    run->end_signal = signal;
-    run->verdict.teardown = 0; /* how the ranks take it does count */
-}
-
 static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
@@ -253,7 +205,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
     }
     ranks_forward(run->ranks, &info);
     if (signal == SIGTERM || signal == SIGINT || signal == SIGHUP || signal == SIGQUIT)
-        on_ending_signal(run, signal);
+        ending_signal(&run->ending, signal);
     else if (signal == SIGTSTP)
         stop_self(run);
 }
@@ -294,14 +246,31 @@ static const struct bp_job_events events = {
     .event = on_event, .output = on_output, .credit = on_credit, .left = on_left,
     .progress = on_progress, .lost = on_lost};
 
-/* Until bpmaster has accepted the job, a signal may end us as it does any program. */
+/* Those whose name has the job's number when it is known, the others before. */
+static int open_files(const struct run *run, const Bpmix__JobMap *map, struct bp_error *err)
+{
+    struct redirect *redirect = run->policy->redirect;
+    if (redirect == NULL)
+        return 0;
+    int r = redirect_open(redirect, map != NULL ? map->job : 0, err);
+    return r < 0 || map == NULL ? r : redirect_check(redirect, (uint32_t)map->n_ranks, err);
+}
+
+/* Until bpmaster has accepted the job, a signal may end us as it does any program: a job that
+ * waits leaves the line with us. */
 static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp_error *err)
 {
     struct bp_launch launch;
     struct bp_local_message herds;
-    int r = bp_launch_open(request, &launch, &herds, err);
+    int r = bp_launch_open(request, waits_say, (void *)run->policy->tool, &launch, &herds, err);
     if (r < 0)
         return r;
+    r = open_files(run, launch.map, err);
+    if (r < 0) {
+        bp_local_done(&herds);
+        bp_launch_done(&launch);
+        return r;
+    }
     take_signals(run);
     r = bp_launch_ghosts(&launch, request, &herds, err);
     if (r < 0) {
@@ -337,11 +306,32 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
     return 0;
 }
 
+static void on_output_failed(void *arg, const struct bp_error *why)
+{
+    struct run *run = arg;
+    verdict_end(&run->verdict, 125, why->text);
+    ending_ask(&run->ending, 1);
+}
+
+static void make_output(struct run *run)
+{
+    struct output_style style = run->policy->style;
+    for (int i = 0; run->policy->redirect != NULL && i < 2; i++) {
+        const struct redirect_end *end = &run->policy->redirect->ends[i + 1];
+        style.ends[i] = (struct output_end){.fd = end->fd, .name = end->name, .rank = end->rank,
+                                            .is_one = end->kind == REDIRECT_RANK};
+    }
+    run->output = output_new(run->base, run->ranks, &style);
+    output_on_failed(run->output, on_output_failed, run);
+}
+
 static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *err)
 {
     sigset_t none;
     sigemptyset(&none);
-    int r = start_capture(&run->start, request, run->policy->tool, err);
+    int r = open_files(run, NULL, err);
+    if (r == 0)
+        r = start_capture(&run->start, request, run->policy->tool, err);
     if (r < 0)
         return r;
     raise_files();
@@ -350,21 +340,17 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
     if (run->base == NULL || run->signals < 0)
         return bp_error_set(err, -EMFILE, "no event loop: %s", strerror(errno));
     run->signal_event = event_new(run->base, run->signals, EV_READ | EV_PERSIST, on_signal, run);
-    run->kill_timer = evtimer_new(run->base, on_kill_timer, run);
-    run->limit_timer = evtimer_new(run->base, on_limit, run);
     run->silence_timer = evtimer_new(run->base, on_silence, run);
     r = start_ranks(run, request, err);
     if (r < 0)
         return r;
-    uint32_t ranks = ranks_count(run->ranks);
-    verdict_init(&run->verdict, ranks, run->policy->no_kill);
-    run->output = output_new(run->base, run->ranks, &run->policy->style);
+    verdict_init(&run->verdict, ranks_count(run->ranks), run->policy->no_kill);
+    make_output(run);
     if (run->policy->turns)
         run->turns = turns_new(run->output, run->ranks, run->policy->dividers);
     run->input = input_new(run->base, run->ranks, run->policy->stdin_rank);
     event_add(run->signal_event, NULL);
-    if (run->policy->limit_s > 0)
-        event_add(run->limit_timer, &(struct timeval){.tv_sec = run->policy->limit_s});
+    ending_init(&run->ending, run->base, run->policy, &run->verdict, run->ranks);
     return 0;
 }
 
@@ -413,8 +399,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     start_done(&run.start);
     verdict_done(&run.verdict);
     event_free(run.signal_event);
-    event_free(run.kill_timer);
-    event_free(run.limit_timer);
+    ending_done(&run.ending);
     event_free(run.silence_timer);
     close(run.signals);
     event_base_free(run.base);

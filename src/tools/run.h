@@ -5,6 +5,7 @@
 
 #include "lib/job.h"
 #include "tools/output.h"
+#include "tools/redirect.h"
 
 struct run_policy {
     const char *tool;   /* name in messages */
@@ -12,10 +13,14 @@ struct run_policy {
     int quiet_exits;    /* say nothing about plain exit statuses */
     unsigned kill_wait_ms;
     unsigned limit_s;   /* 0 = none */
+    int warn_signal;    /* sent warn_s before the limit; 0 = none */
+    unsigned warn_s;
+    unsigned wait_s;    /* after the first rank ended, the others go on so long; 0 = no limit */
     struct output_style style;
     int turns;    /* one rank's output after the other's, in their order */
     int dividers; /* a line before each one's */
     int stdin_rank;
+    struct redirect *redirect; /* NULL = nothing is */
     uint32_t local; /* so many ranks more, here on the master */
     int report_bindings;
     const char *status; /* NULL, or where the JSON goes: "" = stderr, else a file */

@@ -25,6 +25,7 @@ struct sink {
     int own;       /* fd is ours to close */
     int is_socket;
     int is_broken;
+    int error;
     struct event *event; /* NULL: cannot be waited for, writes do not block (or must) */
     struct evbuffer *buffer;
     void (*drained)(void *arg);
@@ -39,9 +40,10 @@ static ssize_t put(struct sink *sink, const void *bytes, size_t length)
     return write(sink->fd, bytes, length);
 }
 
-static void fail(struct sink *sink)
+static void fail(struct sink *sink, int error)
 {
     sink->is_broken = 1;
+    sink->error = error;
     evbuffer_drain(sink->buffer, evbuffer_get_length(sink->buffer));
     sink->broken(sink->arg);
 }
@@ -60,7 +62,7 @@ static void work(struct sink *sink)
                 event_add(sink->event, NULL);
             return;
         } else if (done < 0 && errno != EINTR) {
-            fail(sink);
+            fail(sink, errno);
         }
     }
 }
@@ -117,6 +119,11 @@ void sink_write(struct sink *sink, const void *bytes, size_t length)
 size_t sink_backlog(const struct sink *sink)
 {
     return evbuffer_get_length(sink->buffer);
+}
+
+int sink_error(const struct sink *sink)
+{
+    return sink->error;
 }
 
 int sink_is_terminal(const struct sink *sink)

@@ -14,6 +14,8 @@ struct sink *sink_new(struct event_base *base, int fd, void (*drained)(void *arg
                       void (*broken)(void *arg), void *arg);
 void sink_write(struct sink *sink, const void *bytes, size_t length);
 size_t sink_backlog(const struct sink *sink);
+/* The errno of a write that failed, or 0. */
+int sink_error(const struct sink *sink);
 int sink_is_terminal(const struct sink *sink);
 /* Write all that is left, waiting for the reader. */
 void sink_flush(struct sink *sink);

@@ -10,9 +10,12 @@
 uint32_t word_number(struct argp_state *state, const char *option, const char *word, uint32_t low,
                      uint32_t high);
 
-/* srun's time: minutes, minutes:seconds or hours:minutes:seconds, in seconds, at most 100 years;
- * else as above. */
+/* srun's time: minutes, minutes:seconds, hours:minutes:seconds, days-hours and with minutes and
+ * seconds, in seconds, at most 100 years; "unlimited" is 0; else as above. */
 uint32_t word_time(struct argp_state *state, const char *option, const char *word);
+
+/* A signal's number by name (TERM, SIGTERM, RTMIN+1) or number; -1 = there is none such. */
+int word_signal(const char *word);
 
 /* How many parts of a node specification name the master ("-1", "master"). *ret_rest: the other
  * parts, for the caller to free. */

@@ -1,13 +1,13 @@
-// sources: src/master/admin.c src/master/job.c src/master/job_frames.c src/master/limits.c src/master/listen.c
-// src/master/machine.c src/master/node.c src/master/order.c src/master/place.c src/master/proc.c src/master/in_place.c
-// src/master/publish.c src/master/relay.c src/master/rights.c src/master/roster.c src/master/tool.c
-// src/master/tree.c src/placement/choice.c src/placement/crowd.c src/placement/deal.c src/placement/machine.c
-// src/placement/device.c src/placement/exact.c src/placement/number.c src/placement/policy.c
-// src/placement/seat.c src/placement/seek.c src/placement/units.c src/placement/map.c
-// src/placement/place.c src/placement/hardware.c src/placement/hardware_wire.c
-// src/placement/wire.c src/placement/words.c src/proto/frame.c src/proto/relay.c
-// src/proto/key.c src/proto/local.c src/proto/pack.c src/proto/preamble.c src/proto/bpmix.pb-c.c
-// src/common/cpuset.c src/common/error.c src/common/log.c src/common/mem.c src/common/nodeset.c
+// sources: src/master/admin.c src/master/job.c src/master/job_frames.c src/master/job_list.c
+// src/master/limits.c src/master/listen.c src/master/machine.c src/master/node.c src/master/order.c src/master/place.c
+// src/master/proc.c src/master/in_place.c src/master/publish.c src/master/relay.c src/master/rights.c src/master/roster.c
+// src/master/tool.c src/master/open.c src/master/signal.c src/master/start.c src/master/take.c src/master/tree.c
+// src/placement/choice.c src/placement/crowd.c src/placement/deal.c src/placement/device.c src/placement/exact.c
+// src/placement/hardware.c src/placement/hardware_wire.c src/placement/machine.c src/placement/map.c
+// src/placement/map_bytes.c src/placement/number.c src/placement/place.c src/placement/policy.c src/placement/seat.c
+// src/placement/seek.c src/placement/units.c src/placement/wire.c src/placement/words.c src/proto/frame.c src/proto/relay.c src/proto/key.c src/proto/local.c
+// src/proto/pack.c src/proto/preamble.c src/proto/bpmix.pb-c.c src/common/cpuset.c
+// src/common/error.c src/common/log.c src/common/mem.c src/common/nodeset.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_master.c - bpmaster under nodes, tools and herders that say anything, in any order: every
  * frame it sends is one its peer takes, and in the end nothing is left of any job. */
@@ -29,6 +29,7 @@ static FILE *fuzz_fopen(const char *path, const char *mode)
 #define fopen fuzz_fopen
 #include "master/herd.c"
 #undef fopen
+#include "master/queue.c"
 #include "proto/relay.h"
 
 #define NODES    3
@@ -38,6 +39,54 @@ static FILE *fuzz_fopen(const char *path, const char *mode)
 #define JOBS     8
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* ---- maps, without a child ---- */
+
+struct placing {
+    const struct job *job;
+    void (*done)(void *arg, struct placed *placed);
+    void *arg;
+};
+
+static struct placing *placing; /* the one under way */
+
+struct placing *placing_start(const struct job *job,
+                              void (*done)(void *arg, struct placed *placed), void *arg,
+                              struct bp_error *err)
+{
+    (void)err;
+    if (placing != NULL)
+        abort(); /* one at a time */
+    placing = bp_calloc(1, sizeof *placing);
+    *placing = (struct placing){job, done, arg};
+    return placing;
+}
+
+void placing_free(struct placing *gone)
+{
+    if (gone != NULL)
+        placing = NULL;
+    free(gone);
+}
+
+/* Every map goes through its bytes, as from a child. */
+static void place_one(void)
+{
+    struct placed placed = {0};
+    struct bp_map *map = NULL;
+    if (placing == NULL)
+        return;
+    placed.r = place_map(placing->job, placed.nodes, &map, &placed.err);
+    if (placed.r == 0) {
+        size_t length;
+        auto_free uint8_t *bytes = bp_map_pack(map, &length);
+        if (bp_map_unpack(bytes, length, &placed.map) < 0)
+            abort();
+    }
+    bp_map_free(map);
+    placing->done(placing->arg, &placed);
+    bp_map_free(placed.map);
+}
 
 /* ---- connections of nodes, without a network ---- */
 
@@ -167,7 +216,7 @@ static void tool_listens(int *tool)
     struct bp_error err = {0};
     int r;
     while ((r = bp_local_receive(*tool, BP_PEER_MASTER, BP_PEER_TOOL, &message, &err)) == 1) {
-        if (message.frame.type == BP_JOB_MAP) {
+        if (message.frame.type == BP_JOB_MAP || message.frame.type == BP_JOB_WAIT) {
             jobs[job_count++ % JOBS] = message.frame.job;
             for (unsigned i = 0; i < message.fd_count && herd_count < HERDS; i++)
                 herds[herd_count++] = bp_take_fd(message.fds[i]);
@@ -184,6 +233,8 @@ static void tool_listens(int *tool)
 
 static void turn(void)
 {
+    event_base_loop(master->base, EVLOOP_NONBLOCK);
+    place_one();
     event_base_loop(master->base, EVLOOP_NONBLOCK);
     for (int i = 0; i < TOOLS; i++)
         if (tools[i] >= 0)
@@ -213,6 +264,9 @@ static void open_job(unsigned number, unsigned ranks, unsigned options, char *li
     place.node_list = list;
     place.nodes_min = options >> 1 & 3;
     place.one_each = (options & 8) != 0;
+    place.overlap = (options & 32) != 0;
+    place.exclusive = (options & 128) != 0;
+    request.immediate = (options & 64) != 0;
     launcher.pid = getpid();
     request.argv = argv;
     request.n_argv = 1;
@@ -252,6 +306,7 @@ static void tick(void)
         job_check_end(job);
     }
     publish_tick(master);
+    queue_tick(master);
 }
 
 /* ---- from the beginning to the end ---- */
@@ -265,6 +320,7 @@ static void begin(void)
     master->next_job = 1;
     master->config = (struct bp_config){
         .lease_ms = 30000, .rundir = ".", .root_jobs = 1, .fanout = 2};
+    queue_init(master);
     for (int i = 0; i < NODES; i++)
         node_add(master, i);
     if (tool_listen(master, &err) < 0)
@@ -291,7 +347,8 @@ static void end(void)
     turn();
     tick();
     if (master->jobs != NULL || master->tools != NULL || master->tickets != NULL ||
-        master->publications != NULL || master->lookups != NULL || master->orders != NULL)
+        master->queue->waiters != NULL || placing != NULL || master->publications != NULL ||
+        master->lookups != NULL || master->orders != NULL)
         abort();
     for (int i = 0; i < NODES; i++) {
         struct node *node = master->nodes[i];
@@ -299,6 +356,8 @@ static void end(void)
             abort();
         node_free(node);
     }
+    event_free(master->queue->look);
+    free(master->queue);
     libraries_clear(master);
     attributes_free(&master->attributes);
     close(event_get_fd(master->local_event));

@@ -38,11 +38,11 @@ class Image:
 
     def enlarge(self, more):
         """An area more, all of whose pages (zeros) are in the image, at its end."""
-        areas, runs, files, pending, patches, auxv = struct.unpack_from("<6I", self.bytes, 16)
-        strings, pages = struct.unpack_from("<QQ", self.bytes, 40)
+        areas, runs, files, pending, patches, auxv, guards, _, strings, pages = struct.unpack_from(
+            "<8I2Q", self.bytes, 16)
         at_runs = HEAD + 48 * areas
         at_rest = at_runs + 16 * runs
-        rest = 64 * files + 128 * pending + 16 * patches + 8 * auxv + strings
+        rest = 64 * files + 128 * pending + 16 * patches + 16 * guards + 8 * auxv + strings
         end = -(-(at_rest + rest) // HEAD) * HEAD
         place = 0x7fff00000000
         new = self.bytes[:at_runs] + struct.pack(
@@ -51,7 +51,7 @@ class Image:
         new += self.bytes[at_rest:at_rest + rest]
         new += bytes(-len(new) % HEAD) + self.bytes[end:]
         struct.pack_into("<2I", new, 16, areas + 1, runs + 1)
-        struct.pack_into("<Q", new, 48, pages + more // HEAD)
+        struct.pack_into("<Q", new, 56, pages + more // HEAD)
         self.bytes, self.size = new, len(new) + more
         return self.write()
 

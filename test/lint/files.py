@@ -53,7 +53,7 @@ def kind(path, text):
 
 
 def header_problems(path, text):
-    lines = text.split("\n")[:10]
+    lines = text.split("\n")[:20]
     while lines[0].startswith(("#!", "// ")):  # a fuzz target's sources stand on top
         lines = lines[1:]
     if SPDX not in lines[0]:

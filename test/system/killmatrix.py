@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-# time limit: 300 s
+# time limit: 900 s
 """killmatrix.py - each process of bpmix killed or stopped while an MPI job runs on four nodes: who
-notices, what bprun says, and that nothing is left. The table is in test/README.md."""
+notices, what bprun says, and that nothing is left. The table is in test/README.md. With --all once
+for each way to start the ranks."""
 import contextlib
 import ctypes
+import functools
 import os
 import re
 import signal
@@ -17,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import bptest  # noqa: E402
 import remains  # noqa: E402
 import wire  # noqa: E402
-from bptest import must, processes, run, start, finish, test, wait_for  # noqa: E402
+from bptest import must, processes, run, start, finish, wait_for  # noqa: E402
 
 LEASE = 2
 PTRACE_SEIZE = 0x4206
@@ -25,7 +27,23 @@ RECVMSG = 47  # x86_64
 # bpmaster gives up a node after half a lease (three quarters at most) and lets its ghosts go one
 # and a quarter lease later; all other rules are shorter. The rest is for a crowded machine.
 LIMIT = 2 * LEASE + 10
+STARTS = ("exec", "ld", "entry") if bptest.ALL else ("exec",)
 cluster = None
+bprun = []  # with the way that is tested
+
+
+def test(name):
+    """As bptest.test, for each way to start."""
+    def by(way, function):
+        bprun[:] = ["bprun", "--start=" + way, "-n", "4", "-N", "4"]
+        function()
+
+    def add(function):
+        for way in STARTS:
+            bptest.test(name + (", started by " + way if way != "exec" else ""))(
+                functools.partial(by, way, function))
+        return function
+    return add
 
 
 def children(pid, comm=None):
@@ -45,8 +63,7 @@ class Job:
         handle, self.stop_file = tempfile.mkstemp(dir=bptest.BUILD)
         os.close(handle)
         os.unlink(self.stop_file)
-        self.process = start(["bprun", "-n", "4", "-N", "4", *options, bptest.MPI + "/barrier",
-                              self.stop_file])
+        self.process = start([*bprun, *options, bptest.MPI + "/barrier", self.stop_file])
         line = self.process.stdout.readline()
         assert line == "running\n", repr((line, finish(self.process)))
 
@@ -346,7 +363,7 @@ def _():
 def _():
     with nothing_left():
         for number in range(8):
-            job = start(["bprun", "-n", "4", "-N", "4", bptest.MPI + "/hello"])
+            job = start([*bprun, bptest.MPI + "/hello"])
             time.sleep(0.02 * number)  # a moment, not a wait
             cluster.order("kill", "n1")
             cluster.order("start", "n1")
@@ -397,11 +414,13 @@ def _():
         assert finish(waiting[1]).code == 0
 
 
-@test("bpmaster stopped for less than half a lease: the job goes on")
+@test("bpmaster stopped for less than half a lease, and again: the job goes on")
 def _():
     with nothing_left(), Job() as job:
-        with stopped(cluster.daemon_pid("master")):
-            time.sleep(LEASE / 2.5)
+        for _ in range(4):
+            with stopped(cluster.daemon_pid("master")):
+                time.sleep(LEASE / 2.5)
+            must(["bpstat"])
         job.must_succeed()
 
 

@@ -174,7 +174,7 @@ def _():
     with remains.none(cluster):
         for offset, form, value, why in (
                 (0, "Q", 7, ""), (8, "I", 99, ""), (12, "I", 1, "kind 1"), (16, "I", 1 << 31, ""),
-                (48, "Q", 1 << 40, ""), (48, "Q", (1 << 45) >> 12, "memory"),
+                (56, "Q", 1 << 40, ""), (56, "Q", (1 << 45) >> 12, "memory"),
                 (HEAD, "Q", 0xfffffffffffff000, "")):
             with Image() as image:
                 result = run(image.set(offset, form, value).send())

@@ -99,7 +99,7 @@ static int open_job(struct launcher *launcher, Bpmix__JobRequest *request, struc
         .progress = on_progress, .lost = on_lost};
     struct bp_launch launch;
     struct bp_local_message herds;
-    int r = bp_launch_open(request, &launch, &herds, err);
+    int r = bp_launch_open(request, NULL, NULL, &launch, &herds, err);
     if (r < 0)
         return r;
     r = bp_launch_ghosts(&launch, request, &herds, err);

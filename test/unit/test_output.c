@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_output.c - the ranks' lines on the launcher's stdout: whole, labelled, not mixed. */
+#include <errno.h>
 #include <string.h>
 
 #include <event2/event.h>
@@ -45,6 +46,11 @@ void sink_write(struct sink *sink, const void *bytes, size_t length)
 size_t sink_backlog(const struct sink *sink)
 {
     return sink->backlog;
+}
+
+int sink_error(const struct sink *sink)
+{
+    return sink->backlog > 0 ? EPIPE : 0;
 }
 
 int sink_is_terminal(const struct sink *sink)

@@ -45,13 +45,13 @@ static void lengths(void)
     CU_ASSERT_EQUAL(unpack(bytes, length, &got, &body), -EPROTO);
 }
 
-/* Questions, and changes that are looked at by rights; no jobs, no orders to nodes. */
+/* Questions, and what is looked at by rights; no jobs, no orders to nodes. */
 static void what_may_be_asked(void)
 {
     static const enum bp_frame_type may[] = {BP_NODE_LIST,  BP_JOB_LIST,   BP_NODE_RIGHTS,
                                              BP_NODE_STATE, BP_NODE_SET,   BP_NODE_GET,
                                              BP_NODE_WATCH, BP_PROC_LIST,  BP_LIBRARY_SET,
-                                             BP_LIBRARY_LIST};
+                                             BP_LIBRARY_LIST, BP_JOB_SIGNAL};
     unsigned count = 0;
     for (unsigned type = 0; type < BP_FRAME_TYPES; type++) {
         const struct bp_route *route = bp_route_get(type);

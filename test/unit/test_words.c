@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* test_words.c - numbers and times of the command line, and text made fit for a terminal. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,20 @@ static void numbers(void)
         CU_ASSERT_EQUAL(ask(0, bad[i]), -1);
 }
 
+static void signals(void)
+{
+    CU_ASSERT_EQUAL(word_signal("TERM"), SIGTERM);
+    CU_ASSERT_EQUAL(word_signal("sigkill"), SIGKILL);
+    CU_ASSERT_EQUAL(word_signal("9"), 9);
+    CU_ASSERT_EQUAL(word_signal("0"), 0);
+    CU_ASSERT_EQUAL(word_signal("RTMIN"), SIGRTMIN);
+    CU_ASSERT_EQUAL(word_signal("SIGRTMAX-2"), SIGRTMAX - 2);
+    static const char *const bad[] = {"", "SIG", "TERMINATE", "65", "-1", "1x", "RTMIN-1",
+                                      "RTMIN+", "RTMAX+1", "RTMIN+99999999999", "RT"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CU_ASSERT_EQUAL(word_signal(bad[i]), -1);
+}
+
 static void times(void)
 {
     CU_ASSERT_EQUAL(ask(1, "0"), 0);
@@ -60,9 +75,15 @@ static void times(void)
     CU_ASSERT_EQUAL(ask(1, "2:30"), 150);
     CU_ASSERT_EQUAL(ask(1, "1:00:01"), 3601);
     CU_ASSERT_EQUAL(ask(1, "1000000"), 60000000);
+    CU_ASSERT_EQUAL(ask(1, "1-0"), 86400);
+    CU_ASSERT_EQUAL(ask(1, "2-3"), 2 * 86400 + 3 * 3600);
+    CU_ASSERT_EQUAL(ask(1, "0-1:30"), 5400);
+    CU_ASSERT_EQUAL(ask(1, "1-0:0:1"), 86401);
+    CU_ASSERT_EQUAL(ask(1, "UNLIMITED"), 0);
     static const char *const bad[] = {"", ":", "1:", "1:2:3:", "1:2:3:4", "x", "1 ", "-1", "1:-1",
                                       "99999999", "0:99999999999", "18446744073709551617",
-                                      "1:2:18446744073709551615"};
+                                      "1:2:18446744073709551615", "1-", "-", "-1-1", "1-1-1", "x-1",
+                                      "1-1:2:3:4", "99999999-0", "18446744073709551617-1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CU_ASSERT_EQUAL(ask(1, bad[i]), -1);
 }
@@ -105,6 +126,7 @@ int main(void)
 {
     static const struct bp_test tests[] = {
         {"numbers within their bounds", numbers},
+        {"signals by name and by number", signals},
         {"times in minutes, and none that overflows", times},
         {"the master among nodes", master},
         {"text of others, without control characters", plain},
