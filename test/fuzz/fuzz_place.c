@@ -1,4 +1,6 @@
-// sources: src/placement/choice.c src/placement/cores.c src/placement/deal.c
+// sources: src/placement/choice.c src/placement/crowd.c src/placement/deal.c src/placement/device.c
+// src/placement/exact.c src/placement/number.c src/placement/policy.c src/placement/seat.c
+// src/placement/seek.c src/placement/units.c
 // src/placement/machine.c src/placement/map.c src/placement/place.c src/placement/hardware.c
 // src/common/cpuset.c src/common/nodeset.c src/common/mem.c src/common/error.c
 /* SPDX-License-Identifier: BSD-3-Clause */

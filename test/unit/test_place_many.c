@@ -112,7 +112,7 @@ static bool ranks_are_complete(const struct scene *s, const struct bp_map *map)
 
 static bool is_shared(const struct bp_map *map)
 {
-    return map->rank_count > 0 && map->ranks[0].cpus_bytes == 0;
+    return map->shared;
 }
 
 /* No CPU twice on a machine, none that is used; whole cores; as many as asked for. */
