@@ -142,17 +142,63 @@ static bool skip_text(struct parser *p, const char *text)
     return true;
 }
 
+/* Is `name` the host's, wholly or up to the domain? */
+static bool is_host(const char *host, const char *name, size_t length)
+{
+    return host != NULL && host[0] != '\0' && strncmp(host, name, length) == 0 &&
+           (host[length] == '\0' || host[length] == '.');
+}
+
+/* The name of a host: false = of none. */
+static bool read_host(struct parser *p, int *ret_error)
+{
+    size_t length = strcspn(p->at, ",");
+    bool found = false;
+    *ret_error = 0;
+    for (size_t i = 0; i < p->node_count && *ret_error == 0 && length > 0; i++) {
+        if (!is_host(p->nodes[i].host, p->at, length))
+            continue;
+        found = true;
+        *ret_error = add(p, p->nodes[i].number);
+    }
+    if (found)
+        p->at += length;
+    return found;
+}
+
+/* "n5-rack" begins like a number. */
+static int read_numbers(struct parser *p)
+{
+    const char *start = p->at;
+    size_t count = p->set.count;
+    struct bp_error *err = p->err;
+    int r, error;
+    p->err = NULL;
+    skip_prefix(p);
+    r = *p->at == '[' ? read_brackets(p) : read_range(p);
+    bool ended = *p->at == ',' || *p->at == '\0';
+    p->err = err;
+    if (r == 0 && ended)
+        return 0;
+    p->at = start;
+    p->set.count = count;
+    if (read_host(p, &error))
+        return error;
+    skip_prefix(p);
+    return *p->at == '[' ? read_brackets(p) : read_range(p);
+}
+
 static int read_part(struct parser *p)
 {
     int r;
     p->part = p->at;
     if (strncmp(p->at, "all", 3) == 0) {
-        r = read_word(p);
+        if (!read_host(p, &r) && r == 0)
+            r = read_word(p);
     } else if (skip_text(p, "-1") || skip_text(p, "master")) {
         r = add(p, BP_NODE_MASTER);
     } else {
-        skip_prefix(p);
-        r = *p->at == '[' ? read_brackets(p) : read_range(p);
+        r = read_numbers(p);
     }
     if (r == 0 && *p->at != ',' && *p->at != '\0')
         r = refuse(p, "is not a node, a range of nodes or a word such as 'all' or 'allup'");

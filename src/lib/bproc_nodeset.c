@@ -85,7 +85,8 @@ static int parse(const struct bproc_node_set_t *in, const char *spec, struct bp_
     if (table == NULL)
         return -ENOMEM;
     for (int i = 0; i < in->size; i++)
-        table[i] = (struct bp_nodeset_node){in->node[i].node, in->node[i].status};
+        table[i] = (struct bp_nodeset_node){in->node[i].node, in->node[i].status,
+                                              NULL};
     return bp_nodeset_parse(spec, table, (size_t)in->size, ret, NULL);
 }
 

@@ -28,6 +28,8 @@ static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
                             request->launcher->pid);
     if ((unsigned)request->start > BPMIX__START__SELF)
         return bp_error_set(err, -EINVAL, "no such way to start a program: %d", request->start);
+    if (request->n_apps > 0)
+        return bp_error_set(err, -EOPNOTSUPP, "jobs of several programs are not known here");
     if (request->cwd[0] != '/')
         return bp_error_set(err, -EINVAL, "the working directory is no absolute path");
     return 0;

@@ -93,7 +93,8 @@ static int read_request(const struct job *job, struct bp_asked *asked, struct bp
     for (int i = 0; i < BP_NODES_MAX; i++) {
         const struct node *node = node_get(job->master, i);
         if (node != NULL && is_allowed(job, node))
-            table[count++] = (struct bp_nodeset_node){.number = i, .state = node_state(node)};
+            table[count++] = (struct bp_nodeset_node){.number = i, .state = node_state(node),
+                                                        .host = node->hostname};
     }
     int number, r = bp_asked_init(asked, job->request->place, table, count, err);
     for (size_t i = 0; r == 0 && bp_asked_node(asked, i, &number); i++)

@@ -208,7 +208,8 @@ static int parse_nodes(const char *spec, struct bp_nodeset *ret_set, struct bp_e
         return err->code;
     auto_free struct bp_nodeset_node *table = bp_calloc(list->n_nodes, sizeof *table);
     for (size_t i = 0; i < list->n_nodes; i++)
-        table[i] = (struct bp_nodeset_node){list->nodes[i]->number, list->nodes[i]->state};
+        table[i] = (struct bp_nodeset_node){list->nodes[i]->number,
+                                              list->nodes[i]->state, NULL};
     return bp_nodeset_parse(spec, table, list->n_nodes, ret_set, err);
 }
 

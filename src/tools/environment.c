@@ -73,6 +73,15 @@ static void put(char **vector, size_t *count, char *variable)
     vector[(*count)++] = variable;
 }
 
+int environment_has(const struct environment *environment, const char *name)
+{
+    for (size_t i = 0; i < environment->count; i++)
+        if (is_named(environment->said[i], name, strlen(name)) &&
+            strchr(environment->said[i], '=') != NULL)
+            return 1;
+    return 0;
+}
+
 const char *environment_missing(const struct environment *environment, char *const *callers)
 {
     for (size_t i = 0; i < environment->count; i++) {

@@ -20,6 +20,8 @@ struct environment {
 int environment_export(struct environment *environment, const char *list, struct bp_error *err);
 /* One variable more: NAME or NAME=VALUE. 0, or -EINVAL. */
 int environment_add(struct environment *environment, const char *variable, struct bp_error *err);
+/* Was a value given to that variable? */
+int environment_has(const struct environment *environment, const char *name);
 /* A variable that was named and is not in the caller's environment, or NULL. */
 const char *environment_missing(const struct environment *environment, char *const *callers);
 /* The vector, NULL at its end, for the caller to free; its strings are the caller's and ours. */

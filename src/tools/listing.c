@@ -30,7 +30,8 @@ static int add_spec(struct listing *listing, const char *spec, struct bp_error *
     auto_free struct bp_nodeset_node *table = bp_calloc(list->n_nodes, sizeof *table);
     struct bp_nodeset set;
     for (size_t i = 0; i < list->n_nodes; i++)
-        table[i] = (struct bp_nodeset_node){list->nodes[i]->number, list->nodes[i]->state};
+        table[i] = (struct bp_nodeset_node){list->nodes[i]->number,
+                                              list->nodes[i]->state, NULL};
     int r = bp_nodeset_parse(spec, table, list->n_nodes, &set, err);
     if (r < 0)
         return r;

@@ -10,6 +10,7 @@ librun_la_SOURCES = \
 	src/tools/run.c src/tools/run.h \
 	src/tools/sink.c src/tools/sink.h \
 	src/tools/start.c src/tools/start.h \
+	src/tools/terminal.c src/tools/terminal.h \
 	src/tools/text.c src/tools/text.h \
 	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \
@@ -20,6 +21,30 @@ librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENS
 	$(JANSSON_CFLAGS)
 librun_la_CFLAGS = $(BP_CFLAGS)
 BP_TOOL_LIBS = librun.la libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $(JANSSON_LIBS)
+
+# the command line of bprun
+noinst_LTLIBRARIES += libbprun.la
+libbprun_la_SOURCES = \
+	src/tools/apps.c src/tools/apps.h \
+	src/tools/environment.c src/tools/environment.h \
+	src/tools/hosts.c src/tools/hosts.h \
+	src/tools/io_options.c src/tools/io_options.h \
+	src/tools/letters.c src/tools/letters.h \
+	src/tools/life_options.c src/tools/life_options.h \
+	src/tools/lines.c src/tools/lines.h \
+	src/tools/mpirun_options.c src/tools/mpirun_options.h \
+	src/tools/multiprog.c \
+	src/tools/options.c src/tools/options.h \
+	src/tools/place_claim.c \
+	src/tools/place_options.c src/tools/place_options.h \
+	src/tools/place_words.c src/tools/place_words.h \
+	src/tools/propagate.c src/tools/propagate.h \
+	src/tools/rankfile.c src/tools/rankfile.h \
+	src/tools/said.c src/tools/said.h \
+	src/tools/srun_words.c
+libbprun_la_CPPFLAGS = $(librun_la_CPPFLAGS)
+libbprun_la_CFLAGS = $(BP_CFLAGS)
+libbprun_la_LIBADD = libplacement.la
 
 pkglibexec_PROGRAMS += bpkeeper
 bpkeeper_SOURCES = src/tools/bpkeeper.c
@@ -48,15 +73,16 @@ bpcp_SOURCES = src/tools/bpcp.c $(COPY_SOURCES)
 bpcp_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpcp_CFLAGS = $(BP_CFLAGS)
 bpcp_LDADD = $(BP_TOOL_LIBS)
-bprun_SOURCES = src/tools/bprun.c \
-	src/tools/environment.c src/tools/environment.h \
-	src/tools/io_options.c src/tools/io_options.h \
-	src/tools/life_options.c src/tools/life_options.h \
-	src/tools/place_options.c src/tools/place_options.h \
-	src/tools/propagate.c src/tools/propagate.h
+bprun_SOURCES = src/tools/bprun.c
 bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)
-bprun_LDADD = $(BP_TOOL_LIBS)
+bprun_LDADD = libbprun.la $(BP_TOOL_LIBS)
+# its other names
+BP_RUN_NAMES = bpmpirun
+install-exec-hook:
+	for name in $(BP_RUN_NAMES); do $(LN_S) -f bprun "$(DESTDIR)$(bindir)/$$name"; done
+uninstall-local:
+	for name in $(BP_RUN_NAMES); do rm -f "$(DESTDIR)$(bindir)/$$name"; done
 bpsh_SOURCES = src/tools/bpsh.c
 bpsh_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpsh_CFLAGS = $(BP_CFLAGS)

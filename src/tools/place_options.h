@@ -1,14 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* place_options.h - bprun's options that say where the ranks run and how many there are. */
+/* place_options.h - bprun's options that say where the ranks run and how many there are, in srun's
+ * words; mpirun_options.h has the same in mpirun's. */
 #ifndef BP_TOOLS_PLACE_OPTIONS_H
 #define BP_TOOLS_PLACE_OPTIONS_H
 
 #include <argp.h>
 
 #include "proto/pack.h"
+#include "tools/hosts.h"
+#include "tools/rankfile.h"
+#include "tools/said.h"
+
+#define PLACE_RANKS_MAX 60000
+#define PLACE_CPUS_MAX  8192
+
+enum place_fact { /* what more than one option can say */
+    FACT_RANKS, FACT_NODES, FACT_PER_NODE, FACT_CPUS, FACT_DEAL, FACT_ORDER, FACT_BIND, FACT_CROWD,
+    FACT_SHARE, FACT_OTHER, FACTS
+};
 
 struct place_options {
-    Bpmix__Place place; /* borrows from the command line */
+    Bpmix__Place place;
+    char *typed[FACTS]; /* the words that said it; NULL = not said */
+    struct said said[FACTS]; /* by which option */
+    struct hosts hosts;
+    struct rankfile rankfile;
+    uint32_t per_node, per_package; /* mpirun's: on every node there is */
+    uint32_t threads;   /* ranks should run so many: OMP_NUM_THREADS is not set and should be */
+    int later;          /* a program was named: the ranks of all are placed together */
+    int multi_prog;     /* the program is a file that names the programs */
     int report_bindings;
     int immediate;        /* fail instead of waiting longer than */
     uint32_t immediate_s; /* so many seconds */
@@ -17,5 +37,21 @@ struct place_options {
 extern const struct argp place_argp; /* a child of the tool's; its input: struct place_options */
 
 void place_options_init(struct place_options *options);
+
+/* An option says this: argp's error if another one has said it, or if a program was named before
+ * that this counts for as well. */
+void place_claim(struct place_options *options, enum place_fact fact, const struct said *said);
+/* The number of ranks, of which each program has its own; argp's error if it is none. */
+void place_ranks(struct place_options *options, const struct said *said);
+/* Forget the number of ranks: it was that of the program just named. Returns it. */
+uint32_t place_take_ranks(struct place_options *options);
+/* Nodes in the option's value, or in the file that it names; and a rankfile. */
+void place_hosts(struct place_options *options, const struct said *said);
+void place_hostfile(struct place_options *options, const struct said *said);
+void place_rankfile(struct place_options *options, const struct said *said);
+
+/* All is said: what the options say together. argp's error where they contradict each other. */
+void place_options_finish(struct place_options *options, struct argp_state *state);
+void place_options_done(struct place_options *options);
 
 #endif

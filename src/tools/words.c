@@ -10,15 +10,26 @@
 
 #define SECONDS_MAX (100ul * 365 * 86400) /* below 2^32 */
 
+int word_value(const char *word, uint32_t low, uint32_t high, uint32_t *ret_value)
+{
+    char *end;
+    if (word[0] < '0' || word[0] > '9')
+        return -EINVAL;
+    errno = 0;
+    unsigned long value = strtoul(word, &end, 10);
+    if (errno != 0 || *end != '\0' || value < low || value > high)
+        return -EINVAL;
+    *ret_value = (uint32_t)value;
+    return 0;
+}
+
 uint32_t word_number(struct argp_state *state, const char *option, const char *word, uint32_t low,
                      uint32_t high)
 {
-    char *end;
-    errno = 0;
-    unsigned long value = strtoul(word, &end, 10);
-    if (errno != 0 || end == word || *end != '\0' || word[0] == '-' || value < low || value > high)
+    uint32_t value = low;
+    if (word_value(word, low, high, &value) < 0)
         argp_error(state, "%s takes a number from %u to %u, not \"%s\"", option, low, high, word);
-    return (uint32_t)value;
+    return value;
 }
 
 /* "1:2:3" in seconds by the units for so many parts; SECONDS_MAX + 1 = it is no such time. */

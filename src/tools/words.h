@@ -6,6 +6,9 @@
 #include <argp.h>
 #include <stdint.h>
 
+/* A whole number from low to high, nothing behind it; 0 or -EINVAL. */
+int word_value(const char *word, uint32_t low, uint32_t high, uint32_t *ret_value);
+
 /* A number from low to high, or the program ends with argp's usage error that names the option. */
 uint32_t word_number(struct argp_state *state, const char *option, const char *word, uint32_t low,
                      uint32_t high);

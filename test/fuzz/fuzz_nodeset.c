@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct bp_nodeset_node table[] = {{-1, "up"}, {0, "up"}, {1, "down"}, {2, "boot"}};
+    static const struct bp_nodeset_node table[] = {
+        {-1, "up", NULL}, {0, "up", "host.a"}, {1, "down", "n1x"}, {2, "boot", "allhost"}};
     auto_free char *text = bp_calloc(size + 1, 1);
     if (size > 0)
         memcpy(text, data, size);

@@ -126,7 +126,7 @@ def _():
     rows, _ = ranks("-n", "1", "-c", "2")
     assert rows[0][1] == "%d-%d" % (CPUS[0], CPUS[1]), rows
     for options, words in ((("-c", "999"), "999"), (("-N", "9",), "9"), (("-w", "7",), "7"),
-                           (("-x", "all",), "node"), (("--map-by", "moon",), "moon")):
+                           (("-x", "all",), "node")):
         result = run(BPRUN + [*options, "true"])
         assert result.code != 0 and words in result.err, repr(result)
         assert len(result.err.splitlines()) == 1, repr(result)

@@ -10,7 +10,8 @@
 #include "tap.h"
 
 static const struct bp_nodeset_node table[] = {
-    {-1, "up"}, {0, "up"}, {1, "down"}, {2, "up"}, {5, "boot"}, {9, "up"},
+    {-1, "up", "alligator"}, {0, "up", "n7.example.org"}, {1, "down", "twin"},
+    {2, "up", "n5-rack.x"},  {5, "boot", "3com-n5"},      {9, "up", "twin"},
 };
 
 static int parse(const char *text, struct bp_nodeset *set, struct bp_error *err)
@@ -79,6 +80,16 @@ static void words(void)
     accept("allup,1,-1", "0,2,9,1,-1");
 }
 
+static void hosts(void)
+{
+    accept("n7.example.org,n7", "0,7");
+    accept("twin", "1,9");
+    accept("alligator,allup", "-1,0,2,9");
+    accept("n5-rack,n5-rack.x,n5", "2,2,5");
+    accept("3com-n5,3", "5,3");
+    accept("2,twin,n[0-1]", "2,1,9,0-1");
+}
+
 static void bad_parts(void)
 {
 #define NO_NODE "is not a node, a range of nodes or a word such as 'all' or 'allup'"
@@ -105,6 +116,9 @@ static void bad_parts(void)
     refuse("n[]", -EINVAL, "node specification: 'n[]' " NO_NODE);
     refuse("n[1]2", -EINVAL, "node specification: 'n[1]2' " NO_NODE);
     refuse("n[[1]]", -EINVAL, "node specification: 'n[[1]]' " NO_NODE);
+    refuse("twi", -EINVAL, "node specification: 'twi' " NO_NODE);
+    refuse("n5-", -EINVAL, "node specification: 'n5-' " NO_NODE);
+    refuse("n5-rack.", -EINVAL, "node specification: 'n5-rack.' " NO_NODE);
     refuse("allnot", -EINVAL, "node specification: 'allnot' lacks a state, such as 'up' or 'down'");
     refuse("all5", -EINVAL, "node specification: 'all5' " NO_NODE);
     refuse("allUP", -EINVAL, "node specification: 'allUP' " NO_NODE);
@@ -167,6 +181,7 @@ int main(void)
     static const struct bp_test tests[] = {
         {"numbers, ranges and lists", numbers},
         {"words for all nodes in a state", words},
+        {"names of hosts", hosts},
         {"the bad part is named", bad_parts},
         {"huge specifications", huge},
         {"formatting", formats},

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* mpirun_options.c - what bprun's options are called by mpirun. */
+#include <string.h>
+
+#include "common/mem.h"
+#include "tools/mpirun_options.h"
+#include "tools/place_words.h"
+#include "tools/words.h"
+
+enum {
+    OPT_NP = 'n', OPT_HOST = 'H', OPT_PER_NODE = 'N', OPT_ENV = 'x', OPT_MAP_BY = 256, OPT_RANK_BY,
+    OPT_BIND_TO, OPT_HOSTFILE, OPT_RANKFILE, OPT_CPU_SET, OPT_OVERSUBSCRIBE, OPT_NO_OVERSUBSCRIBE,
+    OPT_PER_PACKAGE, OPT_WDIR, OPT_TIMEOUT, OPT_TAG, OPT_OUTPUT, OPT_MCA, OPT_ROOT
+};
+
+static const struct argp_option rows[] = {
+    {"np", OPT_NP, "N", 0, "Number of ranks", 0},
+    {NULL, 'c', NULL, OPTION_ALIAS, NULL, 0},
+    {"npernode", OPT_PER_NODE, "N", 0, "Ranks on every node", 0},
+    {"npersocket", OPT_PER_PACKAGE, "N", 0, "Ranks on every package", 0},
+    {"map-by", OPT_MAP_BY, "HOW", 0, "Deal ranks out by slot, hwthread, core, l1, l2, l3, numa, "
+     "package, node, device=gpu, device=nic, ppr:N:OBJECT, seq, rankfile or pe-list=CPUS; then "
+     ":pe=N, :span, :fill, :oversubscribe, :nooversubscribe", 0},
+    {"rank-by", OPT_RANK_BY, "HOW", 0, "Number ranks by slot, node, fill or span", 0},
+    {"bind-to", OPT_BIND_TO, "WHAT", 0, "Bind each rank to a hwthread, core, l1, l2, l3, numa, "
+     "package, or none; :overload-allowed lets them share", 0},
+    {"host", OPT_HOST, "NODES", 0, "Run on these nodes, n0:4 gives slots", 0},
+    {"hostfile", OPT_HOSTFILE, "FILE", 0, "Run on the nodes of the file, in its order", 0},
+    {"machinefile", 0, NULL, OPTION_ALIAS, NULL, 0},
+    {"rankfile", OPT_RANKFILE, "FILE", 0, "Each rank's node and CPUs", 0},
+    {"cpu-set", OPT_CPU_SET, "CPUS", 0, "Use only these CPUs of each node", 0},
+    {"cpu-list", 0, NULL, OPTION_ALIAS, NULL, 0},
+    {"oversubscribe", OPT_OVERSUBSCRIBE, NULL, 0, "More ranks than slots are meant to be", 0},
+    {"nooversubscribe", OPT_NO_OVERSUBSCRIBE, NULL, 0, "More ranks than slots are an error", 0},
+    {NULL, OPT_ENV, "NAME[=VALUE]", 0, "A variable of the ranks", 0},
+    {"wdir", OPT_WDIR, "DIR", 0, "Working directory of the ranks", 0},
+    {"timeout", OPT_TIMEOUT, "SECONDS", 0, "End the job after so long", 0},
+    {"tag-output", OPT_TAG, NULL, 0, "Put the rank in front of each line", 0},
+    {"output", OPT_OUTPUT, "HOW", 0, "tag: the rank in front of each line; file=NAME: a file for "
+     "each rank, NAME.RANK", 0},
+    {"mca", OPT_MCA, "NAME VALUE", 0, "Set Open MPI's parameter NAME for the ranks", 0},
+    {"allow-run-as-root", OPT_ROOT, NULL, 0, "Nothing: bpmaster's configuration decides", 0},
+    {0}};
+
+static const struct text_row {
+    int key;
+    enum place_fact fact;
+    int (*read)(Bpmix__Place *place, const char *value, struct bp_error *err);
+} texts[] = {{OPT_MAP_BY, FACT_DEAL, place_map_by},
+             {OPT_RANK_BY, FACT_ORDER, place_rank_by},
+             {OPT_BIND_TO, FACT_BIND, place_bind_to},
+             {OPT_CPU_SET, FACT_OTHER, place_cpu_set}};
+
+static int parse_text(struct mpirun_options *options, const struct said *said)
+{
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct bp_error err = {0};
+        if (texts[i].key != said->key)
+            continue;
+        place_claim(options->place, texts[i].fact, said);
+        if (texts[i].read(&options->place->place, said->arg, &err) < 0)
+            said_wrong(said, &err);
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static int parse_ranks(struct mpirun_options *options, const struct said *said)
+{
+    struct place_options *place = options->place;
+    switch (said->key) {
+    case OPT_NP:
+    case 'c':
+        place_ranks(place, said);
+        return 0;
+    case OPT_PER_NODE:
+        place_claim(place, FACT_PER_NODE, said);
+        place->per_node = word_number(said->state, said->name, said->arg, 1, PLACE_RANKS_MAX);
+        return 0;
+    case OPT_PER_PACKAGE:
+        place_claim(place, FACT_OTHER, said);
+        place->per_package = word_number(said->state, said->name, said->arg, 1, PLACE_RANKS_MAX);
+        return 0;
+    case OPT_OVERSUBSCRIBE:
+    case OPT_NO_OVERSUBSCRIBE:
+        place_claim(place, FACT_CROWD, said);
+        place->place.oversubscribe = said->key == OPT_OVERSUBSCRIBE ? BPMIX__PLACE__CHOICE__YES
+                                                                    : BPMIX__PLACE__CHOICE__NO;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int parse_nodes(struct mpirun_options *options, const struct said *said)
+{
+    switch (said->key) {
+    case OPT_HOST:
+        place_hosts(options->place, said);
+        return 0;
+    case OPT_HOSTFILE:
+        place_hostfile(options->place, said);
+        return 0;
+    case OPT_RANKFILE:
+        place_rankfile(options->place, said);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void add_variable(struct io_options *io, const struct said *said, const char *variable)
+{
+    struct bp_error err = {0};
+    if (environment_add(&io->environment, variable, &err) < 0)
+        said_wrong(said, &err);
+}
+
+/* Open MPI reads its parameters from its ranks' environment. */
+static void set_parameter(struct io_options *io, const struct said *said)
+{
+    struct argp_state *state = said->state;
+    if (state->next >= state->argc || strpbrk(said->arg, "= ") != NULL)
+        argp_error(state, "%s takes a name and a value", said->name);
+    auto_free char *variable = bp_format("OMPI_MCA_%s=%s", said->arg, state->argv[state->next++]);
+    add_variable(io, said, variable);
+}
+
+static void set_output(struct io_options *io, const struct said *said)
+{
+    auto_free char *copy = bp_strdup(said->arg);
+    char *rest = copy;
+    struct bp_error err = {0};
+    int r = 0;
+    for (const char *word; r == 0 && (word = strsep(&rest, ",")) != NULL;) {
+        if (strcmp(word, "tag") == 0) {
+            io->label = 1;
+        } else if (strncmp(word, "file=", 5) == 0 && word[5] != '\0') {
+            auto_free char *name = bp_format("%s.%%t", word + 5);
+            r = redirect_set(&io->redirect, 1, name, &err);
+        } else {
+            argp_error(said->state, "%s: \"%s\" is not one of tag, file=NAME", said->name, word);
+        }
+    }
+    if (r < 0)
+        said_wrong(said, &err);
+}
+
+static int parse_rest(struct mpirun_options *options, const struct said *said)
+{
+    switch (said->key) {
+    case OPT_WDIR:
+        options->io->cwd = said->arg;
+        return 0;
+    case OPT_ENV:
+        add_variable(options->io, said, said->arg);
+        return 0;
+    case OPT_TIMEOUT:
+        options->policy->limit_s = word_number(said->state, said->name, said->arg, 0, INT32_MAX);
+        return 0;
+    case OPT_TAG:
+        options->io->label = 1;
+        return 0;
+    case OPT_OUTPUT:
+        set_output(options->io, said);
+        return 0;
+    case OPT_MCA:
+        set_parameter(options->io, said);
+        return 0;
+    case OPT_ROOT:
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    static int (*const parsers[])(struct mpirun_options *options, const struct said *said) = {
+        parse_text, parse_ranks, parse_nodes, parse_rest};
+    struct said said;
+    int r = ARGP_ERR_UNKNOWN;
+    if (key > 0xffff) /* argp's own */
+        return r;
+    said_init(&said, state, rows, key, arg);
+    for (size_t i = 0; r != 0 && i < sizeof parsers / sizeof *parsers; i++)
+        r = parsers[i](state->input, &said);
+    return r;
+}
+
+const struct argp mpirun_argp = {.options = rows, .parser = parse};

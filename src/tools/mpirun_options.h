@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* mpirun_options.h - what bprun's options are called by mpirun. */
+#ifndef BP_TOOLS_MPIRUN_OPTIONS_H
+#define BP_TOOLS_MPIRUN_OPTIONS_H
+
+#include "tools/io_options.h"
+#include "tools/place_options.h"
+
+struct mpirun_options { /* where they go */
+    struct place_options *place;
+    struct io_options *io;
+    struct run_policy *policy;
+};
+
+/* A child of the tool's; its input: struct mpirun_options. Its letters are mpirun's. */
+extern const struct argp mpirun_argp;
+
+#endif

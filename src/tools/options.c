@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.c - the command line of bprun and of bpmpirun. */
+#include <string.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "tools/letters.h"
+#include "tools/lines.h"
+#include "tools/mpirun_options.h"
+#include "tools/options.h"
+#include "tools/start.h"
+
+enum { OPT_MPI = 256, OPT_START, OPT_WARM };
+enum { PARSERS = 4 };
+
+#define THREADS "OMP_NUM_THREADS"
+
+static const struct argp_option rows[] = {
+    {NULL, 0, NULL, 0, "How:", 5},
+    {"mpi", OPT_MPI, "KIND", 0, "pmix, or none for programs without MPI (pmix)", 5},
+    {"start", OPT_START, "WAY", 0,
+     "exec: the node executes the program; ld, entry: it gets an image of the program (exec)", 5},
+    {"warm", OPT_WARM, NULL, 0,
+     "Run the program here until it calls bproc_warm, and start the ranks from there", 5},
+    {0}};
+
+struct parsing {
+    struct options *options;
+    struct mpirun_options mpirun;
+    struct letterless letterless[PARSERS];
+    struct argp_child children[PARSERS + 1];
+    void *inputs[PARSERS];
+};
+
+/* ---- programs ---- */
+
+/* Does another program follow? As an argument ":" is rare but possible, so that in bprun an option
+ * of the next program, such as its number of ranks, has to stand behind it. */
+static int is_colon(const struct argp_state *state, const struct options *options, int i)
+{
+    if (strcmp(state->argv[i], ":") != 0)
+        return 0;
+    return options->mpirun || (i + 1 < state->argc && state->argv[i + 1][0] == '-');
+}
+
+static char *absolute(const char *path)
+{
+    auto_free char *here = path[0] != '/' ? getcwd(NULL, 0) : NULL;
+    return here != NULL ? bp_format("%s/%s", here, path) : bp_strdup(path);
+}
+
+/* What was said in front of a program is its own. */
+static void give_own(struct options *options, struct app *app)
+{
+    app->ranks = place_take_ranks(&options->place);
+    if (options->io.cwd != NULL)
+        app->cwd = absolute(options->io.cwd);
+    options->io.cwd = NULL;
+    struct environment *own = &options->io.environment;
+    for (size_t i = 0; i < own->count; i++) {
+        const char *said = own->said[i], *value = getenv(said);
+        if (strchr(said, '=') != NULL)
+            app_add_variable(app, bp_strdup(said));
+        else if (value != NULL)
+            app_add_variable(app, bp_format("%s=%s", said, value));
+    }
+    int is_named_only = own->is_named_only;
+    environment_done(own);
+    own->is_named_only = is_named_only;
+}
+
+static void take_program(struct argp_state *state, struct options *options)
+{
+    int i = state->next - 1;
+    struct app *app = apps_add(&options->apps);
+    if (app == NULL)
+        argp_error(state, "more than %d programs", APPS_MAX);
+    for (; i < state->argc && !is_colon(state, options, i); i++)
+        app_add_word(app, state->argv[i]);
+    if (app->argc == 0)
+        argp_error(state, "a program is missing in front of \":\"");
+    if (i < state->argc && i + 1 == state->argc)
+        argp_error(state, "a program is missing behind \":\"");
+    if (i < state->argc || options->apps.count > 1)
+        give_own(options, app);
+    state->next = i < state->argc ? i + 1 : i;
+    state->quoted = 0; /* "--" was for the program in front of the colon */
+}
+
+static void read_multi_prog(struct argp_state *state, struct options *options)
+{
+    struct bp_error err = {0};
+    auto_free char *text = NULL;
+    size_t length;
+    struct app *file = &options->apps.rows[0];
+    struct apps apps = {.count = 0};
+    if (options->apps.count > 1 || file->argc > 1)
+        argp_error(state, "--multi-prog: the program is a file of programs; nothing follows it");
+    int r = lines_load(file->argv[0], &text, &length, &err);
+    if (r == 0)
+        r = multiprog_read(&apps, file->argv[0], text, length, options->place.place.ranks, &err);
+    if (r < 0)
+        argp_error(state, "--multi-prog: %s", err.text);
+    apps_done(&options->apps);
+    options->apps = apps;
+}
+
+static void finish_programs(struct argp_state *state, struct options *options)
+{
+    struct bp_error err = {0};
+    int r = 0;
+    if (options->place.multi_prog)
+        read_multi_prog(state, options);
+    else if (options->apps.count > 1)
+        r = apps_number(&options->apps, &err);
+    if (r == 0 && options->apps.ranks > 0)
+        r = apps_check(&options->apps, &err);
+    if (r < 0)
+        argp_error(state, "%s", err.text);
+    if (options->apps.ranks > 0)
+        options->place.place.ranks = options->apps.ranks;
+}
+
+/* ---- options ---- */
+
+static void finish(struct argp_state *state, struct options *options)
+{
+    if (options->warm && options->start_chosen)
+        argp_error(state, "--start and --warm exclude each other");
+    finish_programs(state, options);
+    if (options->warm && options->apps.ranks > 0)
+        argp_error(state, "--warm is for one program");
+    place_options_finish(&options->place, state);
+    if (options->place.threads > 0 && !environment_has(&options->io.environment, THREADS)) {
+        auto_free char *variable = bp_format(THREADS "=%u", options->place.threads);
+        environment_add(&options->io.environment, variable, &(struct bp_error){0});
+    }
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct parsing *parsing = state->input;
+    struct options *options = parsing->options;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        memcpy(state->child_inputs, parsing->inputs, sizeof parsing->inputs);
+        return 0;
+    case OPT_MPI:
+        options->mpi = strcmp(arg, "none") != 0;
+        if (options->mpi && strcmp(arg, "pmix") != 0)
+            argp_error(state, "--mpi takes pmix or none, not \"%s\"", arg);
+        return 0;
+    case OPT_START:
+        options->start = start_way(state, arg);
+        options->start_chosen = 1;
+        return 0;
+    case OPT_WARM:
+        options->warm = 1;
+        return 0;
+    case ARGP_KEY_ARG: /* the program: what follows is its own */
+        take_program(state, options);
+        return 0;
+    case ARGP_KEY_SUCCESS:
+        finish(state, options);
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "a program is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The letters, and the meaning of --output, are those of one of the two grammars. */
+static void add_child(struct parsing *parsing, int i, const struct argp *argp, void *input,
+                      int letters, const char *header)
+{
+    parsing->inputs[i] = input;
+    if (!letters) {
+        letterless_init(&parsing->letterless[i], argp, input, "output");
+        argp = &parsing->letterless[i].argp;
+        parsing->inputs[i] = &parsing->letterless[i];
+    }
+    parsing->children[i] = (struct argp_child){argp, 0, header, i + 1};
+}
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+    struct parsing parsing = {.options = options,
+                              .mpirun = {.place = &options->place, .io = &options->io,
+                                         .policy = &options->policy}};
+    int srun = !options->mpirun;
+    const struct argp argp = {
+        rows, parse, "PROGRAM [ARGUMENT...]\nPROGRAM [ARGUMENT...] : --np=N PROGRAM...",
+        srun
+        ? "bprun - start a parallel job on the nodes. Each rank is a child of bprun here: ps shows "
+          "it, kill reaches it, Ctrl-C and Ctrl-Z work on all."
+        : "bpmpirun - bprun for those used to mpirun: letters and options with one dash mean what "
+          "mpirun's do.", parsing.children, NULL, NULL};
+    place_options_init(&options->place);
+    add_child(&parsing, 0, &place_argp, &options->place, srun, "Where and how many:");
+    add_child(&parsing, 1, &mpirun_argp, &parsing.mpirun, !srun, "The same in mpirun's words:");
+    add_child(&parsing, 2, &io_argp, &options->io, srun, "Input and output:");
+    add_child(&parsing, 3, &life_argp, &options->policy, srun, "Life and death:");
+    argp_parse(&argp, argc, argv, ARGP_IN_ORDER | (srun ? 0 : ARGP_LONG_ONLY), NULL, &parsing);
+    for (int i = 0; i < PARSERS; i++)
+        letterless_done(&parsing.letterless[i]);
+}
+
+void options_done(struct options *options)
+{
+    place_options_done(&options->place);
+    io_options_done(&options->io);
+    apps_done(&options->apps);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* said.h - an option as the user typed it, so that errors can name it with those words. */
+#ifndef BP_TOOLS_SAID_H
+#define BP_TOOLS_SAID_H
+
+#include <argp.h>
+
+#include "common/error.h"
+
+struct said {
+    struct argp_state *state;
+    const struct argp_option *rows; /* the table that it stands in */
+    int key;
+    char *arg;     /* NULL = it has none */
+    char name[64]; /* "-c", "--cpus-per-task" */
+};
+
+/* The option that an argp parser is called for; key and arg as the parser gets them. */
+void said_init(struct said *said, struct argp_state *state, const struct argp_option *rows, int key,
+               char *arg);
+/* With its value: "-c 8", "--map-by=core"; the caller frees it. */
+char *said_words(const struct said *said);
+/* argp's error, with the option's name in front. */
+void said_wrong(const struct said *said, const struct bp_error *err);
+
+#endif

@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""grammar.py - the command lines of bprun and bpmpirun: mistakes are named with the user's own
+words, and the same request in srun's and in mpirun's words runs the same ranks."""
+import os
+import tempfile
+
+import bptest
+from bptest import must, run, test
+
+FILES = {
+    "hosts": "# two nodes\nn1 slots=1\nn3:2\n",
+    "lies": "n0\nn1 slots=many\n",
+    "ranks": "rank 0=n2 slot=0\nrank 1=n1 slot=*\nrank 2=n2 slot=0\n",
+    "gap": "rank 0=n2 slot=0\nrank 2=n1 slot=0\n",
+    "binary": "n0\0\n",
+}
+
+# What is typed, and the sentence.
+MISTAKES = (
+    ("bprun -n 4 --np 8 true", "-n 4 and --np 8 both say how many ranks there are"),
+    ("bprun --ntasks=4 --np=8 true", "--ntasks=4 and --np=8 both say how many ranks there are"),
+    ("bprun -c 2 --map-by core:pe=4 true",
+     "-c 2 and --map-by core:pe=4 both say how many CPUs a rank has"),
+    ("bprun -w n0 --host n1 true", "-w n0 and --host n1 both say which nodes there are"),
+    ("bprun -m cyclic --map-by node true",
+     "-m cyclic and --map-by node both say how ranks are dealt out"),
+    ("bprun --cpu-bind=none --bind-to core true",
+     "--cpu-bind=none and --bind-to core both say what ranks are bound to"),
+    ("bprun -O --nooversubscribe true",
+     "-O and --nooversubscribe both say whether there may be more ranks than CPUs"),
+    ("bprun --exclusive -s true", "--exclusive and -s both say whether other jobs may be there too"),
+    ("bprun -n x true", "-n takes a number from 1 to 60000, not \"x\""),
+    ("bprun --ntasks 0 true", "--ntasks takes a number from 1 to 60000, not \"0\""),
+    ("bpmpirun -np x true", "-np takes a number from 1 to 60000, not \"x\""),
+    ("bprun -N4-2 true", "-N: 4-2 runs backwards"),
+    ("bprun --cpu-bind=v,moon true", "--cpu-bind: \"moon\" is not one of none, cores, threads"),
+    ("bprun --cpu-bind=mask_cpu:0x0 true", "--cpu-bind: \"0x0\" is not a mask of CPUs (0x3)"),
+    ("bprun --cpu-bind=map_cpu:0,99999 true", "\"99999\" is not the number of a CPU"),
+    ("bprun --map-by moon true", "--map-by 'moon' is not one of slot, hwthread, core"),
+    ("bprun --map-by core:full true", "'full' is not one of pe=N, span, fill"),
+    ("bprun --map-by ppr:2:moon true", "'moon' is not one of hwthread, core, l1"),
+    ("bprun --bind-to node true", "--bind-to 'node' is not one of none, hwthread, core"),
+    ("bprun --rank-by moon true", "--rank-by 'moon' is not one of slot, node, fill, span"),
+    ("bprun -m plane=0 true", "-m 'plane=0' is not block, cyclic, plane=N or arbitrary"),
+    ("bprun --mem-bind=map_mem:0 true", "--mem-bind: \"map_mem:0\" is not one of none, local"),
+    ("bprun --gpus-per-task=a100:2 true", "\"a100:2\" is not a number of GPUs from 1 to 256"),
+    ("bprun --gpu-bind=moon true", "--gpu-bind 'moon' is not one of closest, none"),
+    ("bprun --hint=fast true", "\"fast\" is not one of compute_bound, memory_bound"),
+    ("bprun --cpu-set=0-x true", "--cpu-set: "),
+    ("bprun --map-by seq true", "--map-by seq: a list says each rank's node: --hostfile or --host"),
+    ("bprun --map-by rankfile true", "--map-by rankfile: --rankfile FILE is missing"),
+    ("bprun --host n0:x true", "--host: \"x\": slots are a number from 1 to 65536, or *"),
+    ("bprun --hostfile lies true", "--hostfile: lies:2: slots are a number from 1 to 65536, not "),
+    ("bpmpirun -hostfile lies true", "-hostfile: lies:2: slots are a number from 1 to 65536, not "),
+    ("bprun -F none true", "-F: none: No such file or directory"),
+    ("bprun -F / true", "-F: /: Is a directory"),
+    ("bprun -F /dev/zero true", "-F: /dev/zero: File too large"),
+    ("bprun -w ./binary true", "-w: ./binary:1: this is not text"),
+    ("bprun --rankfile gap true", "--rankfile: gap:2: rank 1 has no line"),
+    ("bprun --mca btl", "--mca takes a name and a value"),
+    ("bpmpirun --output xml true", "--output: \"xml\" is not one of tag, file=NAME"),
+    ("bpmpirun -np 2 a : b", "how many ranks run program 2 (b)? say so in front of it: --np N"),
+    ("bpmpirun a : -np 2 b", "how many ranks run program 1 (a)? say so in front of it: --np N"),
+    ("bpmpirun -np 60000 a : -np 1 b", "more than 60000 ranks"),
+    ("bpmpirun -np 2 a : -np 2 --map-by core b", "--map-by core: the ranks of all programs are "
+     "placed together; say this in front of the first one"),
+    ("bpmpirun -np 2 :", "a program is missing in front of \":\""),
+    ("bpmpirun -np 2 a :", "a program is missing behind \":\""),
+    ("bprun --warm --start=ld true", "--start and --warm exclude each other"),
+    ("bprun -n 2", "a program is missing"),
+)
+
+
+@test("a mistake is named with the words that were typed")
+def _():
+    wrong = []
+    for line, sentence in MISTAKES:
+        result = run(line.split(" "))
+        if result.code != 64 or sentence not in result.err.splitlines()[0]:
+            wrong.append("%s: exit %d: %s" % (line, result.code, result.err))
+    assert not wrong, "\n".join(wrong)
+
+
+def nodes(line):
+    """The nodes of the ranks, in their order."""
+    tool, *options = line.split(" ")
+    out = must([tool, "--mpi=none", "--overlap", "--bind-to", "none", *options,
+                "sh", "-c", "echo $BPROC_RANK $BPROC_NODE"])
+    return [int(row.split()[1]) for row in sorted(out.splitlines(), key=lambda r: int(r.split()[0]))]
+
+
+@test("nodes in srun's words, in mpirun's, and in files")
+def _():
+    assert nodes("bprun -n 2 -w n3,n1") == [3, 1]
+    assert nodes("bprun -N 2-3 -n 2") == [0, 1]
+
+
+@test("variables and directories in mpirun's words")
+def _():
+    line = "sh", "-c", "echo $A $OMPI_MCA_btl $OMP_NUM_THREADS; pwd"
+    out = must(["bpmpirun", "--mpi=none", "-x", "A=1", "-mca", "btl", "self", "-wdir", "/usr",
+                "--cpus-per-task", "1", *line])
+    assert out == "1 self 1\n/usr\n", out
+    out = must(["bprun", "--mpi=none", "-c", "1", "--wdir", "/", *line],
+               env=dict(os.environ, OMP_NUM_THREADS="7", A="b c"))
+    assert out == "b c 7\n/\n", out
+
+
+@test("mpirun's ways to tell ranks and files apart")
+def _():
+    assert must(["bpmpirun", "--mpi=none", "-np", "1", "-tag-output", "echo", "x"]) == "0: x\n"
+    assert must(["bpmpirun", "--mpi=none", "-n", "1", "--output", "tag", "echo", "x"]) == \
+        "0: x\n"
+    result = run(["bpmpirun", "--mpi=none", "-n", "1", "--timeout", "1", "sleep", "100"])
+    assert result.code == 124, repr(result)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, text in FILES.items():
+            with open(name, "w", encoding="utf-8") as f:
+                f.write(text)
+        os.chmod(folder, 0o755)
+        with bptest.Cluster(4, lease=5):
+            bptest.main()

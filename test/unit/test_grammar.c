@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* test_grammar.c - the same request in srun's and in mpirun's words: one Place, or one map. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "place_build.h"
+#include "placement/wire.h"
+#include "tap.h"
+#include "tools/options.h"
+
+#define NODES     4
+#define WORDS_MAX 32
+
+/* What the tool makes of a command line; the words last as long. */
+struct command {
+    struct options options;
+    char *text, *words[WORDS_MAX];
+};
+
+static void command_init(struct command *command, const char *text)
+{
+    int count = 0;
+    memset(command, 0, sizeof *command);
+    command->text = bp_strdup(text);
+    char *rest = command->text;
+    for (char *word; count < WORDS_MAX - 1 && (word = strsep(&rest, " ")) != NULL;)
+        command->words[count++] = word;
+    command->options.mpirun = strcmp(command->words[0], "bpmpirun") == 0;
+    options_parse(&command->options, count, command->words);
+}
+
+static void command_done(struct command *command)
+{
+    options_done(&command->options);
+    free(command->text);
+}
+
+/* ---- as a Place ---- */
+
+static char *place_text_of(const struct command *command)
+{
+    const Bpmix__Place *place = &command->options.place.place;
+    size_t length = bpmix__place__get_packed_size(place);
+    uint8_t *bytes = bp_calloc(length + 1, 1);
+    bpmix__place__pack(place, bytes);
+    char *text = bp_calloc(2 * length + 1, 1);
+    for (size_t i = 0; i < length; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    free(bytes);
+    return text;
+}
+
+/* ---- as a map ---- */
+
+static struct {
+    struct bp_slot slots[512];
+    struct bp_hardware hardware;
+    struct bp_place_node nodes[NODES];
+    struct bp_nodeset_node table[NODES];
+} cluster;
+
+/* Four nodes of 2 packages x 2 NUMA nodes x 2 L3 caches x 2 cores x 2 threads. */
+static void cluster_make(void)
+{
+    static const struct build build = {2, 2, 2, 2, 2, 0};
+    cluster.hardware.slots = cluster.slots;
+    cluster.hardware.slot_count = build_slots(&build, cluster.slots);
+    for (int i = 0; i < NODES; i++) {
+        cluster.nodes[i] = (struct bp_place_node){.number = i, .machine = (uint32_t)i + 1,
+                                                  .hardware = &cluster.hardware};
+        cluster.table[i] = (struct bp_nodeset_node){i, "up", NULL};
+    }
+}
+
+/* "0@n0:0,8 1@n1:..." in rank order, or the sentence. */
+static char *map_text_of(const struct command *command)
+{
+    struct bp_asked asked;
+    struct bp_map *map = NULL;
+    struct bp_error err = {0};
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    int r = bp_asked_init(&asked, &command->options.place.place, cluster.table, NODES, &err);
+    if (r == 0) {
+        r = bp_place(&asked.request, cluster.nodes, NODES, &map, &err);
+        bp_asked_done(&asked);
+    }
+    for (uint32_t i = 0; r == 0 && i < map->rank_count; i++) {
+        auto_free char *cpus = bp_cpuset_format(map->ranks[i].cpus, map->ranks[i].cpus_bytes);
+        fprintf(out, "%u@n%d:%s ", i, map->nodes[map->ranks[i].node].number, cpus);
+    }
+    for (size_t i = 0; r == 0 && i < map->warning_count; i++)
+        fprintf(out, "! %s ", map->warnings[i]);
+    if (r < 0)
+        fprintf(out, "error %s", err.text);
+    fclose(out);
+    bp_map_free(map);
+    return text;
+}
+
+/* ---- both ---- */
+
+static char hosts_path[] = "/tmp/test_grammar.XXXXXX";
+
+static void compare(const char *a, const char *b, char *(*text_of)(const struct command *command))
+{
+    struct command one, two;
+    auto_free char *first = bp_format("bprun %s true", a);
+    auto_free char *second =
+        strncmp(b, "bpmpirun ", 9) == 0 ? bp_format("%s true", b) : bp_format("bprun %s true", b);
+    command_init(&one, first);
+    command_init(&two, second);
+    auto_free char *want = text_of(&one), *got = text_of(&two);
+    if (strcmp(want, got) != 0 || strncmp(want, "error", 5) == 0)
+        printf("# %s\n#   %s\n# %s\n#   %s\n", first, want, second, got);
+    CU_ASSERT_STRING_EQUAL(got, want);
+    CU_ASSERT_FALSE(strncmp(want, "error", 5) == 0);
+    command_done(&one);
+    command_done(&two);
+}
+
+static void same_place(void)
+{
+    static const char *const rows[][2] = {
+        {"-n 8", "--np 8"},
+        {"-n 8", "-np 8"},
+        {"-n8", "bpmpirun -np 8"},
+        {"--ntasks=8", "bpmpirun -n 8"},
+        {"-n 8", "bpmpirun -c 8"},
+        {"-n 8 -n 4", "bpmpirun --np 4"},
+        {"-n 4 -c 2", "bpmpirun -n 4 --cpus-per-task 2"},
+        {"-N 2-4 -n 4", "bpmpirun --nodes 2-4 -np 4"},
+        {"-w 0-1", "bpmpirun -nodelist 0-1"},
+        {"-x 0-1", "bpmpirun --exclude=0-1"},
+        {"--cpu-bind=none", "--bind-to none"},
+        {"--cpu-bind=no", "--bind-to NONE"},
+        {"--cpu-bind=cores", "--bind-to core"},
+        {"--cpu-bind=quiet,cores", "bpmpirun -bind-to core:if-supported"},
+        {"--cpu-bind=threads", "--bind-to hwthread"},
+        {"--cpu-bind=sockets", "--bind-to package"},
+        {"--cpu-bind=ldoms", "--bind-to numa"},
+        {"-n 9 -O", "--np 9 --oversubscribe"},
+        {"-n 9 --overcommit", "--np 9 --map-by :OVERSUBSCRIBE"},
+        {"-n 9 --nooversubscribe --hint=multithread", "--np 9 --map-by hwthread:nooversubscribe"},
+        {"--hint=nomultithread", "--map-by :corecpus"},
+        {"-n 4 -s", "bpmpirun -n 4 --overlap"},
+        {"--hint=memory_bound", "--ntasks-per-socket=1"},
+        {"--gpu-bind=map_gpu:0,1", "--gpu-bind=map:0,1"},
+        {"--cpu-bind=map_cpu:0,0x3,2*2", "--cpu-bind=mask_cpu:0x1,8,4*2"},
+        {"--cpu-bind=v,mask_cpu:ff00000000000000000000", "--cpu-bind=map_cpu:0,1 "
+         "--cpu-bind=mask_cpu:0xFF00000000000000000000"},
+        {"--map-by Core:PE=2", "--map-by core:pe=2"},
+        {"--bind-to core:overload-allowed", "--bind-to Core:Overload-Allowed"},
+        {"--map-by ppr:2:node", "bpmpirun -N 2"},
+        {"--map-by ppr:2:package", "bpmpirun -npersocket 2"},
+        {"--ntasks-per-node=2 --map-by core", "bpmpirun -N 2 --map-by core"},
+        {"--host n0:2,n1", "bpmpirun -H n0:2,n1:*"},
+        {"--host n0 --host n1:2", "bpmpirun -host n0,n1:2"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        compare(rows[i][0], rows[i][1], place_text_of);
+}
+
+static void same_file(void)
+{
+    static const char *const options[] = {"-F", "-w", "--nodefile", "--machinefile"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        auto_free char *a = bp_format("-n 4 %s %s", options[i], hosts_path);
+        auto_free char *b = bp_format("bpmpirun -np 4 -hostfile %s", hosts_path);
+        compare(a, b, place_text_of);
+    }
+    auto_free char *a = bp_format("-n 4 -F %s", hosts_path);
+    compare(a, "--np 4 --host n1:1,n3:2", place_text_of);
+}
+
+static void same_map(void)
+{
+    static const char *const rows[][2] = {
+        {"-n 20", "--np 20"},
+        {"-n 4 -c 4", "--np 4 --map-by :pe=4"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        compare(rows[i][0], rows[i][1], map_text_of);
+}
+
+/* ---- what is no Place ---- */
+
+static void threads(void)
+{
+    struct command command;
+    setenv("OMP_NUM_THREADS", "4,2", 1);
+    command_init(&command, "bprun -n 4 true");
+    CU_ASSERT_EQUAL(command.options.place.place.threads_per_rank, 4);
+    command_done(&command);
+    command_init(&command, "bprun -n 4 -c 2 true");
+    CU_ASSERT_EQUAL(command.options.place.place.threads_per_rank, 0);
+    CU_ASSERT_EQUAL(command.options.place.threads, 0);
+    command_done(&command);
+    unsetenv("OMP_NUM_THREADS");
+    command_init(&command, "bprun -n 4 --map-by core:pe=3:span true");
+    CU_ASSERT_TRUE(strcmp(command.options.io.environment.said[0], "OMP_NUM_THREADS=3") == 0);
+    command_done(&command);
+    command_init(&command, "bprun -n 4 true");
+    CU_ASSERT_EQUAL(command.options.io.environment.count, 0);
+    command_done(&command);
+    command_init(&command, "bprun -n 4 -c 2 --env OMP_NUM_THREADS=7 true");
+    CU_ASSERT_EQUAL(command.options.io.environment.count, 1);
+    command_done(&command);
+}
+
+/* "2x<a><b>/dir 1x<c>" */
+static char *apps_text_of(const struct command *command)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    fprintf(out, "%u", command->options.place.place.ranks);
+    for (size_t i = 0; i < command->options.apps.count; i++) {
+        const struct app *app = &command->options.apps.rows[i];
+        fprintf(out, " %ux", app->ranks);
+        for (size_t k = 0; k < app->argc; k++)
+            fprintf(out, "<%s>", app->argv[k]);
+        fprintf(out, "%s", app->cwd != NULL ? app->cwd : "");
+        for (size_t k = 0; k < app->env_count; k++)
+            fprintf(out, "{%s}", app->env[k]);
+    }
+    fclose(out);
+    return text;
+}
+
+static void colons(void)
+{
+    static const char *const rows[][2] = {
+        {"bprun -n 2 a b", "2 0x<a><b>"},
+        {"bprun -n 2 a : -n 3 b c", "5 2x<a> 3x<b><c>"},
+        {"bprun -n 2 sh -c :", "2 0x<sh><-c><:>"},
+        {"bprun -n 2 a : b : -n 1 c", "3 2x<a><:><b> 1x<c>"},
+        {"bpmpirun -np 2 -wdir /x a : --np 3 b : -n 1 -- c -d", "6 2x<a>/x 3x<b> 1x<c><-d>"},
+        {"bpmpirun -x A=1 -mca btl self,tcp -np 1 a : -np 1 -x B=2 b",
+         "2 1x<a>{A=1}{OMPI_MCA_btl=self,tcp} 1x<b>{B=2}"},
+        {"bpmpirun -np 2 a -np 3 : -c 1 -wdir /y b", "3 2x<a><-np><3> 1x<b>/y"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct command command;
+        command_init(&command, rows[i][0]);
+        auto_free char *got = apps_text_of(&command);
+        if (strcmp(got, rows[i][1]) != 0)
+            printf("# %s\n# gives %s\n# not   %s\n", rows[i][0], got, rows[i][1]);
+        CU_ASSERT_STRING_EQUAL(got, rows[i][1]);
+        command_done(&command);
+    }
+}
+
+int main(void)
+{
+    static const struct bp_test tests[] = {
+        {"the same Place in srun's and in mpirun's words", same_place},
+        {"one file of nodes under all its options", same_file},
+        {"the same map in srun's and in mpirun's words", same_map},
+        {"OMP_NUM_THREADS is respected, or set", threads},
+        {"several programs", colons},
+        {NULL, NULL},
+    };
+    unsetenv("OMP_NUM_THREADS");
+    cluster_make();
+    int fd = mkstemp(hosts_path);
+    if (fd < 0 || dprintf(fd, "n1:1\nn3 slots=2\n") < 0)
+        return 1;
+    close(fd);
+    int status = bp_tap_run("grammar", tests);
+    unlink(hosts_path);
+    return status;
+}
