@@ -37,6 +37,7 @@ bpspace_LDFLAGS = -all-static
 sbin_PROGRAMS += bpnode
 bpnode_SOURCES = \
 	src/nodeagent/agent.h \
+	src/nodeagent/app.c \
 	src/nodeagent/data.c \
 	src/nodeagent/image.c \
 	src/nodeagent/join.c \

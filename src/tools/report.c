@@ -13,7 +13,9 @@
 
 #include "common/cpuset.h"
 #include "common/mem.h"
+#include "proto/apps.h"
 #include "tools/report.h"
+#include "tools/start.h"
 #include "tools/text.h"
 
 #define PROGRAM_BYTES_MAX (256 << 20)
@@ -25,6 +27,18 @@ void report_binding(const struct bp_job *job, const struct verdict *verdict, uin
     auto_free char *cpus = bp_cpuset_format(rank->cpus, rank->cpu_bytes);
     fprintf(stderr, "rank %u on %s: %sCPUs %s\n", number, bp_job_node_name(job, asked->node),
             asked->cpus.len == 0 ? "not bound, may use " : "", cpus);
+}
+
+/* Each rank's program, where there are several. */
+static void add_apps(json_t *ranks, const Bpmix__JobRequest *request)
+{
+    auto_free struct bp_app_rank *apps = NULL;
+    size_t count = json_array_size(ranks);
+    if (request->n_apps == 0 ||
+        bp_apps_ranks(request->apps, request->n_apps, (uint32_t)count, &apps, NULL) < 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(json_array_get(ranks, i), "app", json_integer(apps[i].app));
 }
 
 static json_t *rank_row(const struct bp_job *job, const struct verdict *verdict, size_t number)
@@ -51,15 +65,17 @@ static json_t *rank_row(const struct bp_job *job, const struct verdict *verdict,
 }
 
 void report_status(const struct bp_job *job, const struct verdict *verdict, int status,
-                   uint64_t ms, const char *start, const struct run_policy *policy)
+                   uint64_t ms, const Bpmix__JobRequest *request, const struct run_policy *policy)
 {
     json_t *ranks = json_array();
     for (size_t i = 0; i < verdict->count; i++)
         json_array_append_new(ranks, rank_row(job, verdict, i));
+    add_apps(ranks, request);
     auto_free char *cause = text_plain(verdict->text);
     json_t *all = json_pack("{s:I s:i s:s s:s s:I s:o}", "job",
                             (json_int_t)bp_job_map(job)->job, "status", status, "cause",
-                            cause, "start", start, "ms", (json_int_t)ms, "ranks", ranks);
+                            cause, "start", start_name(request->start), "ms",
+                            (json_int_t)ms, "ranks", ranks);
     FILE *file = policy->status[0] == '\0' ? stderr : fopen(policy->status, "we");
     if (file == NULL) {
         fprintf(stderr, "%s: %s: %s\n", policy->tool, policy->status, strerror(errno));

@@ -12,7 +12,7 @@ void report_binding(const struct bp_job *job, const struct verdict *verdict, uin
 /* The status of the job and of every rank as one JSON object, to policy->status. start: how the
  * program was started. */
 void report_status(const struct bp_job *job, const struct verdict *verdict, int status,
-                   uint64_t ms, const char *start, const struct run_policy *policy);
+                   uint64_t ms, const Bpmix__JobRequest *request, const struct run_policy *policy);
 
 /* 1 = an MPI program of several ranks ran, and none of them connected to PMIx. */
 int report_singletons(const Bpmix__JobRequest *request, const struct verdict *verdict);

@@ -389,7 +389,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     say_verdict(&run, status);
     if (policy->status != NULL)
         report_status(run.job, &run.verdict, status, bp_clock_ms() - run.start_ms,
-                      start_name(request->start), policy);
+                      request, policy);
     turns_free(run.turns);
     output_free(run.output);
     input_free(run.input);

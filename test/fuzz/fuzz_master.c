@@ -6,7 +6,7 @@
 // src/master/tree.c src/placement/choice.c src/placement/cores.c src/placement/deal.c
 // src/placement/machine.c src/placement/map.c src/placement/map_bytes.c src/placement/place.c
 // src/placement/hardware.c src/placement/hardware_wire.c src/placement/wire.c
-// src/placement/words.c src/proto/frame.c src/proto/relay.c src/proto/key.c src/proto/local.c
+// src/placement/words.c src/proto/apps.c src/proto/frame.c src/proto/relay.c src/proto/key.c src/proto/local.c
 // src/proto/pack.c src/proto/preamble.c src/proto/bpmix.pb-c.c src/common/cpuset.c
 // src/common/error.c src/common/log.c src/common/mem.c src/common/nodeset.c
 /* SPDX-License-Identifier: BSD-3-Clause */
