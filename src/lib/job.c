@@ -257,6 +257,17 @@ void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t l
         .length = (uint32_t)length}, bytes);
 }
 
+int bp_job_resize(struct bp_job *job, uint32_t rank, const struct winsize *size)
+{
+    struct data *data = data_of_rank(job, rank);
+    if (data == NULL)
+        return -ENOTCONN;
+    _Static_assert(sizeof *size == BP_STREAM_SIZE_BYTES, "the kernel's own order");
+    bp_stream_send(data->stream, &(struct bp_stream_head){
+        .kind = BP_STREAM_SIZE, .rank = rank, .length = BP_STREAM_SIZE_BYTES}, size);
+    return 0;
+}
+
 void bp_job_stop_output(struct bp_job *job, unsigned channel)
 {
     struct data *data;

@@ -3,6 +3,8 @@
 #ifndef BP_LIB_JOB_H
 #define BP_LIB_JOB_H
 
+#include <sys/ioctl.h>
+
 #include <event2/event.h>
 
 #include "common/error.h"
@@ -51,6 +53,8 @@ void bp_job_send_image(struct bp_job *job, const struct bp_image_source *source)
 int bp_job_has_data(const struct bp_job *job, uint32_t rank);
 /* Stdin for a rank; length 0 = its end. */
 void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length);
+/* The size of a rank's terminal. -ENOTCONN: its node's data connection is not there. */
+int bp_job_resize(struct bp_job *job, uint32_t rank, const struct winsize *size);
 /* Nobody reads this channel any more. */
 void bp_job_stop_output(struct bp_job *job, unsigned channel);
 /* Stop or go on taking data. */

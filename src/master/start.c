@@ -100,6 +100,7 @@ static void open_spaces(struct job *job)
     open.n_limits = request->n_limits;
     open.files = request->files;
     open.n_files = request->n_files;
+    open.pty = request->pty;
     open.mpi = request->mpi;
     open.nspace = job->nspace;
     open.key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};

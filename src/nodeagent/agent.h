@@ -103,6 +103,9 @@ struct rank {
     struct event *input_event, *output_event[2];
     struct evbuffer *stdin_data;
     uint8_t stdin_end;
+    uint8_t has_terminal; /* input and output[0] are its other end */
+    struct event *again;  /* types end-of-file there once more */
+    uint32_t again_ms;
     UT_hash_handle hh;
 };
 
@@ -211,6 +214,15 @@ void stdio_stop(struct space *space, unsigned channel);
 /* stdin for a rank; 0, or an error that ends the data connection. */
 int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_t length, int end);
 void stdio_close(struct rank *rank);
+
+/* ---- terminal.c: the pseudo terminal of a rank ---- */
+/* Make it: *ret_fd for the rank, the others to type to it and to see what it shows. */
+int terminal_open(struct rank *rank, int *ret_fd, int *ret_input, int *ret_output);
+void terminal_resize(struct space *space, uint32_t number,
+                     const uint8_t body[BP_STREAM_SIZE_BYTES]);
+/* All has been typed: who reads on sees the end of the file. */
+void terminal_end_input(struct rank *rank);
+void terminal_close(struct rank *rank);
 
 /* ---- data.c: the data connection to the launcher ---- */
 void data_open(struct space *space);

@@ -34,6 +34,9 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
     } else if (head->kind == BP_STREAM_IMAGE) {
         if (space->tree == NULL || tree_is_launchers(space))
             r = image_piece(space, body, head->length);
+    } else if (head->kind == BP_STREAM_SIZE) {
+        terminal_resize(space, head->rank, body);
+        r = 0;
     } else if (head->kind == BP_STREAM_DIGESTS) {
         r = image_digests(space, body, head->length);
     } else if (head->channel == 0 &&

@@ -50,6 +50,7 @@ bpnode_SOURCES = \
 	src/nodeagent/shepherd.c \
 	src/nodeagent/space.c \
 	src/nodeagent/stdio.c \
+	src/nodeagent/terminal.c \
 	src/nodeagent/topology.c \
 	src/nodeagent/tree.c \
 	src/nodeagent/visitor.c

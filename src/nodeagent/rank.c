@@ -128,15 +128,18 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
     }
     int r = stdio_open(rank, fds);
     if (r < 0) {
-        rank_failed(rank, -r, BP_STEP_CLONE, NULL);
+        rank_failed(rank, -r, BP_STEP_CLONE,
+                    space->open->pty != NULL ? "its terminal cannot be made" : NULL);
         return;
     }
     fds[3] = space->image.fd;
     struct bp_space_record record = {.type = BP_SPACE_CREATE, .length = length,
                                      .serial = rank->serial, .pid = rank->pid,
                                      .value = rank->rank};
+    if (rank->has_terminal)
+        record.flags = BP_SPACE_TERMINAL;
     if (space->image.whole)
-        record.flags = BP_SPACE_IMAGE |
+        record.flags |= BP_SPACE_IMAGE |
                        (space->open->start == BPMIX__START__SELF ? BP_SPACE_SELF : 0);
     space_send_record(space, &record, bytes, fds, space->image.whole ? 4 : 3);
     for (int i = 0; i < 3; i++)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -175,7 +176,7 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
                                 struct path path)
 {
     char go;
-    if (order->helper || job->setup.leads == BP_LEADS_SESSION)
+    if (order->helper || order->terminal || job->setup.leads == BP_LEADS_SESSION)
         setsid();
     else if (job->setup.leads == BP_LEADS_GROUP)
         setpgid(0, 0);
@@ -186,6 +187,8 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
         syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
         give_up(path.mishap, errno, BP_STEP_AFFINITY);
     place_fds(order, &path);
+    if (order->terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+        give_up(path.mishap, errno, BP_STEP_LIMITS);
     inherit_signals(job->setup.ignored);
     set_limits(job, path.mishap);
     drop_identity(job, order, path.mishap);

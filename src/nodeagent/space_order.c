@@ -18,7 +18,7 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
 {
     const struct bp_space_record *record = &packet->record;
     struct bp_space_create create;
-    uint32_t all = BP_SPACE_HELPER | BP_SPACE_IMAGE | BP_SPACE_SELF;
+    uint32_t all = BP_SPACE_HELPER | BP_SPACE_IMAGE | BP_SPACE_SELF | BP_SPACE_TERMINAL;
     if (record->length < sizeof create || (record->flags & ~all) != 0)
         return -EPROTO;
     memcpy(&create, packet->payload, sizeof create);
@@ -34,7 +34,8 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
     int helper = (record->flags & BP_SPACE_HELPER) != 0;
     int image = (record->flags & BP_SPACE_IMAGE) != 0;
     int self = (record->flags & BP_SPACE_SELF) != 0;
-    if (image ? helper || packet->nfds < 4 : self)
+    int terminal = (record->flags & BP_SPACE_TERMINAL) != 0;
+    if ((image ? helper || packet->nfds < 4 : self) || (helper && terminal))
         return -EPROTO;
     if (helper ? create.argc == 0 || strings[0] != '/' : create.argc == 0 && job->argc == 0)
         return -EPROTO;
@@ -46,6 +47,7 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
         .helper = helper,
         .image = image,
         .self = self,
+        .terminal = terminal,
         .result = (int64_t)record->value,
         .cpus = packet->payload + sizeof create,
         .cpu_bytes = create.cpu_bytes,

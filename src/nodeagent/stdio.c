@@ -20,6 +20,7 @@
 
 static void on_output(evutil_socket_t fd, short what, void *arg);
 static void on_input(evutil_socket_t fd, short what, void *arg);
+static void close_input(struct rank *rank);
 
 static int has_stdin(const struct rank *rank)
 {
@@ -58,8 +59,29 @@ static int open_input(struct rank *rank, int *ret_fd)
     return 0;
 }
 
+/* One end for all three of the rank's descriptors, the other for us. */
+static int open_terminal(struct rank *rank, int fds[3])
+{
+    int its;
+    int r = terminal_open(rank, &its, &rank->input, &rank->output[0]);
+    if (r < 0)
+        return r;
+    struct event_base *base = rank->space->agent->base;
+    rank->stdin_data = evbuffer_new();
+    rank->input_event = event_new(base, rank->input, EV_WRITE, on_input, rank);
+    rank->output_event[0] = event_new(base, rank->output[0], EV_READ | EV_PERSIST, on_output, rank);
+    event_add(rank->output_event[0], NULL);
+    rank->dry[1] = 1;
+    fds[0] = its;
+    for (int i = 1; i < 3; i++)
+        fds[i] = fcntl(its, F_DUPFD_CLOEXEC, 3);
+    return 0;
+}
+
 int stdio_open(struct rank *rank, int fds[3])
 {
+    if (rank->space->open->pty != NULL && rank->rank == 0)
+        return open_terminal(rank, fds);
     int r = open_input(rank, &fds[0]);
     if (r < 0)
         return r;
@@ -153,9 +175,12 @@ void stdio_resume(struct space *space)
 void stdio_stop(struct space *space, unsigned channel)
 {
     struct rank *rank, *next;
-    HASH_ITER(hh, space->ranks, rank, next)
+    HASH_ITER(hh, space->ranks, rank, next) {
         if (rank->output[channel - 1] >= 0)
             close_output(rank, (int)channel - 1);
+        if (rank->has_terminal && channel == 1) /* hang up */
+            close_input(rank);
+    }
 }
 
 void stdio_finish(struct rank *rank)
@@ -179,6 +204,10 @@ static void send_number(struct rank *rank, unsigned kind, uint32_t number)
 void stdio_watch(struct rank *rank)
 {
     struct stat st;
+    if (rank->has_terminal) { /* who types does not wait to be asked */
+        stdio_wanted(rank);
+        return;
+    }
     if (rank->input < 0 || fstat(rank->input, &st) < 0)
         return;
     space_send_record(rank->space, &(struct bp_space_record){.type = BP_SPACE_WATCH_STDIN,
@@ -216,6 +245,8 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
         send_number(rank, BP_STREAM_CREDIT, (uint32_t)put);
     if (evbuffer_get_length(rank->stdin_data) > 0)
         event_add(rank->input_event, NULL);
+    else if (rank->stdin_end && rank->has_terminal)
+        terminal_end_input(rank);
     else if (rank->stdin_end)
         close_input(rank);
 }
@@ -242,6 +273,7 @@ int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_
 void stdio_left(struct rank *rank)
 {
     int in_pipe = 0;
+    terminal_close(rank);
     if (rank->input_peek < 0)
         return;
     ioctl(rank->input_peek, FIONREAD, &in_pipe);
@@ -254,6 +286,7 @@ void stdio_close(struct rank *rank)
 {
     for (int i = 0; i < 2; i++)
         close_output(rank, i);
+    terminal_close(rank);
     close_input(rank);
     if (rank->input_peek >= 0)
         close(bp_take_fd(rank->input_peek));

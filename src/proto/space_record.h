@@ -78,6 +78,7 @@ enum bp_space_flags {
     BP_SPACE_IMAGE = 2,  /* CREATE: not exec but an image makes it the program (image/format.h) */
     BP_SPACE_SELF = 4,   /* with BP_SPACE_IMAGE: it is of kind SELF, and is told the vectors and, as
                           * its result, `value` */
+    BP_SPACE_TERMINAL = 8, /* CREATE: stdin is a terminal, for a session that it leads */
 };
 
 struct bp_space_record {

@@ -18,6 +18,7 @@
 #define BP_STREAM_PIECE_BYTES  (4 * BP_STREAM_DATA_MAX)
 #define BP_STREAM_DIGEST_BYTES 32
 /* Bytes of stdin that may be under way to a rank: at first, and later to one that takes all. */
+#define BP_STREAM_SIZE_BYTES 8 /* rows, columns, width and height in pixels, uint16_t each */
 #define BP_STREAM_WINDOW_FIRST 65536u
 #define BP_STREAM_WINDOW       (1u << 20)
 
@@ -39,6 +40,7 @@ enum bp_stream_kind {
     BP_STREAM_WANT,     /* to the launcher or the node above; length = 8, uint64_t: send the image
                          * from this place on */
     BP_STREAM_HAVE,     /* node to launcher: it wants no more of the image */
+    BP_STREAM_SIZE,     /* launcher to node, BP_STREAM_SIZE_BYTES: of the rank's terminal */
 };
 
 struct bp_stream_head {

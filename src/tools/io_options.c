@@ -9,7 +9,8 @@
 #include "tools/propagate.h"
 #include "tools/words.h"
 
-enum { OPT_STDIN = 256, OPT_OPEN_MODE, OPT_EXPORT, OPT_ENV, OPT_PROPAGATE, OPT_UMASK };
+enum { OPT_STDIN = 256, OPT_OPEN_MODE, OPT_EXPORT, OPT_ENV, OPT_PROPAGATE, OPT_UMASK,
+       OPT_PTY };
 
 static const struct argp_option rows[] = {
     {"label", 'l', NULL, 0, "Put the rank in front of each line", 0},
@@ -20,6 +21,7 @@ static const struct argp_option rows[] = {
     {"input", 'i', "WHERE", 0, "Standard input of all, none, one rank (0), or from a FILE", 0},
     {"open-mode", OPT_OPEN_MODE, "HOW", 0, "Such files: truncate or append (truncate)", 0},
     {"stdin", OPT_STDIN, "WHO", 0, "Who reads standard input: all, none or a rank (0)", 0},
+    {"pty", OPT_PTY, NULL, 0, "A terminal for rank 0 on its node, connected to this one", 0},
     {"chdir", 'D', "DIR", 0, "Working directory of the ranks", 0},
     {"export", OPT_EXPORT, "LIST", 0,
      "Variables of the ranks: ALL, NONE, NAME, NAME=VALUE, joined by commas (ALL)", 0},
@@ -82,6 +84,12 @@ static int parse_words(int key, const char *arg, struct io_options *options, str
     }
 }
 
+static int redirects(const struct io_options *options)
+{
+    const struct redirect_end *ends = options->redirect.ends;
+    return ends[0].said || ends[1].said || ends[2].said || options->has_reader;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct io_options *options = state->input;
@@ -100,6 +108,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'D':
         options->cwd = arg;
+        return 0;
+    case OPT_PTY:
+        options->has_pty = 1;
+        return 0;
+    case ARGP_KEY_SUCCESS:
+        if (options->has_pty && redirects(options))
+            argp_error(state, "--pty and --input, --output, --error, --stdin exclude each other");
         return 0;
     case OPT_UMASK:
         options->has_umask = 1;
@@ -152,6 +167,10 @@ void io_options_apply(struct io_options *options, Bpmix__JobRequest *request,
     policy->redirect = &options->redirect;
     apply_environment(options, request, policy->tool);
     propagate_apply(~options->limits_left, request);
+    if (options->has_pty) {
+        terminal_init(&options->terminal, &options->pty, request);
+        policy->terminal = &options->terminal;
+    }
     if (options->has_umask)
         request->umask = options->umask;
     if (options->cwd != NULL) {

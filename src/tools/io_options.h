@@ -17,6 +17,9 @@ struct io_options {
     struct environment environment;
     char **variables;       /* made of it */
     uint32_t limits_left;   /* bit = RLIMIT_* that is not the caller's */
+    int has_pty;
+    struct terminal terminal;
+    Bpmix__Pty pty;
     int has_umask;
     unsigned umask;
 };

@@ -10,6 +10,7 @@ librun_la_SOURCES = \
 	src/tools/run.c src/tools/run.h \
 	src/tools/sink.c src/tools/sink.h \
 	src/tools/start.c src/tools/start.h \
+	src/tools/terminal.c src/tools/terminal.h \
 	src/tools/text.c src/tools/text.h \
 	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \

@@ -31,6 +31,7 @@ struct output {
     struct ranks *all;
     enum label label;
     int whole; /* lines also of a single rank */
+    int plain_first;
     size_t line_bytes;
     void (*room)(void *arg);
     void *room_arg;
@@ -218,7 +219,8 @@ void output_bytes(struct output *output, uint32_t rank, unsigned channel, const 
         tear(output, rank, channel);
         return;
     }
-    if (output->ranks == 1 && output->label == LABEL_NONE && !output->whole) {
+    if ((output->plain_first && rank == 0) ||
+        (output->ranks == 1 && output->label == LABEL_NONE && !output->whole)) {
         emit(output, rank, channel, bytes, length, 0);
         return;
     }
@@ -264,6 +266,7 @@ struct output *output_new(struct event_base *base, struct ranks *ranks,
     output->all = ranks;
     output->label = style->label;
     output->whole = style->lines;
+    output->plain_first = style->plain_first;
     output->line_bytes = style->line_bytes > 0 ? style->line_bytes : LINE_MAX_BYTES;
     output->ranks = ranks_count(ranks);
     memcpy(output->ends, style->ends, sizeof output->ends);

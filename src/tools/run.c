@@ -44,9 +44,14 @@ struct run {
     uint64_t start_ms;
 };
 
+static int is_raw(const struct run *run)
+{
+    return run->policy->terminal != NULL && run->policy->terminal->is_raw;
+}
+
 static void say(const struct run *run, const char *text)
 {
-    fprintf(stderr, "%s: %s\n", run->policy->tool, text);
+    fprintf(stderr, "%s: %s%s\n", run->policy->tool, text, is_raw(run) ? "\r" : "");
 }
 
 static void await_end(struct run *run);
@@ -63,11 +68,25 @@ static void on_progress(void *arg)
 {
     struct run *run = arg;
     input_look(run->input);
+    if (run->policy->terminal != NULL && run->job != NULL)
+        terminal_look(run->policy->terminal, run->job);
     check_over(run);
+}
+
+/* Rank 0 runs: until then, and when it has ended, the keys are the launcher's. */
+static void give_keys(struct run *run, uint32_t rank)
+{
+    if (run->policy->terminal == NULL || rank != 0 || run->verdict.ranks[0].ended)
+        return;
+    int r = terminal_raw(run->policy->terminal);
+    if (r < 0)
+        fprintf(stderr, "%s: the terminal: %s\n", run->policy->tool, strerror(-r));
 }
 
 static void on_rank_gone(struct run *run, uint32_t rank)
 {
+    if (run->policy->terminal != NULL && rank == 0)
+        terminal_restore(run->policy->terminal);
     input_rank_gone(run->input, rank);
     ending_rank_gone(&run->ending, rank);
 }
@@ -86,6 +105,8 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         on_rank_gone(run, event->rank);
     else if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED)
         input_rank_there(run->input, event->rank);
+    if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED)
+        give_keys(run, event->rank);
     if (event->kind == BPMIX__JOB_EVENT__KIND__FAILED && run->turns != NULL)
         turns_gone(run->turns, event->rank);
     if (verdict_event(&run->verdict, event, node))
@@ -110,6 +131,13 @@ static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t 
 {
     struct run *run = arg;
     run->heard = 1;
+    auto_free char *lines = NULL;
+    if (length > 0)
+        give_keys(run, rank);
+    if (is_raw(run) && rank != 0 && isatty((int)channel)) {
+        lines = terminal_lines(bytes, length, &length);
+        bytes = (const uint8_t *)lines;
+    }
     if (run->turns != NULL)
         turns_bytes(run->turns, rank, channel, bytes, length);
     else
@@ -182,13 +210,30 @@ static void reap(struct run *run)
 /* Stop as the terminal's ^Z would have it, now that the ranks have been told. */
 static void stop_self(struct run *run)
 {
+    int raw = is_raw(run);
     sigset_t stop;
+    if (raw)
+        terminal_restore(run->policy->terminal);
     sigemptyset(&stop);
     sigaddset(&stop, SIGTSTP);
     sigprocmask(SIG_UNBLOCK, &stop, NULL);
     raise(SIGTSTP);
     sigprocmask(SIG_BLOCK, &stop, NULL);
-    (void)run;
+    if (raw)
+        terminal_raw(run->policy->terminal);
+}
+
+/* It has another size; or we go on after a SIGSTOP, and who had it since left it as he liked. */
+static void on_terminal_signal(struct run *run, int signal)
+{
+    struct terminal *terminal = run->policy->terminal;
+    if (terminal == NULL || run->job == NULL)
+        return;
+    if (signal == SIGCONT && terminal->is_raw) {
+        terminal_restore(terminal);
+        terminal_raw(terminal);
+    }
+    terminal_look(terminal, run->job);
 }
 
 static void on_signal(evutil_socket_t fd, short what, void *arg)
@@ -208,6 +253,8 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
         ending_signal(&run->ending, signal);
     else if (signal == SIGTSTP)
         stop_self(run);
+    else if (signal == SIGWINCH || signal == SIGCONT)
+        on_terminal_signal(run, signal);
 }
 
 /* Everything that can be forwarded comes through a descriptor. Reading or writing the terminal in
@@ -316,6 +363,7 @@ static void on_output_failed(void *arg, const struct bp_error *why)
 static void make_output(struct run *run)
 {
     struct output_style style = run->policy->style;
+    style.plain_first = run->policy->terminal != NULL;
     for (int i = 0; run->policy->redirect != NULL && i < 2; i++) {
         const struct redirect_end *end = &run->policy->redirect->ends[i + 1];
         style.ends[i] = (struct output_end){.fd = end->fd, .name = end->name, .rank = end->rank,
@@ -381,6 +429,8 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     if (turns_finish(run.turns, &err) < 0)
         verdict_end(&run.verdict, 125, err.text);
     output_finish(run.output);
+    if (policy->terminal != NULL)
+        terminal_restore(policy->terminal);
     input_finish(run.input);
     if (verdict_status(&run.verdict) == 0 && run.job != NULL &&
         bp_job_incomplete(run.job, &err) < 0)

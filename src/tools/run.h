@@ -6,6 +6,7 @@
 #include "lib/job.h"
 #include "tools/output.h"
 #include "tools/redirect.h"
+#include "tools/terminal.h"
 
 struct run_policy {
     const char *tool;   /* name in messages */
@@ -21,6 +22,7 @@ struct run_policy {
     int dividers; /* a line before each one's */
     int stdin_rank;
     struct redirect *redirect; /* NULL = nothing is */
+    struct terminal *terminal; /* NULL = rank 0 has none on its node */
     uint32_t local; /* so many ranks more, here on the master */
     int report_bindings;
     const char *status; /* NULL, or where the JSON goes: "" = stderr, else a file */

@@ -109,7 +109,7 @@ static void refuse(void)
     packet.record.pid = 1;
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
     packet.record.pid = 0;
-    packet.record.flags = 8;
+    packet.record.flags = 16;
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
     packet.record.flags = BP_SPACE_SELF; /* of no image */
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
@@ -137,6 +137,8 @@ static void image(void)
     packet.record.value = 11;
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
     CU_ASSERT(order.image && order.self && order.result == 11 && order.nfds == 4);
+    packet.record.flags = BP_SPACE_TERMINAL | BP_SPACE_HELPER;
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
     packet.record.flags = BP_SPACE_IMAGE | BP_SPACE_HELPER;
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
 }

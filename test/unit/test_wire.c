@@ -90,7 +90,8 @@ static void stream_heads(void)
         {.kind = 0}, {.kind = 99}, {.kind = BP_STREAM_DATA, .channel = 3},
         {.kind = BP_STREAM_DATA, .length = BP_STREAM_DATA_MAX + 1},
         {.kind = BP_STREAM_IMAGE, .length = BP_STREAM_DATA_MAX + 1},
-        {.kind = BP_STREAM_CREDIT, .length = 3}, {.kind = BP_STREAM_EOF, .length = 1}};
+        {.kind = BP_STREAM_CREDIT, .length = 3},
+        {.kind = BP_STREAM_SIZE, .length = 4}, {.kind = BP_STREAM_EOF, .length = 1}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         bp_stream_encode(&bad[i], bytes);
         CU_ASSERT_EQUAL(bp_stream_decode(bytes, &out, &err), -EPROTO);
