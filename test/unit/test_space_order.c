@@ -84,8 +84,8 @@ static void directory(void)
     CU_ASSERT_EQUAL(bp_space_order_vectors(&order, &job, &argv, &envp), 0);
     CU_ASSERT_STRING_EQUAL(bp_space_order_cwd(&order, &job), "/usr");
     CU_ASSERT_PTR_NULL(argv[1]);
-    CU_ASSERT_STRING_EQUAL(envp[2], "A=3");
-    CU_ASSERT_PTR_NULL(envp[3]);
+    CU_ASSERT_STRING_EQUAL(envp[1], "A=3");
+    CU_ASSERT_PTR_NULL(envp[2]);
     fill((struct bp_space_create){.has_cwd = 1}, "", 1);
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
     CU_ASSERT_STRING_EQUAL(bp_space_order_cwd(&order, &job), "");
