@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/cpuset.h"
 #include "common/mem.h"
+#include "lib/client.h"
 #include "tools/ending.h"
 #include "tools/input.h"
 #include "tools/local.h"
@@ -40,6 +41,7 @@ struct run {
     struct event *signal_event, *silence_timer;
     struct ending ending;
     size_t ghosts; /* children of ours still there */
+    char **env;    /* in a rank: the request's, without what the rank was told of its job */
     int heard;     /* output came since await_end */
     uint64_t start_ms;
 };
@@ -73,10 +75,10 @@ static void on_progress(void *arg)
     check_over(run);
 }
 
-/* Rank 0 runs: until then, and when it has ended, the keys are the launcher's. */
+/* Rank 0 runs: until then, and when its terminal has gone, the keys are the launcher's. */
 static void give_keys(struct run *run, uint32_t rank)
 {
-    if (run->policy->terminal == NULL || rank != 0 || run->verdict.ranks[0].ended)
+    if (run->policy->terminal == NULL || rank != 0)
         return;
     int r = terminal_raw(run->policy->terminal);
     if (r < 0)
@@ -85,8 +87,6 @@ static void give_keys(struct run *run, uint32_t rank)
 
 static void on_rank_gone(struct run *run, uint32_t rank)
 {
-    if (run->policy->terminal != NULL && rank == 0)
-        terminal_restore(run->policy->terminal);
     input_rank_gone(run->input, rank);
     ending_rank_gone(&run->ending, rank);
 }
@@ -134,6 +134,8 @@ static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t 
     auto_free char *lines = NULL;
     if (length > 0)
         give_keys(run, rank);
+    else if (run->policy->terminal != NULL && rank == 0 && channel == 1)
+        terminal_end(run->policy->terminal);
     if (is_raw(run) && rank != 0 && isatty((int)channel)) {
         lines = terminal_lines(bytes, length, &length);
         bytes = (const uint8_t *)lines;
@@ -339,7 +341,7 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
             return r;
         const Bpmix__JobMap *map = bp_job_map(run->job);
         on_nodes = (uint32_t)map->n_ranks;
-        run->ghosts = map->n_ranks;
+        run->ghosts = run->env == NULL ? map->n_ranks : 0;
         for (size_t i = 0; i < map->n_warnings; i++)
             say(run, map->warnings[i]);
         start_send(&run->start, run->job, on_image_failed, run);
@@ -415,10 +417,31 @@ static void say_verdict(struct run *run, int status)
                  "program's Open MPI older than 4, or built without PMIx?)");
 }
 
+/* What a rank was told of its own job is not for the ranks that it starts. */
+static void leave_own(struct run *run)
+{
+    static const char *const names[] = {"PMIX_", "OMPI_COMM_WORLD_", "BPROC_RANK=", "BPROC_NODE="};
+    Bpmix__JobRequest *request = run->request;
+    size_t count = 0;
+    if (bp_client_node() < 0)
+        return;
+    run->env = bp_calloc(request->n_env + 1, sizeof *run->env);
+    for (size_t i = 0; i < request->n_env; i++) {
+        int own = 0;
+        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
+            own |= strncmp(request->env[i], names[k], strlen(names[k])) == 0;
+        if (!own)
+            run->env[count++] = request->env[i];
+    }
+    request->env = run->env;
+    request->n_env = count;
+}
+
 int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
 {
     struct run run = {.policy = policy, .request = request, .start_ms = bp_clock_ms()};
     struct bp_error err = {0};
+    leave_own(&run);
     int r = start(&run, request, &err);
     if (r < 0) {
         start_done(&run.start);
@@ -430,7 +453,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
         verdict_end(&run.verdict, 125, err.text);
     output_finish(run.output);
     if (policy->terminal != NULL)
-        terminal_restore(policy->terminal);
+        terminal_end(policy->terminal);
     input_finish(run.input);
     if (verdict_status(&run.verdict) == 0 && run.job != NULL &&
         bp_job_incomplete(run.job, &err) < 0)
@@ -453,5 +476,6 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     event_free(run.silence_timer);
     close(run.signals);
     event_base_free(run.base);
+    free(run.env);
     return status;
 }
