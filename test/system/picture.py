@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """picture.py - bpmap: what it computes is what jobs get; its pictures are what it computed; and what
 it says of files, nodes and options that are wrong."""
+import contextlib
 import json
 import os
 import re
@@ -103,17 +104,40 @@ def _():
         assert rank[key] == expected[key], (key, rank, expected)
 
 
-@test("CPUs of other jobs are left out, and marked")
+@contextlib.contextmanager
+def holding(ranks):
+    """A job that has so many CPUs until the end of the block."""
+    job = start(["bprun", "--mpi=none", "-n", str(ranks), "sh", "-c", "echo up; exec cat"], stdin=-1)
+    assert job.stdout.readline() == "up\n", bptest.finish(job)
+    try:
+        yield job
+    finally:
+        job.terminate()
+        bptest.finish(job)
+
+
+@test("CPUs of other jobs are left out, and marked; a job that would wait is told so")
 def _():
     needs_two_cpus()
-    holder = start(["bprun", "--mpi=none", "-n", "1", "sh", "-c", "echo; exec sleep 60"])
-    holder.stdout.readline()
-    now = run(["bpmap", "-n", "1"])
-    assert "#" in now.out and now.err == "", repr(now)
-    shared = run(["bpmap", "-n", str(len(CPUS)), "--overlap"])
-    assert shared.code == 0 and "wait" not in shared.err, repr(shared)
-    holder.terminate()
-    bptest.finish(holder)
+    with holding(1):
+        now = run(["bpmap", "-n", "1"])
+        assert "#" in now.out and now.err == "", repr(now)
+        late = run(["bpmap", "-n", str(len(CPUS))])
+        assert late.code == 0 and "the job would wait: " in late.err and "#" not in late.out, repr(late)
+        shared = run(["bpmap", "-n", str(len(CPUS)), "--overlap"])
+        assert shared.code == 0 and "wait" not in shared.err, repr(shared)
+
+
+@test("what is kept for a job that waits is not promised to another")
+def _():
+    needs_two_cpus()
+    with holding(1):
+        waiter = start(["bprun", "--mpi=none", "-n", str(len(CPUS)), "true"])
+        bptest.wait_for(lambda: '"reason"' in bptest.must(["bpstat", "-j", "--json"]),
+                        what="a job that waits")
+        late = run(["bpmap", "-n", "1"])
+        assert late.code == 0 and "kept for earlier jobs" in late.err, repr(late)
+    assert bptest.finish(waiter).code == 0
 
 
 @test("bpmap in a rank, and for somebody without rights")
