@@ -6,10 +6,13 @@ import contextlib
 import json
 import os
 import re
+import socket
 import tempfile
+import threading
 import xml.etree.ElementTree as xml
 
 import bptest
+import wire
 from bptest import run, start, test
 from topologies import topology
 
@@ -163,6 +166,56 @@ def _():
         assert job.err == "bprun: " + refused(*words) + "\n", (job, words)
     result = run(["bpmap"], env={"BPMIX_MASTER": "/nowhere"})
     assert result.code == 125 and "/nowhere" in result.err, repr(result)
+
+
+class Liar:
+    """A bpmaster that answers everything with one packet."""
+
+    def __init__(self, answer):
+        self.path = os.path.join(FILES, "liar.sock")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.bind(self.path)
+        self.socket.listen()
+        self.thread = threading.Thread(target=self._serve, args=[answer])
+        self.thread.start()
+
+    def _serve(self, answer):
+        try:
+            connection, _ = self.socket.accept()
+            with connection:
+                if connection.recv(65536) and answer:
+                    connection.send(answer)
+        except OSError:
+            pass # nobody came
+
+    def __enter__(self):
+        return self.path
+
+    def __exit__(self, *_):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.socket.close()
+        os.unlink(self.path)
+
+
+@test("a bpmaster that lies or breaks off: one line")
+def _():
+    slot, hardware = (1, [(1, 0)]), (1, [(1, [(1, 0)])])
+    node = [(1, 0), (2, "up"), (7, 1)]
+    for body, why in ((b"\xff\xff", ""), (wire.pack((2, node)), "no hardware of node 0"),
+                      (wire.pack(hardware, (2, node + [(4, 7)])), "no hardware of node 0"),
+                      (wire.pack(hardware, (2, [(1, 5)]), (2, [(1, 5)])), "disorder"),
+                      (wire.pack(hardware, (2, [(1, 70000)])), "disorder"),
+                      (wire.pack((1, [slot, slot])), ""), (wire.pack((1, [(1, [(1, 9999)])])), ""),
+                      (wire.pack(hardware), "no node is up"),
+                      (wire.pack(hardware, (2, [(1, 0), (2, "up"), (8, [(1, 13), (2, "no\nway")])])),
+                       "may not place"), (None, "")):
+        answer = b"" if body is None else wire.frame(wire.HARDWARE, body)
+        with Liar(answer) as path:
+            result = run(["bpmap", "-n", "1"], env={"BPMIX_MASTER": path})
+        assert result.code == 125 and result.err.count("\n") == 1 and why in result.err, (body, result)
+    with Liar(wire.frame(wire.HARDWARE, wire.pack(hardware, (2, node)))) as path: # the truth
+        assert bptest.must(["bpmap", "-n", "1"], env={"BPMIX_MASTER": path}).startswith("n0: rank 0\n")
 
 
 # ---- topology files ----
