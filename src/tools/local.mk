@@ -4,6 +4,7 @@ librun_la_SOURCES = \
 	src/tools/input.c src/tools/input.h \
 	src/tools/local.c src/tools/local.h \
 	src/tools/output.c src/tools/output.h \
+	src/tools/progress.c src/tools/progress.h \
 	src/tools/ranks.c src/tools/ranks.h \
 	src/tools/redirect.c src/tools/redirect.h \
 	src/tools/report.c src/tools/report.h \
