@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/cpuset.h"
 #include "common/mem.h"
+#include "lib/client.h"
 #include "tools/ending.h"
 #include "tools/input.h"
 #include "tools/local.h"
@@ -42,6 +43,7 @@ struct run {
     struct ending ending;
     struct progress progress;
     size_t ghosts; /* children of ours still there */
+    char **env;    /* in a rank: the request's, without what the rank was told of its job */
     int heard;     /* output came since await_end */
     uint64_t start_ms;
 };
@@ -348,7 +350,7 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
             return r;
         const Bpmix__JobMap *map = bp_job_map(run->job);
         on_nodes = (uint32_t)map->n_ranks;
-        run->ghosts = map->n_ranks;
+        run->ghosts = run->env == NULL ? map->n_ranks : 0;
         for (size_t i = 0; !run->policy->quiet && i < map->n_warnings; i++)
             say(run, map->warnings[i]);
         start_send(&run->start, run->job, on_image_failed, run);
@@ -429,11 +431,32 @@ static void say_verdict(struct run *run, int status)
                  "program's Open MPI older than 4, or built without PMIx?)");
 }
 
+/* What a rank was told of its own job is not for the ranks that it starts. */
+static void leave_own(struct run *run)
+{
+    static const char *const names[] = {"PMIX_", "OMPI_COMM_WORLD_", "BPROC_RANK=", "BPROC_NODE="};
+    Bpmix__JobRequest *request = run->request;
+    size_t count = 0;
+    if (bp_client_node() < 0)
+        return;
+    run->env = bp_calloc(request->n_env + 1, sizeof *run->env);
+    for (size_t i = 0; i < request->n_env; i++) {
+        int own = 0;
+        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
+            own |= strncmp(request->env[i], names[k], strlen(names[k])) == 0;
+        if (!own)
+            run->env[count++] = request->env[i];
+    }
+    request->env = run->env;
+    request->n_env = count;
+}
+
 int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
 {
     struct run run = {.policy = policy, .request = request, .start_ms = bp_clock_ms()};
     struct bp_error err = {0};
     progress_init(&run.progress, policy);
+    leave_own(&run);
     int r = start(&run, request, &err);
     if (r < 0) {
         start_done(&run.start);
@@ -470,5 +493,6 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     event_free(run.silence_timer);
     close(run.signals);
     event_base_free(run.base);
+    free(run.env);
     return status;
 }
