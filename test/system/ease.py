@@ -280,8 +280,10 @@ def _():
 @test("--signal: ranks hear of the end of their time before it comes")
 def _():
     script = "trap 'echo warned; exit 0' USR1; while :; do sleep 0.02; done"
-    for option in ("USR1@1", "sigusr1@1", "10@1"):
-        result = bprun("-n", "2", "-t", "0:2", "--signal=" + option, "sh", "-c", script)
+    for process in [start(BPRUN + ["-Q", "--overlap", "-n", "2", "-t", "1", "--signal=" + option,
+                                   "sh", "-c", script])
+                    for option in ("USR1@57", "sigusr1@57", "10@57")]:
+        result = bptest.finish(process)
         assert result.code == 0 and result.out == "warned\nwarned\n", repr(result)
     result = bprun("-t", "0:1", "--signal=CONT", "sleep", "60")
     assert result.code == 124, repr(result)
