@@ -16,6 +16,7 @@
 #include "tools/ending.h"
 #include "tools/input.h"
 #include "tools/local.h"
+#include "tools/map_show.h"
 #include "tools/progress.h"
 #include "tools/ranks.h"
 #include "tools/report.h"
@@ -31,6 +32,7 @@ struct run {
     struct event_base *base;
     struct bp_job *job;     /* NULL: all ranks are here */
     struct local *local;    /* NULL: none is */
+    struct map_job *map;    /* NULL: nobody asked for it, or it is not known */
     struct ranks *ranks;
     struct output *output;
     struct turns *turns; /* NULL: everybody's output as it comes */
@@ -116,7 +118,7 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         ending_ask(&run->ending, 1);
     if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings) {
         progress_hide(&run->progress);
-        report_binding(run->job, &run->verdict, event->rank);
+        report_binding(run->job, run->map, &run->verdict, event->rank);
     }
 }
 
@@ -326,6 +328,8 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
         bp_launch_done(&launch);
         return r;
     }
+    run->map = map_show_job(launch.map, run->policy->map, run->policy->tool,
+                            run->policy->report_bindings || run->policy->status != NULL);
     take_signals(run);
     progress_step(&run->progress, "job %llu has %zu ranks on %zu nodes",
                   (unsigned long long)launch.map->job, launch.map->n_ranks, launch.map->n_nodes);
@@ -477,11 +481,12 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     progress_step(&run.progress, "the job is over");
     say_verdict(&run, status);
     if (policy->status != NULL)
-        report_status(run.job, &run.verdict, status, bp_clock_ms() - run.start_ms,
+        report_status(run.job, run.map, &run.verdict, status, bp_clock_ms() - run.start_ms,
                       start_name(request->start), policy);
     turns_free(run.turns);
     output_free(run.output);
     input_free(run.input);
+    map_job_free(run.map);
     ranks_free(run.ranks);
     local_free(run.local);
     bp_job_free(run.job);
