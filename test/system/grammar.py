@@ -94,6 +94,16 @@ def nodes(line):
 def _():
     assert nodes("bprun -n 2 -w n3,n1") == [3, 1]
     assert nodes("bprun -N 2-3 -n 2") == [0, 1]
+    assert nodes("bpmpirun -np 2 -host n3:1,n1:1") == [3, 1]
+    assert nodes("bpmpirun -np 3 -hostfile hosts") == [1, 3, 3]
+    assert nodes("bprun -n 3 -F hosts") == [1, 3, 3]
+    assert nodes("bprun -n 3 -w ./hosts") == [1, 3, 3]
+    assert nodes("bpmpirun -hostfile hosts -map-by seq -np 2") == [1, 3]
+    assert nodes("bprun -n 2 -m arbitrary -F hosts") == [1, 3]
+    assert nodes("bprun --rankfile ranks") == [2, 1, 2]
+    assert nodes("bpmpirun -N 1 -host n2,n3") == [2, 3]
+    assert nodes("bprun -n 4 -w 0,2 -m cyclic") == [0, 2, 0, 2]
+    assert nodes("bprun -n 4 -w 0,2 -m plane=2") == [0, 0, 2, 2]
 
 
 @test("variables and directories in mpirun's words")
