@@ -88,7 +88,7 @@ def _():
     CLUSTER.wait_up()
 
 
-@test("two jobs at once are never on one core; the one too many is not bound, with a warning")
+@test("two jobs at once are never on one core; the one too many waits")
 def _():
     needs_two_cpus()
     holders, seen = [], set()
@@ -97,9 +97,13 @@ def _():
         seen.add(job.stdout.readline().split()[2])
         holders.append(job)
     assert seen == {str(c) for c in CPUS}, seen
-    rows, words = ranks("-n", "1")
-    assert words.count(WARNING) == 1, (rows, words)
-    for job in holders:
+    result = run(BPRUN + ["--immediate", "-n", "1", "true"])
+    assert result.code == 125, repr(result)
+    job = start(BPRUN + ["-n", "1", *SHOW])
+    holders[0].terminate()
+    bptest.finish(holders[0])
+    assert bptest.finish(job).code == 0, job
+    for job in holders[1:]:
         job.terminate()
         bptest.finish(job)
     rows, words = ranks("-n", "1")
