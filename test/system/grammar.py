@@ -11,7 +11,7 @@ from bptest import must, run, test
 FILES = {
     "hosts": "# two nodes\nn1 slots=1\nn3:2\n",
     "lies": "n0\nn1 slots=many\n",
-    "ranks": "rank 0=n2 slot=0\nrank 1=n1 slot=*\nrank 2=n2 slot=0\n",
+    "ranks": "rank 0=n2 slot=*\nrank 1=n1 slot=*\nrank 2=n2 slot=*\n",
     "gap": "rank 0=n2 slot=0\nrank 2=n1 slot=0\n",
     "binary": "n0\0\n",
 }
