@@ -265,7 +265,8 @@ static int stream_is_due(const struct job *job)
 
 void job_check_end(struct job *job)
 {
-    if (job->waiter != NULL || job->open_places > 0 || job->live > 0 || stream_is_due(job))
+    if (job->waiter != NULL || job->open_places > 0 || job->live > 0 || job->guests > 0 ||
+        stream_is_due(job))
         return;
     if (!job->closing && job->kept)
         return; /* its spaces are gone, its launcher may want new ones */

@@ -31,7 +31,11 @@ def caller(**more):
             p.stdin.flush()
             said = [p.stdout.readline().rstrip("\n") for _ in range(answers)]
             return said[0] if answers == 1 else sorted(said)
-        p.ask, p.children = ask, []
+
+        def must(line, answer):
+            said = ask(line)
+            assert said == answer, (line, said)
+        p.ask, p.must, p.children = ask, must, []
         try:
             yield p
         finally:
@@ -69,19 +73,20 @@ def _():
             spaces = named("bpspace")
             third = made(p, 2)  # on a node that the job has not
             assert third["node"] == 2 and len(named("bpspace")) > len(spaces)
-            assert p.ask("once 0 42") == "status 42" and p.ask("files") == files
+            p.must("once 0 42", "status 42")
+            p.must("files", files)
             os.kill(children[0]["pid"], signal.SIGUSR1)
-            assert p.ask("reap %d" % children[0]["pid"]) == "status a"
+            p.must("reap %d" % children[0]["pid"], "status a")
             for child in children[1:] + [third]:
                 os.kill(child["pid"], signal.SIGTERM)
-                assert p.ask("reap %d" % child["pid"]) == "status f"
+                p.must("reap %d" % child["pid"], "status f")
 
 
 @test("an idle program's job ends; the next child is in a new one")
 def _():
     with caller() as p:
         for _ in range(2):
-            assert p.ask("once 0 1") == "status 1"
+            p.must("once 0 1", "status 1")
             wait_for(lambda: not remains.jobs() and not named("bpkeeper"), what="nothing there")
 
 
@@ -89,7 +94,7 @@ def _():
 def _():
     with remains.none(cluster):
         with caller() as p:
-            assert p.ask("once 1 3") == "status 3"
+            p.must("once 1 3", "status 3")
             child = made(p, 1)
             p.kill()
             p.children.clear()
@@ -101,14 +106,14 @@ def _():
 def _():
     with remains.none(cluster), caller(start_new_session=False) as p:
         first = made(p, 0)
-        assert p.ask("setsid") == "session %d" % p.pid
+        p.must("setsid", "session %d" % p.pid)
         second, third = made(p, 0), made(p, 0)
         for child in (second, third):
             assert (child["session"], child["group"]) == (p.pid, p.pid), child
         assert first["session"] == os.getsid(0) and len(named("bpkeeper")) == 2
         for child in (first, second, third):
             os.kill(child["pid"], signal.SIGTERM)
-            assert p.ask("reap %d" % child["pid"]) == "status f"
+            p.must("reap %d" % child["pid"], "status f")
 
 
 def _count(path, word):
@@ -135,16 +140,17 @@ def _():
 @test("a fork of the program has children of its own")
 def _():
     with remains.none(cluster), caller() as p:
-        assert p.ask("once 0 1") == "status 1"
-        assert p.ask("fork 0") == "status 7" and p.ask("fork 1") == "status 7"
-        assert p.ask("once 1 2") == "status 2"
+        p.must("once 0 1", "status 1")
+        p.must("fork 0", "status 7")
+        p.must("fork 1", "status 7")
+        p.must("once 1 2", "status 2")
 
 
 @test("eight threads at once")
 def _():
     with remains.none(cluster), caller() as p:
-        assert p.ask("threads 8") == "wrong 0"
-        assert p.ask("threads 8") == "wrong 0"
+        p.must("threads 8", "wrong 0")
+        p.must("threads 8", "wrong 0")
 
 
 @test("the keeper is killed: its processes end, and the next call has a new one")
@@ -153,8 +159,8 @@ def _():
         children = [made(p, k) for k in range(2)]
         os.kill(named("bpkeeper")[0], signal.SIGKILL)
         for child in children:
-            assert p.ask("reap %d" % child["pid"]) == "status 9"
-        assert p.ask("once 0 5") == "status 5"
+            p.must("reap %d" % child["pid"], "status 9")
+        p.must("once 0 5", "status 5")
 
 
 @test("a space is killed: its processes end, others do not, and the next call has a new one")
@@ -165,11 +171,12 @@ def _():
         os.kill([pid for pid in named("bpspace") if processes()[pid][0] == daemon][0],
                 signal.SIGKILL)
         for child in (second, third):
-            assert p.ask("reap %d" % child["pid"]) == "status 9"
-        assert p.ask("once 0 4") == "status 4" and p.ask("once 1 5") == "status 5"
+            p.must("reap %d" % child["pid"], "status 9")
+        p.must("once 0 4", "status 4")
+        p.must("once 1 5", "status 5")
         assert first["pid"] in processes()
         os.kill(first["pid"], signal.SIGTERM)
-        assert p.ask("reap %d" % first["pid"]) == "status f"
+        p.must("reap %d" % first["pid"], "status f")
 
 
 @test("a node is lost: a clear error, and the rest goes on")
@@ -177,11 +184,11 @@ def _():
     with remains.none(cluster), caller() as p:
         first, second = made(p, 0), made(p, 2)
         cluster.order("kill", "n2")
-        assert p.ask("reap %d" % second["pid"]) == "status 9"
-        assert p.ask("make 2") == "failed 301"
-        assert p.ask("once 0 6") == "status 6"
+        p.must("reap %d" % second["pid"], "status 9")
+        p.must("make 2", "failed 301")
+        p.must("once 0 6", "status 6")
         os.kill(first["pid"], signal.SIGTERM)
-        assert p.ask("reap %d" % first["pid"]) == "status f"
+        p.must("reap %d" % first["pid"], "status f")
 
 
 @test("a name that a stranger has taken, one that is silent, one that lies: no harm")
@@ -203,7 +210,7 @@ def _():
             knock.connect("\0bpmix-keeper/0/%d" % p.pid)
             assert knock.recv(99) == b""  # we are another process
         os.kill(child["pid"], signal.SIGTERM)
-        assert p.ask("reap %d" % child["pid"]) == "status f"
+        p.must("reap %d" % child["pid"], "status f")
 
 
 @test("many, one after the other: nothing grows")
@@ -211,9 +218,9 @@ def _():
     count = 2000 if bptest.ALL else 100
     with remains.none(cluster), caller() as p:
         files = p.ask("files")
-        assert p.ask("many 10 2") == "wrong 0"
+        p.must("many 10 2", "wrong 0")
         before = remains.things(cluster)
-        assert p.ask("many %d 2" % count) == "wrong 0"
+        p.must("many %d 2" % count, "wrong 0")
         wait_for(lambda: remains.things(cluster) == before, what="the same things")
         assert len(named("bpkeeper")) <= 1 and p.ask("files") == files
 
