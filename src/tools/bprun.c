@@ -46,8 +46,6 @@ int main(int argc, char **argv)
     request.immediate_s = options.place.immediate_s;
     request.mpi = options.mpi;
     request.start = options.warm ? BPMIX__START__SELF : options.start;
-    request.immediate = options.place.immediate;
-    request.immediate_s = options.place.immediate_s;
     options.policy.report_bindings = options.place.report_bindings;
     io_options_apply(&options.io, &request, &options.policy);
     if (options.apps.ranks > 0) {
