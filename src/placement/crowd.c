@@ -181,13 +181,20 @@ static void warn(struct bp_plan *plan)
                 cpus == 1 ? "" : "s", machines);
 }
 
+static bool has_free(const struct bp_units *units)
+{
+    for (uint32_t i = 0; i < units->slot_count; i++)
+        if (!bp_cpuset_has(units->machine->used, units->machine->bytes, units->slots[i].pu))
+            return true;
+    return false;
+}
+
 /* A node without a free core has nothing to share. */
-static int check_free(struct bp_plan *plan, struct bp_error *err)
+static int check_free(const struct bp_plan *plan, struct bp_error *err)
 {
     for (size_t s = 0; s < plan->seat_count; s++) {
-        struct bp_seat *seat = &plan->seats[s];
-        uint32_t free_units = seat->busy ? 0 : bp_units_free(&seat->units);
-        if (seat->ranks == 0 || free_units > 0)
+        const struct bp_seat *seat = &plan->seats[s];
+        if (seat->ranks == 0 || (!seat->busy && has_free(&seat->units)))
             continue;
         auto_free char *name = bp_nodeset_format(&seat->number, 1, "n");
         return bp_error_set(err, -EAGAIN, "no core of %s is free", name);

@@ -55,7 +55,7 @@ static int fill_spot(struct bp_plan *plan, uint32_t s, uint32_t rank, struct bp_
     return 0;
 }
 
-/* The next rank; at most `most` are on the seat then. Did it find a place? */
+/* The next rank on the seat, within its slots of so many passes. Did it find a place? */
 static bool take(struct bp_plan *plan, uint32_t s, uint32_t pass, int *ret_error,
                  struct bp_error *err)
 {
@@ -102,9 +102,12 @@ static int deal_turns(struct bp_plan *plan, uint32_t pass, struct bp_error *err)
 static int deal_fill(struct bp_plan *plan, uint32_t pass, struct bp_error *err)
 {
     int r = 0;
+    uint32_t empty = 0; /* seats from here on that must have a rank and have none */
+    for (uint32_t s = 0; s < plan->seat_count; s++)
+        empty += plan->all_seats && plan->seats[s].ranks == 0;
     for (uint32_t s = 0; s < plan->seat_count; s++) {
-        uint32_t later = plan->all_seats ? (uint32_t)plan->seat_count - s - 1 : 0;
-        while (plan->ranks - plan->spot_count > later && take(plan, s, pass, &r, err))
+        empty -= plan->all_seats && plan->seats[s].ranks == 0;
+        while (plan->ranks - plan->spot_count > empty && take(plan, s, pass, &r, err))
             continue;
     }
     return r;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* device.c - which GPUs a rank gets, and what is near: by L3 cache, NUMA distance, package. */
-#include <string.h>
+#include <errno.h>
 
+#include "common/mem.h"
 #include "placement/plan.h"
 
 /* As firmware tells them, where the real ones are not known. */
@@ -18,6 +19,12 @@ uint32_t bp_device_distance(const struct bp_hardware *hardware, const struct bp_
     if (device->numa < numas && slot->numa < numas && hardware->distances != NULL)
         return hardware->distances[slot->numa * numas + device->numa];
     return device->package == slot->package ? NEAR_PACKAGE : FAR;
+}
+
+static uint32_t distance(const struct bp_hardware *hardware, const struct bp_slot *slot,
+                         uint32_t device)
+{
+    return bp_device_distance(hardware, slot, &hardware->devices[device]);
 }
 
 static bool is_gpu(const struct bp_seat *seat, uint32_t i)
@@ -47,6 +54,18 @@ static uint32_t gpu_number(const struct bp_seat *seat, uint32_t n)
         if (is_gpu(seat, i) && n-- == 0)
             return i;
     return BP_NOWHERE;
+}
+
+int bp_seat_check_gpus(const struct bp_plan *plan, const struct bp_seat *seat, struct bp_error *err)
+{
+    const struct bp_place_request *request = plan->request;
+    for (size_t i = 0; plan->gpus_each > 0 && i < request->gpu_map_count; i++)
+        if (gpu_number(seat, request->gpu_map[i]) == BP_NOWHERE) {
+            auto_free char *name = bp_nodeset_format(&seat->number, 1, "n");
+            return bp_error_set(err, -ENOSPC, "--gpu-bind map: %s has no GPU %u", name,
+                                request->gpu_map[i]);
+        }
+    return 0;
 }
 
 /* The k-th GPU of the seat's next rank by --gpu-bind map. */
@@ -122,17 +141,15 @@ uint32_t bp_seat_lead_device(const struct bp_plan *plan, struct bp_seat *seat)
     return best;
 }
 
-/* Is available GPU a nearer to where the rank is than b: less shared, then near the lead, then near
- * the rank's first CPU. */
+/* Is available GPU a better for the rank than b: less shared, then near its first CPU. */
 static bool is_nearer(const struct bp_seat *seat, const struct bp_slot *slot, uint32_t a,
                       uint32_t b)
 {
-    const struct bp_device *devices = seat->hardware->devices;
     const uint32_t *load = seat->units.machine->device_load;
     if (load[a] != load[b])
         return load[a] < load[b];
-    return slot != NULL && bp_device_distance(seat->hardware, slot, &devices[a]) <
-                               bp_device_distance(seat->hardware, slot, &devices[b]);
+    return slot != NULL &&
+           distance(seat->hardware, slot, a) < distance(seat->hardware, slot, b);
 }
 
 static uint32_t nearest_gpu(const struct bp_plan *plan, const struct bp_seat *seat,
@@ -160,7 +177,7 @@ void bp_seat_take_gpus(struct bp_plan *plan, struct bp_seat *seat, uint32_t lead
         uint32_t gpu = lead;
         if (plan->request->gpu_bind == BP_GPU_MAP)
             gpu = mapped_gpu(plan, seat, k);
-        else if (k > 0 || lead == BP_NOWHERE)
+        else if (k > 0 || lead == BP_NOWHERE || !is_available(plan, seat, lead))
             gpu = nearest_gpu(plan, seat, slot, mine);
         bp_cpuset_add(mine, sizeof mine, gpu);
         plan->gpus[plan->gpu_count++] = gpu;
@@ -174,8 +191,7 @@ uint32_t bp_nearest_nic(const struct bp_hardware *hardware, const struct bp_slot
     uint32_t best = BP_NOWHERE;
     for (uint32_t i = 0; i < hardware->device_count; i++)
         if (hardware->devices[i].kind == BP_DEVICE_NIC &&
-            (best == BP_NOWHERE || bp_device_distance(hardware, slot, &hardware->devices[i]) <
-                                       bp_device_distance(hardware, slot, &hardware->devices[best])))
+            (best == BP_NOWHERE || distance(hardware, slot, i) < distance(hardware, slot, best)))
             best = i;
     return best;
 }

@@ -62,6 +62,8 @@ int bp_plan_check_exact(struct bp_plan *plan, struct bp_error *err)
                 r = not_there(seat, request->pe_list[i], "--map-by pe-list", err);
         for (size_t i = 0; r == 0 && i < request->cpu_map_count; i++)
             r = check_mask(plan, seat, &request->cpu_maps[i], err);
+        if (r == 0)
+            r = bp_seat_check_gpus(plan, seat, err);
     }
     return r;
 }
@@ -125,8 +127,8 @@ static int check_row(const struct bp_seat *seat, const struct bp_place_row *row,
         return bp_error_set(err, -ENOSPC, "rankfile: rank %u wants %u CPUs; %s has %u of them",
                             rank, count_row(row), name, found);
     if (found == 0 || found < count_row(row))
-        return bp_error_set(err, -ENOSPC, "rankfile: rank %u wants cores that package %d of %s does "
-                            "not have", rank, row->package, name);
+        return bp_error_set(err, -ENOSPC, "rankfile: rank %u wants cores that package %d of %s "
+                            "does not have", rank, row->package, name);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += libplacement.la
 libplacement_la_SOURCES = \
 	src/placement/choice.c \
+	src/placement/count.c \
 	src/placement/crowd.c \
 	src/placement/deal.c \
 	src/placement/device.c \
@@ -11,6 +12,7 @@ libplacement_la_SOURCES = \
 	src/placement/hardware_wire.c \
 	src/placement/machine.c \
 	src/placement/map.c src/placement/map_bytes.c \
+	src/placement/mask.c \
 	src/placement/number.c \
 	src/placement/place.c src/placement/placement.h \
 	src/placement/plan.h \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* place.c - from a request and the nodes to a map: beside the other jobs, as if there were none, with
- * GPUs shared, with CPUs shared; the first that works. */
+/* place.c - from a request and the nodes to a map: beside the other jobs, as if there were none,
+ * with GPUs shared, with CPUs shared; the first that works. */
 #include <errno.h>
 #include <string.h>
 
@@ -61,7 +61,7 @@ static int try(const struct order *order, bool idle, bool gpus_shared, struct bp
         .nodes = order->nodes,
         .node_count = order->node_count,
         .policy = order->policy,
-        .gpus_each = order->request->gpus_per_rank,
+        .gpus_each = order->request->one_each ? 0 : order->request->gpus_per_rank,
         .idle = idle,
         .gpus_shared = gpus_shared,
         .unclaimed = order->request->one_each,

@@ -129,6 +129,10 @@ int bp_seats_drop_small(struct bp_plan *plan, struct bp_error *err);
 /* choice.c: which nodes are in play, and how many ranks there are. */
 int bp_plan_choose(struct bp_plan *plan, struct bp_error *err);
 
+/* count.c: how many ranks the options make, and nodes wanted: 0 = as many as it takes. 0 or
+ * negative errno. */
+int bp_plan_count_ranks(struct bp_plan *plan, uint32_t *ret_nodes, struct bp_error *err);
+
 /* seek.c: take units for one more rank of the seat, near the device if there is one; false: there
  * are none. */
 bool bp_seat_seek(struct bp_plan *plan, struct bp_seat *seat, const struct bp_device *device,
@@ -142,6 +146,9 @@ int bp_plan_check_exact(struct bp_plan *plan, struct bp_error *err);
 /* device.c: the device that the next rank of the seat should be near (NULL = any), and its GPUs. */
 uint32_t bp_device_distance(const struct bp_hardware *hardware, const struct bp_slot *slot,
                             const struct bp_device *device);
+/* The GPUs of --gpu-bind map: -ENOSPC if one is not there. */
+int bp_seat_check_gpus(const struct bp_plan *plan, const struct bp_seat *seat,
+                       struct bp_error *err);
 bool bp_seat_has_gpus(const struct bp_plan *plan, const struct bp_seat *seat);
 uint32_t bp_seat_lead_device(const struct bp_plan *plan, struct bp_seat *seat);
 void bp_seat_take_gpus(struct bp_plan *plan, struct bp_seat *seat, uint32_t lead,
@@ -158,6 +165,14 @@ uint32_t bp_plan_count(struct bp_plan *plan, bool with_used);
 
 /* number.c: which rank gets which spot. */
 void bp_plan_number(struct bp_plan *plan);
+
+/* mask.c: add to a mask (of the machine's bytes) what the spot is bound to by --bind-to; or what
+ * the ranks of a crowded seat share: CPUs that no other job has, of pe-list if the user gave one.
+ * And a mask becomes that of all cores it touches. */
+void bp_mask_bind(const struct bp_plan *plan, const struct bp_seat *seat,
+                  const struct bp_spot *spot, uint8_t *mask);
+void bp_mask_shared(const struct bp_plan *plan, const struct bp_seat *seat, uint8_t *mask);
+void bp_mask_whole_cores(const struct bp_units *units, uint8_t *mask, size_t bytes);
 
 /* map.c: the finished plan as a map. */
 void bp_map_fill(struct bp_map *map, const struct bp_plan *plan);

@@ -86,7 +86,8 @@ static int too_small(const struct bp_plan *plan, const struct bp_seat *seat, str
     if (seat->units.count == 0)
         return bp_error_set(err, -ENOSPC, "%s has no CPU for this job", name);
     if (gpus < plan->gpus_each)
-        return bp_error_set(err, -ENOSPC, "--gpus-per-task %u wants %u GPU%s on one node; %s has %u",
+        return bp_error_set(err, -ENOSPC,
+                            "--gpus-per-task %u wants %u GPU%s on one node; %s has %u",
                             plan->gpus_each, plan->gpus_each, plan->gpus_each == 1 ? "" : "s",
                             name, gpus);
     if (!has_device(plan, seat))

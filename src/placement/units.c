@@ -65,7 +65,8 @@ static void begin_unit(struct bp_units *units, uint32_t at, int level)
     units->count++;
 }
 
-/* An object whose units lie apart, as cores of several kinds do, has one peer that counts for it. */
+/* An object whose units lie apart, as cores of several kinds do, has one peer that counts for
+ * it. */
 static void find_peers(struct bp_units *units, int level)
 {
     auto_free uint32_t *seen = bp_calloc(BP_CPUS_MAX + 1, sizeof *seen);

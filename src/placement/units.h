@@ -53,7 +53,7 @@ struct bp_units {
     uint32_t count;
     struct bp_domain *domains[BP_LEVELS];
     uint32_t domain_count[BP_LEVELS];
-    uint32_t cursor[BP_LEVELS]; /* the domain that had the last rank, plus 1, where they take turns */
+    uint32_t cursor[BP_LEVELS]; /* where domains take turns: the one that had a rank, plus 1 */
     uint32_t limit[BP_LEVELS];  /* most ranks of an object; 0 = any */
     struct bp_machine *machine;
     uint32_t version; /* of machine->taken, that is_free and free are of */

@@ -155,7 +155,8 @@ static void too_many(void)
     EXPECT(c, "n0:0|n1:1 0 1", .nodes_min = 2);
     EXPECT(c, "n0:0,1 0 1", .ranks = 2);
     cluster_make(&c, 2, four, false);
-    EXPECT(c, "n0:0,1,2,3,4|n1:5,6,7,8 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0-3 ! 9 ranks on 8 cores: ranks are not bound", .ranks = 9);
+    EXPECT(c, "n0:0,1,2,3,4|n1:5,6,7,8 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0-3 ! 9 ranks on 8 cores: "
+           "ranks are not bound", .ranks = 9);
     EXPECT(c, "n1:0,1,2,3,4 0-3 0-3 0-3 0-3 0-3 ! 5 ranks on 4 cores: ranks are not bound",
            .ranks = 5, LIST(1));
     EXPECT(c, "n0:0,1,2|n1:3,4 0-3 0-3 0-3 0-3 0-3 ! 5 ranks with 2 cores each on 8 cores: ranks are "
