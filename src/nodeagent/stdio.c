@@ -129,11 +129,11 @@ static int take(struct rank *rank, int i)
     }
     if (got < 0 && errno == EINTR)
         return 1;
-    if (got < 0 && errno == EAGAIN) {
+    if (got < 0 && errno == EAGAIN && !(rank->exited && rank->has_terminal)) {
         if (rank->exited)
             rank->dry[i] = 1;
         return 0;
-    }
+    } /* a terminal goes with its rank */
     close_output(rank, i);
     data_send(rank->space, BP_STREAM_EOF, (unsigned)i + 1, rank->rank, NULL, 0);
     return 0;
@@ -274,6 +274,8 @@ void stdio_left(struct rank *rank)
 {
     int in_pipe = 0;
     terminal_close(rank);
+    if (rank->has_terminal)
+        close_input(rank);
     if (rank->input_peek < 0)
         return;
     ioctl(rank->input_peek, FIONREAD, &in_pipe);

@@ -73,10 +73,10 @@ static void on_progress(void *arg)
     check_over(run);
 }
 
-/* Rank 0 runs: until then, and when it has ended, the keys are the launcher's. */
+/* Rank 0 runs: until then, and when its terminal has gone, the keys are the launcher's. */
 static void give_keys(struct run *run, uint32_t rank)
 {
-    if (run->policy->terminal == NULL || rank != 0 || run->verdict.ranks[0].ended)
+    if (run->policy->terminal == NULL || rank != 0)
         return;
     int r = terminal_raw(run->policy->terminal);
     if (r < 0)
@@ -85,8 +85,6 @@ static void give_keys(struct run *run, uint32_t rank)
 
 static void on_rank_gone(struct run *run, uint32_t rank)
 {
-    if (run->policy->terminal != NULL && rank == 0)
-        terminal_restore(run->policy->terminal);
     input_rank_gone(run->input, rank);
     ending_rank_gone(&run->ending, rank);
 }
@@ -134,6 +132,8 @@ static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t 
     auto_free char *lines = NULL;
     if (length > 0)
         give_keys(run, rank);
+    else if (run->policy->terminal != NULL && rank == 0 && channel == 1)
+        terminal_end(run->policy->terminal);
     if (is_raw(run) && rank != 0 && isatty((int)channel)) {
         lines = terminal_lines(bytes, length, &length);
         bytes = (const uint8_t *)lines;
@@ -430,7 +430,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
         verdict_end(&run.verdict, 125, err.text);
     output_finish(run.output);
     if (policy->terminal != NULL)
-        terminal_restore(policy->terminal);
+        terminal_end(policy->terminal);
     input_finish(run.input);
     if (verdict_status(&run.verdict) == 0 && run.job != NULL &&
         bp_job_incomplete(run.job, &err) < 0)

@@ -81,7 +81,7 @@ static int start_guard(struct terminal *terminal)
 int terminal_raw(struct terminal *terminal)
 {
     struct termios modes = terminal->saved;
-    if (terminal->fd != STDIN_FILENO || terminal->is_raw)
+    if (terminal->fd != STDIN_FILENO || terminal->is_raw || terminal->is_over)
         return 0;
     int r = terminal->guard < 0 ? start_guard(terminal) : 0;
     if (r < 0)
@@ -103,6 +103,12 @@ void terminal_restore(struct terminal *terminal)
     ssize_t ignored = write(terminal->guard, "", 1);
     (void)ignored;
     close(bp_take_fd(terminal->guard));
+}
+
+void terminal_end(struct terminal *terminal)
+{
+    terminal_restore(terminal);
+    terminal->is_over = 1;
 }
 
 void terminal_look(struct terminal *terminal, struct bp_job *job)

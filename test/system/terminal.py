@@ -101,6 +101,10 @@ def _():
 def _():
     with session() as t:
         t.read_until(SHOWN)
+        t.send("cat\n")
+        t.read_until("cat")
+        t.send("some\n")
+        t.read_until("some\r\nsome")
         t.send("^C")
         t.read_until(SHOWN)
         t.send("cat\n")
@@ -176,6 +180,7 @@ def _():
             shown += t.read_until("none\r\n")
         shown = "".join(line for line in shown.splitlines(True) if "not bound" not in line)
         assert sorted(shown.split()) == sorted("1: other 1: none 2: other 2: none".split()), shown
+        wait_for(lambda: modes(t.fd)[3] & termios.ICANON == 0, what="raw")
         t.send("me\n")
         t.read_until("got me\r\n")
         assert t.wait() == 0
