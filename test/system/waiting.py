@@ -144,6 +144,32 @@ def _():
             assert run(BPRUN + ["-I", "-n", ALL, "echo", "z"]).out == "z\n" * len(CPUS)
 
 
+@test("--exclusive waits for a whole node, and has it")
+def _():
+    needs_two_cpus()
+    with remains.none(cluster), holding("-n", "1") as holder:
+        job = start(BPRUN + ["--exclusive", "-w", "0", "-n", "1", *HOLD], stdin=-1)
+        waits(job)
+        let_go(holder)
+        assert job.stdout.readline() == "up\n", bptest.finish(job)
+        assert row_of(job)["cores"] == len(CPUS), row_of(job)
+        assert run(BPRUN + ["-I", "-w", "0", "-n", "1", "true"]).code == 125
+        let_go(job)
+
+
+@test("more ranks than CPUs: the job has all that are free; the next waits, and --overlap does not")
+def _():
+    needs_two_cpus()
+    many = str(3 * len(CPUS))
+    with remains.none(cluster), holding("-n", many) as holder:
+        assert row_of(holder)["cores"] == len(CPUS), row_of(holder)
+        job = start(BPRUN + ["-n", many, "echo", "x"])
+        waits(job)
+        assert run(BPRUN + ["--overlap", "-n", many, "echo", "y"]).out == "y\n" * 3 * len(CPUS)
+        let_go(holder)
+        end(job, out="x\n" * 3 * len(CPUS))
+
+
 @test("jobs at once never have one core")
 def _():
     script = ("for c in $(sed -n 's/Cpus_allowed_list:.//p' /proc/self/status | tr , ' '); do "
