@@ -3,6 +3,7 @@
  * functions that the compiler may call by itself. */
 #include "ghost/arch_x86_64.h"
 
+#include <linux/sched.h>
 #include <stddef.h>
 
 #include "ghost/maker.h"
@@ -10,6 +11,7 @@
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes);
 void *memset(void *to, int byte, size_t bytes);
 void bp_arch_start(void) __attribute__((noreturn, used));
+long bp_arch_clone3_raw(struct clone_args *args, size_t size);
 
 __asm__(".globl _start\n"
         ".type _start, @function\n"
@@ -39,6 +41,32 @@ __asm__(".globl bp_arch_clone\n"
         "    hlt\n"
         "1:  ret\n"
         ".size bp_arch_clone, . - bp_arch_clone\n");
+
+/* The same, with the stack's top in args below which entry and argument stand. */
+__asm__(".globl bp_arch_clone3_raw\n"
+        ".type bp_arch_clone3_raw, @function\n"
+        "bp_arch_clone3_raw:\n"
+        "    mov $435, %eax\n"
+        "    syscall\n"
+        "    test %rax, %rax\n"
+        "    jnz 1f\n"
+        "    xor %ebp, %ebp\n"
+        "    pop %rax\n"
+        "    pop %rdi\n"
+        "    call *%rax\n"
+        "    hlt\n"
+        "1:  ret\n"
+        ".size bp_arch_clone3_raw, . - bp_arch_clone3_raw\n");
+
+long bp_arch_clone3(struct clone_args *args, void (*entry)(void *), void *argument)
+{
+    uint64_t *top = (uint64_t *)(uintptr_t)(args->stack + args->stack_size) - 2;
+
+    top[0] = (uint64_t)(uintptr_t)entry;
+    top[1] = (uint64_t)(uintptr_t)argument;
+    args->stack_size -= 2 * sizeof(*top);
+    return bp_arch_clone3_raw(args, sizeof(*args));
+}
 
 void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
 {

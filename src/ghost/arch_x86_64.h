@@ -25,4 +25,8 @@ static inline long bp_arch_syscall(long number, long a, long b, long c, long d, 
 long bp_arch_clone(unsigned long flags, void *stack_top, int32_t *parent_tid, int32_t *child_tid,
                    void (*entry)(void *), void *argument);
 
+/* clone3(2): args->stack and stack_size are a whole stack, 16-byte aligned; the rest as above. */
+struct clone_args;
+long bp_arch_clone3(struct clone_args *args, void (*entry)(void *), void *argument);
+
 #endif

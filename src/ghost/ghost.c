@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "ghost/brood.h"
 #include "ghost/herd.h"
 #include "ghost/sys.h"
 
@@ -24,6 +25,7 @@ static void tell_signal(uint32_t place, const siginfo_t *info)
     struct bp_ghost_record record = {
         .type = BP_GHOST_SIGNAL,
         .slot = place,
+        .pid = bp_sys_getpid(),
         .signo = info->si_signo,
         .code = info->si_code,
         .sender_pid = info->si_pid,
@@ -40,6 +42,7 @@ static void tell_caught_stop(uint32_t place)
     struct bp_ghost_record record = {
         .type = BP_GHOST_SIGNAL,
         .slot = place,
+        .pid = bp_sys_getpid(),
         .signo = slot->report.signo,
         .code = slot->report.code,
         .sender_pid = slot->report.sender_pid,
@@ -110,7 +113,8 @@ static _Noreturn void die(int32_t status)
 
 static void answer(uint32_t place)
 {
-    struct bp_ghost_record record = {.type = BP_REPORT_ANSWER, .slot = place};
+    struct bp_ghost_record record = {
+        .type = BP_REPORT_ANSWER, .slot = place, .pid = bp_sys_getpid()};
 
     tell(&record);
 }
@@ -123,6 +127,8 @@ static void obey(uint32_t place, uint32_t order)
         bp_sys_prctl(PR_SET_NAME, (unsigned long)slot->name);
     if (order & BP_ORDER_EXIT)
         die(slot->exit_status);
+    if (order & BP_ORDER_BREED)
+        bp_brood_make(place);
     if (order & BP_ORDER_STOP)
         stop(slot);
 }
@@ -155,6 +161,8 @@ void bp_ghost_run(void *argument)
     static const struct timespec now;
     bool answering = false;
 
+    if (bp_herd.setup.flags == BP_GHOST_GIVEN)
+        bp_sys_capdrop();
     for (;;) {
         long r = bp_sys_sigwait(&bp_herd.slots[place].in_hand, answering ? &now : NULL);
         uint32_t order;

@@ -10,8 +10,8 @@
 
 #define BP_HERD_LINK   3            /* descriptor: the socket to bpmaster */
 #define BP_HERD_SETUP  4            /* descriptor: the setup; from byte 64 on the PIDs go back */
-#define BP_HERD_CANARY BP_GHOST_MAX /* the canary's place behind the slots */
-#define BP_HERD_PLACES (BP_GHOST_MAX + 1)
+#define BP_HERD_CANARY BP_GHOST_SLOTS /* the canary's place behind the slots */
+#define BP_HERD_PLACES (BP_GHOST_SLOTS + 1)
 #define BP_HERD_KICK   64 /* look at your order word; the last signal that the kernel hands out */
 #define BP_HERD_BRAKE  33 /* a ghost raises it where it shall be stopped; a libc's, so no user's */
 
@@ -23,6 +23,7 @@ enum bp_herd_order {
     BP_ORDER_ANSWER = 8,       /* say that every signal before this kick was told */
     BP_ORDER_STOP = 16,        /* stop by stop_signo */
     BP_ORDER_EXIT = 32,        /* end with exit_status */
+    BP_ORDER_BREED = 64,       /* make the children that `brood` names */
 };
 
 /* Types of records in the report pipe, beside BP_GHOST_SIGNAL. */
@@ -30,6 +31,7 @@ enum bp_herd_report {
     BP_REPORT_ANSWER = 1000, /* slot: what BP_ORDER_ANSWER asked for */
     BP_REPORT_NAMED,         /* the maker has named the herder as its tracer */
     BP_REPORT_MADE,          /* pid: how many ghosts were made; status: 0 or errno */
+    BP_REPORT_UNMADE,        /* slot, status: this child could not be made, errno */
 };
 
 struct bp_herd_slot {
@@ -46,6 +48,8 @@ struct bp_herd_slot {
         uint32_t sender_uid;
     } report; /* a stop signal that the herder caught; the ghost tells of it, so order is kept */
     char name[16];
+    uint32_t brood; /* atomic: the latest child to be made, its slot + 1; 0 = none */
+    uint32_t next;  /* in the list that begins there */
 };
 
 struct bp_herd {

@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
+#include "ghost/brood.h"
 #include "ghost/sys.h"
 #include "ghost/trace.h"
 
@@ -28,7 +29,7 @@ void bp_herder_order(uint32_t place, uint32_t order)
 
 void bp_herder_end(struct bp_herder *herder)
 {
-    for (uint32_t slot = 0; slot < bp_herd.setup.count; slot++) {
+    for (uint32_t slot = 0; slot < herder->used; slot++) {
         if (bp_herd.pids[slot] > 0)
             bp_life_event(herder, slot, BP_EVENT_END, NULL);
     }
@@ -40,7 +41,14 @@ void bp_herder_end(struct bp_herder *herder)
 bool bp_herder_has_room(const struct bp_herder *herder)
 {
     return bp_queue_room(&herder->queue) >=
-           3 * bp_herd.setup.count + BP_CANARY_FORWARDS + 8 + 2 * BP_GHOST_BATCH;
+           3 * herder->used + BP_CANARY_FORWARDS + 8 + 2 * BP_GHOST_BATCH;
+}
+
+/* A ghost that is gone may have left words in the pipe, and its slot to another. */
+static bool is_late(const struct bp_ghost_record *record)
+{
+    return record->type != BP_REPORT_NAMED && record->type != BP_REPORT_MADE &&
+           record->pid != bp_herd.pids[record->slot];
 }
 
 static void report_take(struct bp_herder *herder, const struct bp_ghost_record *record)
@@ -65,6 +73,9 @@ static void report_take(struct bp_herder *herder, const struct bp_ghost_record *
         bp_muster_made(herder, (uint32_t)record->pid, record->status);
         bp_trace_all(herder);
         break;
+    case BP_REPORT_UNMADE:
+        bp_brood_unmade(herder, record->slot, record->status);
+        break;
     }
 }
 
@@ -73,8 +84,10 @@ static void reports_read(struct bp_herder *herder)
     static struct bp_ghost_record records[BP_GHOST_BATCH];
     long n = bp_sys_read(bp_herd.report_in, records, sizeof(records));
 
-    for (long i = 0; i < n / (long)sizeof(records[0]); i++)
-        report_take(herder, &records[i]);
+    for (long i = 0; i < n / (long)sizeof(records[0]); i++) {
+        if (!is_late(&records[i]))
+            report_take(herder, &records[i]);
+    }
 }
 
 static void signals_read(struct bp_herder *herder)
@@ -128,8 +141,10 @@ static void link_take(struct bp_herder *herder, const struct bp_ghost_record *re
         ping(herder, record);
     else if (record->type == BP_GHOST_FORWARD && record->signo >= 1 && record->signo <= 64)
         bp_canary_forward(herder, record);
+    else if (record->type == BP_GHOST_MAKE)
+        bp_brood_order(herder, record);
     else if (record->type >= BP_GHOST_EXIT && record->type <= BP_GHOST_NAME &&
-             record->slot < bp_herd.setup.count)
+             record->slot < herder->used)
         bp_life_event(herder, record->slot, events[record->type - BP_GHOST_EXIT], record);
     else
         herder->refused++;
@@ -196,7 +211,7 @@ static void turn(struct bp_herder *herder)
 static bool finished(const struct bp_herder *herder)
 {
     return herder->muster.phase == BP_MUSTER_DONE && herder->maker_gone &&
-           herder->gone == herder->muster.made &&
+           herder->gone == herder->muster.made + herder->bred &&
            (bp_queue_empty(&herder->queue) || herder->lease_over);
 }
 
@@ -208,6 +223,7 @@ static void start(struct bp_herder *herder)
         bp_sys_exit(0);
     bp_sys_prctl(PR_SET_NAME, (unsigned long)"bpghost");
     bp_sys_setsid();
+    herder->used = bp_herd.setup.count;
     herder->canary.alive = !(bp_herd.setup.flags & BP_GHOST_IN_PLACE);
     herder->signals = (int)bp_sys_signalfd(1UL << (SIGCHLD - 1), SFD_NONBLOCK);
     herder->lease = (int)bp_sys_timerfd(CLOCK_BOOTTIME, TFD_NONBLOCK);

@@ -16,8 +16,11 @@ struct bp_herder {
     int signals, lease; /* descriptors: SIGCHLD (ptrace events), the lease's timer */
     uint32_t refused;   /* records and events that do not fit the state of their slot */
     bool maker_gone, lease_over;
-    struct bp_life lives[BP_GHOST_MAX];
-    uint32_t born, gone; /* ghosts that left BP_LIFE_BIRTH; that are BP_LIFE_GONE */
+    struct bp_life lives[BP_GHOST_SLOTS];
+    uint32_t used;       /* slots below this one are the launch's or were used */
+    uint32_t born, gone; /* ghosts that left BP_LIFE_BIRTH; that became BP_LIFE_GONE */
+    uint32_t bred;       /* made on order, or to be made */
+    uint32_t expected;   /* of these: to be made */
     struct bp_muster muster;
     struct bp_canary canary;
     struct bp_queue queue;

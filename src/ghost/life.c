@@ -5,6 +5,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include "ghost/brood.h"
 #include "ghost/herd.h"
 #include "ghost/herder.h"
 #include "ghost/sys.h"
@@ -51,6 +52,8 @@ static void born(struct bp_scene *s)
 
     state_set(s, BP_LIFE_RUNNING);
     tell(s, &record);
+    if (s->life->expected)
+        bp_brood_born(s->herder, s->number);
     resume(s);
 }
 
@@ -154,6 +157,8 @@ static void release(struct bp_scene *s)
 
     bp_sys_wait(s->pid, &status, __WALL);
     record.status = status;
+    if (s->life->expected)
+        bp_brood_born(s->herder, s->number); /* and dead at once */
     state_set(s, BP_LIFE_GONE);
     bp_herd.pids[s->number] = 0;
     s->herder->gone++;
@@ -300,6 +305,8 @@ void bp_life_event(struct bp_herder *herder, uint32_t slot, enum bp_life_event e
 
     if (action) {
         action(&scene);
+        if (event == BP_EVENT_DEAD)
+            bp_brood_orphan(herder, slot);
         return;
     }
     herder->refused++;

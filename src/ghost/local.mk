@@ -2,6 +2,7 @@
 pkglibexec_PROGRAMS += bpghost
 bpghost_SOURCES = \
 	src/ghost/arch_x86_64.c src/ghost/arch_x86_64.h \
+	src/ghost/brood.c src/ghost/brood.h \
 	src/ghost/canary.c src/ghost/canary.h \
 	src/ghost/ghost.c src/ghost/ghost.h \
 	src/ghost/herd.h \

@@ -3,6 +3,7 @@
 #include "ghost/maker.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,6 +24,7 @@ struct bp_herd bp_herd;
 
 static char ghost_stacks[BP_HERD_PLACES][GHOST_STACK] __attribute__((aligned(16)));
 static char herder_stack[HERDER_STACK] __attribute__((aligned(16)));
+static int32_t given[BP_GHOST_MAX]; /* the PIDs that the ghosts are to have */
 
 /* The herd cannot be made, and there is no herder yet to say so. */
 static _Noreturn void give_up(long error)
@@ -33,12 +35,12 @@ static _Noreturn void give_up(long error)
     bp_sys_exit((int)-error);
 }
 
-static int setup_read(struct bp_ghost_setup *setup)
+static int read_whole(void *bytes, size_t size)
 {
     size_t have = 0;
 
-    while (have < sizeof(*setup)) {
-        long n = bp_sys_read(BP_HERD_SETUP, (char *)setup + have, sizeof(*setup) - have);
+    while (have < size) {
+        long n = bp_sys_read(BP_HERD_SETUP, (char *)bytes + have, size - have);
 
         if (n == -EINTR)
             continue;
@@ -48,12 +50,24 @@ static int setup_read(struct bp_ghost_setup *setup)
             return -EPROTO;
         have += (size_t)n;
     }
+    return 0;
+}
+
+static int setup_read(struct bp_ghost_setup *setup)
+{
+    int r = read_whole(setup, sizeof(*setup));
+
+    if (r < 0)
+        return r;
     setup->comm[sizeof(setup->comm) - 1] = '\0';
     if (setup->version != BP_GHOST_VERSION)
         return -EPROTONOSUPPORT;
     if (setup->count < 1 || setup->count > BP_GHOST_MAX || setup->lease_ms < 1 ||
-        (setup->flags & ~BP_GHOST_IN_PLACE) || (setup->flags && setup->count != 1))
+        setup->flags > BP_GHOST_GIVEN ||
+        (setup->flags == BP_GHOST_IN_PLACE && setup->count != 1))
         return -EINVAL;
+    if (setup->flags == BP_GHOST_GIVEN)
+        return read_whole(given, setup->count * sizeof(given[0]));
     return 0;
 }
 
@@ -101,7 +115,7 @@ static int32_t word_await(const int32_t *word, int32_t unset, uint64_t signals)
     return value;
 }
 
-static long place_make(uint32_t place, unsigned long flags)
+long bp_maker_place(uint32_t place, unsigned long flags)
 {
     void *top = ghost_stacks[place] + GHOST_STACK;
 
@@ -111,18 +125,36 @@ static long place_make(uint32_t place, unsigned long flags)
                          (void *)(uintptr_t)place);
 }
 
+/* With the PID that was given. A sibling's exit signal is ours. */
+static long given_make(uint32_t slot)
+{
+    struct clone_args args = {
+        .flags = SHARED | CLONE_PTRACE | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT,
+        .parent_tid = (uintptr_t)&bp_herd.pids[slot],
+        .child_tid = (uintptr_t)&bp_herd.alive[slot],
+        .stack = (uintptr_t)ghost_stacks[slot],
+        .stack_size = GHOST_STACK,
+        .set_tid = (uintptr_t)&given[slot],
+        .set_tid_size = 1,
+    };
+
+    bp_herd.alive[slot] = 1;
+    return bp_arch_clone3(&args, bp_ghost_run, (void *)(uintptr_t)slot);
+}
+
 /* CLONE_PTRACE: whoever traces us traces the new process from before its first instruction, with
  * the same options. CLONE_PARENT: a sibling of ours, that is a child of the launcher, and it takes
  * our exit signal, SIGCHLD. The canary comes first: what it was not sent no ghost was. */
 static long herd_make(int32_t *ret_made)
 {
-    long r = place_make(BP_HERD_CANARY, 0);
+    long r = bp_maker_place(BP_HERD_CANARY, 0);
     uint32_t slot = 0;
 
     if (r > 0)
         bp_sys_prctl(PR_SET_NAME, (unsigned long)bp_herd.setup.comm); /* the ghosts inherit it */
     while (r > 0 && slot < bp_herd.setup.count) {
-        r = place_make(slot, CLONE_PARENT);
+        r = bp_herd.setup.flags == BP_GHOST_GIVEN ? given_make(slot)
+                                                   : bp_maker_place(slot, CLONE_PARENT);
         if (r > 0)
             slot++;
     }
@@ -174,6 +206,9 @@ _Noreturn void bp_maker_run(void)
     r = surroundings_leave();
     if (r == 0)
         r = setup_read(&bp_herd.setup);
+    /* The right to choose PIDs is for those that were given. */
+    if (bp_herd.setup.flags != BP_GHOST_GIVEN && bp_sys_getuid() != 0)
+        bp_sys_capdrop();
     if (r == 0)
         r = herder_make();
     if (r < 0)

@@ -50,6 +50,8 @@ void bp_muster_named(struct bp_herder *herder)
     if (muster->phase != BP_MUSTER_NAMING)
         return;
     r = bp_sys_ptrace(PTRACE_SEIZE, bp_herd.maker, PTRACE_O_EXITKILL);
+    if (bp_herd.setup.flags == BP_GHOST_GIVEN)
+        bp_sys_capdrop(); /* the maker has one until it ends; to trace it took the same */
     if (r < 0) {
         bp_muster_fail(herder, (int32_t)-r);
         return;

@@ -8,7 +8,7 @@
 
 #include "proto/ghost_record.h"
 
-#define BP_QUEUE_SIZE 4096u /* a power of two */
+#define BP_QUEUE_SIZE 8192u /* a power of two */
 
 struct bp_queue {
     uint32_t first, end; /* running indices; end - first records are waiting */

@@ -3,6 +3,7 @@
 #ifndef BP_GHOST_SYS_H
 #define BP_GHOST_SYS_H
 
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -98,16 +99,21 @@ static inline long bp_sys_sigmask(int how, uint64_t signals)
     return BP_SYSCALL(SYS_rt_sigprocmask, how, &signals, 0, sizeof(signals), 0, 0);
 }
 
-static inline long bp_sys_sigdefault(int signo)
+static inline long bp_sys_sigaction(int signo, void (*handler)(int))
 {
     struct {
-        void *handler;
+        void (*handler)(int);
         unsigned long flags;
         void *restorer;
         uint64_t mask;
-    } action = {0};
+    } action = {.handler = handler};
 
     return BP_SYSCALL(SYS_rt_sigaction, signo, &action, 0, sizeof(action.mask), 0, 0);
+}
+
+static inline long bp_sys_sigdefault(int signo)
+{
+    return bp_sys_sigaction(signo, SIG_DFL);
 }
 
 /* Wait for one of these signals; they must be blocked. Returns its number. Limit NULL: for ever;
@@ -138,6 +144,11 @@ static inline long bp_sys_continue(int pid)
 static inline int bp_sys_getpid(void)
 {
     return (int)BP_SYSCALL(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static inline uint32_t bp_sys_getuid(void)
+{
+    return (uint32_t)BP_SYSCALL(SYS_getuid, 0, 0, 0, 0, 0, 0);
 }
 
 /* The kernel writes 0 to *word when this process ends. */
@@ -195,6 +206,15 @@ static inline long bp_sys_waitid(int which, int pid, siginfo_t *ret_info, int fl
 {
     ret_info->si_pid = 0;
     return BP_SYSCALL(SYS_waitid, which, pid, ret_info, flags, 0, 0);
+}
+
+/* Give up every capability. */
+static inline long bp_sys_capdrop(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+
+    return BP_SYSCALL(SYS_capset, &header, none, 0, 0, 0, 0);
 }
 
 static inline long bp_sys_ptrace(int request, int pid, unsigned long data)

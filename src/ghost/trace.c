@@ -24,9 +24,11 @@ static uint32_t place_of(const struct bp_herder *herder, int pid)
 
     if (herder->born < BP_HERD_CANARY && bp_herd.pids[herder->born] == pid)
         return herder->born;
-    while (place < BP_HERD_PLACES && bp_herd.pids[place] != pid)
+    if (bp_herd.pids[BP_HERD_CANARY] == pid)
+        return BP_HERD_CANARY;
+    while (place < herder->used && bp_herd.pids[place] != pid)
         place++;
-    return place;
+    return place < herder->used ? place : BP_HERD_PLACES;
 }
 
 /* The canary never stops: it must be able to answer. */
@@ -116,7 +118,7 @@ static void deaths_take(struct bp_herder *herder)
     siginfo_t end;
     int status = 0;
 
-    for (uint32_t slot = 0; slot < bp_herd.setup.count; slot++) {
+    for (uint32_t slot = 0; slot < herder->used; slot++) {
         if (herder->lives[slot].state != BP_LIFE_HELD && is_zombie(slot))
             bp_life_event(herder, slot, BP_EVENT_DEAD, NULL);
     }

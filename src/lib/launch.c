@@ -17,7 +17,7 @@ static int take_map(const struct bp_local_message *message, Bpmix__JobMap **ret_
     Bpmix__JobMap *map = BP_UNPACK(JobMap, job_map, message->body, message->frame.length, err);
     if (map == NULL)
         return err->code;
-    size_t herds = (map->n_ranks + BP_GHOST_MAX - 1) / BP_GHOST_MAX;
+    size_t herds = bp_client_node() < 0 ? (map->n_ranks + BP_GHOST_MAX - 1) / BP_GHOST_MAX : 0;
     if (map->n_ranks == 0 || map->key.len != BP_KEY_BYTES || herds != message->fd_count) {
         bp_unpack_free(map);
         return bp_error_set(err, -EPROTO, "bpmaster sent a map that makes no sense");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "lib/client.h"
 #include "lib/order.h"
 
 #define ADDRESS 32 /* bytes of "ADDRESS:PORT" */
@@ -95,6 +96,8 @@ int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
     Bpmix__OpenFile files[BPROC_IO_MAX_LEN], *rows[BPROC_IO_MAX_LEN];
     char addresses[BPROC_IO_MAX_LEN][ADDRESS];
     auto_free char *words = node_words(order->nodes, order->count);
+    if (bp_client_node() >= 0)
+        return bp_error_set(err, -EOPNOTSUPP, "processes are made on the master, not on a node");
     if (words == NULL)
         return bp_error_set(err, -ENOMEM, "no memory");
     int r = bp_job_request_init(&request, &place, &launcher, (int)vector_length(order->argv),

@@ -14,8 +14,6 @@
 #include "common/mem.h"
 #include "master/master.h"
 
-static void herd_failed(struct herd *herd, const char *why);
-
 /* ---- orders to the herder ---- */
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -37,12 +35,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-static void order(struct herd *herd, const struct bp_ghost_record *record)
+void herd_order(struct herd *herd, const struct bp_ghost_record *record)
 {
     if (herd->fd < 0)
         return;
     if (herd->queued == herd->queue_size) {
-        if (herd->queue_size > 64 * (herd->count + 16)) {
+        if (herd->queue_size > 64 * (herd->count + 16) + 4 * BP_GHOST_SLOTS) {
             herd_failed(herd, "the herder does not take its orders");
             return;
         }
@@ -54,33 +52,27 @@ static void order(struct herd *herd, const struct bp_ghost_record *record)
         on_writable(herd->fd, EV_WRITE, herd);
 }
 
-static struct herd *herd_of(struct job *job, const struct proc *proc, uint32_t *ret_slot)
+void herd_end_ghost(struct proc *proc, int32_t status)
 {
-    struct herd *herd = &job->herds[proc->rank / BP_GHOST_MAX];
-    *ret_slot = proc->rank - herd->first;
-    return herd;
+    struct bp_ghost_record record = {.type = BP_GHOST_EXIT, .slot = proc->slot, .status = status};
+    /* A ghost that is not born yet knows no orders: it gets what it missed when it is. */
+    if (!proc->ghost_gone && proc->herd != NULL && proc->herd->pid != 0 && proc->pid != 0)
+        herd_order(proc->herd, &record);
 }
 
-void herd_end_ghost(struct job *job, struct proc *proc, int32_t status)
-{
-    struct bp_ghost_record record = {.type = BP_GHOST_EXIT, .status = status};
-    struct herd *herd = herd_of(job, proc, &record.slot);
-    /* A ghost that is not born yet knows no orders: herding() sends what it missed. */
-    if (!proc->ghost_gone && herd->pid != 0)
-        order(herd, &record);
-}
-
-void herd_mirror(struct job *job, struct proc *proc, int signal)
+void herd_mirror(struct proc *proc, int signal)
 {
     struct bp_ghost_record record = {.type = signal != 0 ? BP_GHOST_STOPPED : BP_GHOST_CONTINUED,
-                                     .signo = signal};
-    struct herd *herd = herd_of(job, proc, &record.slot);
-    order(herd, &record);
+                                     .slot = proc->slot, .signo = signal};
+    if (proc->herd != NULL)
+        herd_order(proc->herd, &record);
 }
 
 void herd_forward(struct job *job, const Bpmix__JobForward *forward)
 {
-    order(&job->herds[0], &(struct bp_ghost_record){.type = BP_GHOST_FORWARD,
+    if (job->herd_count == 0)
+        return;
+    herd_order(&job->herds[0], &(struct bp_ghost_record){.type = BP_GHOST_FORWARD,
                                                     .slot = BP_GHOST_SLOT_ALL,
                                                     .signo = (int32_t)forward->signal,
                                                     .code = forward->code,
@@ -140,16 +132,32 @@ static int all_of(const struct identity *identity, uid_t uid)
 }
 
 /* A ghost is what it claims to be: the user's, child of the launcher, traced by the herder. */
-static int check_ghost(const struct herd *herd, const struct proc *proc, struct bp_error *err)
+static int check_child(const struct herd *herd, int32_t pid, int *ret_parent, struct bp_error *err)
 {
     struct identity identity;
-    if (read_identity(proc->pid, &identity) < 0)
-        return bp_error_set(err, -ESRCH, "there is no process %d", proc->pid);
+    if (read_identity(pid, &identity) < 0)
+        return bp_error_set(err, -ESRCH, "there is no process %d", pid);
     if (!all_of(&identity, herd->job->uid))
-        return bp_error_set(err, -EPERM, "process %d belongs to another user", proc->pid);
+        return bp_error_set(err, -EPERM, "process %d belongs to another user", pid);
     if (identity.tracer != herd->pid)
-        return bp_error_set(err, -EPERM, "process %d is not traced by its herder", proc->pid);
-    if (identity.parent != herd->job->launcher && herd->job->tool != NULL &&
+        return bp_error_set(err, -EPERM, "process %d is not traced by its herder", pid);
+    *ret_parent = identity.parent;
+    return 0;
+}
+
+int herd_check_ghost(const struct herd *herd, int32_t pid, struct bp_error *err)
+{
+    int parent;
+    return check_child(herd, pid, &parent, err);
+}
+
+static int check_ghost(const struct herd *herd, const struct proc *proc, struct bp_error *err)
+{
+    int parent;
+    int r = check_child(herd, proc->pid, &parent, err);
+    if (r < 0)
+        return r;
+    if (parent != herd->job->launcher && herd->job->tool != NULL &&
         herd->job->in_place == 0)
         return bp_error_set(err, -EPERM, "process %d is not a child of the launcher", proc->pid);
     return 0;
@@ -168,13 +176,13 @@ static int check_twins(const struct herd *herd, struct bp_error *err)
     return 0;
 }
 
-static void ghost_gone(struct herd *herd, struct proc *proc, int32_t status)
+void herd_ghost_gone(struct job *job, struct proc *proc, int32_t status)
 {
     proc->ghost_gone = 1;
     if (proc->state == PROC_RESERVED)
-        job_proc_event(herd->job, proc, PROC_KILL, status, NULL);
+        job_proc_event(job, proc, PROC_KILL, status, NULL);
     else if (proc->state != PROC_GONE && proc->state != PROC_HELD)
-        job_signal(herd->job, proc, &(Bpmix__ProcSignal){
+        job_signal(job, proc, &(Bpmix__ProcSignal){
             .base = PROTOBUF_C_MESSAGE_INIT(&bpmix__proc_signal__descriptor), .signal = SIGKILL});
 }
 
@@ -197,7 +205,7 @@ static int check_herd(struct herd *herd, struct bp_error *err)
             continue;
         /* Killed meanwhile: no fraud, but nobody stands for this process any more. */
         r = 0;
-        ghost_gone(herd, proc, SIGKILL);
+        herd_ghost_gone(herd->job, proc, SIGKILL);
     }
     return r;
 }
@@ -215,7 +223,7 @@ static void herding(struct herd *herd, int32_t pid)
     for (unsigned i = 0; i < herd->count; i++) {
         struct proc *proc = &job->procs[herd->first + i];
         if (proc->state == PROC_GONE)
-            herd_end_ghost(job, proc, proc->status);
+            herd_end_ghost(proc, proc->status);
     }
     if (++job->herds_ready == job->herd_count)
         job_create(job);
@@ -223,7 +231,7 @@ static void herding(struct herd *herd, int32_t pid)
 
 /* ---- what the herder says ---- */
 
-static void said_signal(struct herd *herd, struct proc *proc, const struct bp_ghost_record *record)
+void herd_said_signal(struct job *job, struct proc *proc, const struct bp_ghost_record *record)
 {
     Bpmix__ProcSignal signal = BPMIX__PROC_SIGNAL__INIT;
     signal.signal = (uint32_t)record->signo;
@@ -231,7 +239,7 @@ static void said_signal(struct herd *herd, struct proc *proc, const struct bp_gh
     signal.sender_pid = record->sender_pid;
     signal.sender_uid = record->sender_uid;
     signal.value = record->value;
-    job_signal(herd->job, proc, &signal);
+    job_signal(job, proc, &signal);
 }
 
 /* 0, or -EPROTO when a record is not one a herder may send now. */
@@ -241,6 +249,8 @@ static int said(struct herd *herd, const struct bp_ghost_record *record)
     struct proc *proc = NULL;
     if (record->slot < herd->count)
         proc = &job->procs[herd->first + record->slot];
+    else if (record->slot < BP_GHOST_SLOTS)
+        return breed_said(herd, record);
     switch (record->type) {
     case BP_GHOST_BORN:
         if (proc == NULL || record->pid <= 0 || herd->pid != 0 ||
@@ -257,12 +267,12 @@ static int said(struct herd *herd, const struct bp_ghost_record *record)
         if ((proc == NULL && record->slot != BP_GHOST_SLOT_ALL) || record->signo < 1 ||
             record->signo > 64)
             return -EPROTO;
-        said_signal(herd, proc, record);
+        herd_said_signal(job, proc, record);
         return 0;
     case BP_GHOST_GONE:
         if (proc == NULL)
             return -EPROTO;
-        ghost_gone(herd, proc, record->status);
+        herd_ghost_gone(job, proc, record->status);
         return 0;
     case BP_GHOST_PONG:
         if (record->value == herd->ping)
@@ -288,10 +298,11 @@ static void herd_close(struct herd *herd)
     herd->job->herds_open--;
     for (unsigned i = 0; i < herd->count; i++)
         herd->job->procs[herd->first + i].ghost_gone = 1;
+    breed_closed(herd);
 }
 
 /* The herd cannot go on: the job ends. */
-static void herd_failed(struct herd *herd, const char *why)
+void herd_failed(struct herd *herd, const char *why)
 {
     struct job *job = herd->job;
     Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
@@ -368,7 +379,7 @@ void herd_tick(struct job *job, int late)
             herd_failed(herd, "it does not answer");
         else if (silent_ms > lease_ms && !herd->stuck)
             herd_stuck(herd);
-        order(herd, &(struct bp_ghost_record){.type = BP_GHOST_PING, .value = ++herd->ping});
+        herd_order(herd, &(struct bp_ghost_record){.type = BP_GHOST_PING, .value = ++herd->ping});
     }
 }
 
@@ -390,6 +401,10 @@ int herds_open(struct job *job, struct bp_error *err)
                               .first = i * BP_GHOST_MAX, .seen_ms = bp_clock_ms()};
         unsigned left = job->proc_count - herd->first;
         herd->count = left < BP_GHOST_MAX ? left : BP_GHOST_MAX;
+        for (unsigned k = 0; k < herd->count; k++) {
+            job->procs[herd->first + k].herd = herd;
+            job->procs[herd->first + k].slot = k;
+        }
         herd->event = event_new(job->master->base, pair[0], EV_READ | EV_PERSIST, on_readable,
                                 herd);
         herd->write_event = event_new(job->master->base, pair[0], EV_WRITE, on_writable, herd);
@@ -416,6 +431,7 @@ void herds_free(struct job *job)
         if (herd->pidfd >= 0)
             close(herd->pidfd);
         free(herd->queue);
+        free(herd->bred);
     }
     free(job->herds);
 }

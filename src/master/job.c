@@ -50,6 +50,9 @@ void job_free(struct job *job)
     relay_gone(master, NULL, job);
     if (job->tool != NULL)
         job->tool->job = NULL;
+    breed_forget(job);
+    nested_free(job);
+    splice_job_gone(job);
     herds_free(job);
     place_release(job);
     for (unsigned i = 0; i < job->proc_count; i++)
@@ -186,7 +189,7 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
     if (event.kind == BPMIX__JOB_EVENT__KIND__EXIT)
         event.status = status;
     job_tell(job, &event);
-    herd_end_ghost(job, proc, status);
+    herd_end_ghost(proc, status);
     tell_shepherds(job, proc);
     if (--job->live == 0)
         job_close(job);
@@ -208,7 +211,7 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
         send_signal(job, &job->places[proc->place], proc->rank + 1, &kill);
         break;
     case ACT_MIRROR:
-        herd_mirror(job, proc, event == PROC_STOP ? status : 0);
+        herd_mirror(proc, event == PROC_STOP ? status : 0);
         break;
     case ACT_END:
         proc_ended(job, proc, status, more);
@@ -264,7 +267,7 @@ void job_check_end(struct job *job)
                       0);
         bp_log_info("job-end job=%" PRIx64 " ms=%" PRIu64, job->id, bp_clock_ms() - job->start_ms);
     }
-    if (job->herds_open == 0)
+    if (job->herds_open == 0 && job->bred == 0)
         job_free(job);
 }
 

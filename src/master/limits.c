@@ -44,12 +44,10 @@ static uint64_t lower(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-int limits_clamp(pid_t pid, Bpmix__JobRequest *request)
+/* What the request names, but not above these hard limits; all of them. */
+static void clamp(const struct limit own[LIMITS], Bpmix__JobRequest *request)
 {
-    struct limit own[LIMITS], asked[LIMITS];
-    int r = read_limits(pid, own);
-    if (r < 0)
-        return r;
+    struct limit asked[LIMITS];
     memcpy(asked, own, sizeof asked);
     for (size_t i = 0; i < request->n_limits; i++) {
         const Bpmix__Limit *row = request->limits[i];
@@ -69,5 +67,25 @@ int limits_clamp(pid_t pid, Bpmix__JobRequest *request)
         row->soft = lower(asked[i].soft, row->hard);
         row->node_soft = asked[i].node_soft;
     }
-    return 0;
+}
+
+int limits_clamp(pid_t pid, Bpmix__JobRequest *request)
+{
+    struct limit own[LIMITS];
+    int r = read_limits(pid, own);
+    if (r == 0)
+        clamp(own, request);
+    return r;
+}
+
+void limits_clamp_to(const Bpmix__JobRequest *above, Bpmix__JobRequest *request)
+{
+    struct limit own[LIMITS];
+    for (unsigned i = 0; i < LIMITS; i++)
+        own[i] = (struct limit){UINT64_MAX, UINT64_MAX, 0};
+    for (size_t i = 0; i < above->n_limits; i++)
+        if (above->limits[i]->which < LIMITS)
+            own[above->limits[i]->which] =
+                (struct limit){above->limits[i]->soft, above->limits[i]->hard, 0};
+    clamp(own, request);
 }

@@ -18,5 +18,7 @@ struct limit {
 /* Replace the request's limits by all LIMITS of them, none above the hard ones of the process pid;
  * what the request does not name is the process's own. 0 or negative errno. */
 int limits_clamp(pid_t pid, Bpmix__JobRequest *request);
+/* The same, with the limits of another job, whose process asks. */
+void limits_clamp_to(const Bpmix__JobRequest *above, Bpmix__JobRequest *request);
 
 #endif

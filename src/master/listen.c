@@ -110,21 +110,45 @@ static void control(struct pending *pending, const struct bp_preamble *preamble)
     pending_free(pending);
 }
 
+static void pass(struct job *job, int node, int fd)
+{
+    tool_send(job->tool, (struct bp_frame){.type = BP_JOB_STREAM, .node = node, .job = job->id},
+              NULL, &fd, 1);
+    job_place(job, job->master->nodes[node])->passed = 1;
+}
+
+/* A launcher's node has dialled for it: 1 = it was that. */
+static int join_splice(struct pending *pending, const struct bp_preamble *preamble)
+{
+    int node, fd = pending->fd;
+    struct job *job = splice_join(pending->master, preamble->id, fd, &node);
+    if (job == NULL)
+        return 0;
+    pending->fd = -1;
+    pending_free(pending);
+    job_place(job, job->master->nodes[node])->passed = 1;
+    job_check_end(job);
+    return 1;
+}
+
 /* A data connection: hand it to the launcher that waits for it. */
 static void stream(struct pending *pending, const struct bp_preamble *preamble)
 {
     struct master *master = pending->master;
     struct ticket *ticket;
     HASH_FIND(hh, master->tickets, preamble->id, BP_TICKET_BYTES, ticket);
+    if (ticket == NULL && join_splice(pending, preamble))
+        return;
     struct job *job = ticket != NULL ? job_find(master, ticket->job) : NULL;
     if (job == NULL || job->tool == NULL) {
         refuse(pending, "a data connection with an unknown ticket");
         return;
     }
     int fd = bp_take_fd(pending->fd);
-    tool_send(job->tool, (struct bp_frame){.type = BP_JOB_STREAM, .node = ticket->node,
-                                           .job = job->id}, NULL, &fd, 1);
-    job_place(job, master->nodes[ticket->node])->passed = 1;
+    if (job->tool->via != NULL)
+        splice_open(job, ticket->node, fd);
+    else
+        pass(job, ticket->node, fd);
     HASH_DEL(master->tickets, ticket);
     free(ticket);
     pending_free(pending);

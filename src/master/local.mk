@@ -1,13 +1,16 @@
 sbin_PROGRAMS += bpmaster
 bpmaster_SOURCES = \
 	src/master/admin.c \
+	src/master/breed.c \
 	src/master/config.c src/master/config.h \
+	src/master/hardware.c \
 	src/master/herd.c \
 	src/master/job.c src/master/job_frames.c src/master/job_list.c \
 	src/master/limits.c src/master/limits.h \
 	src/master/listen.c \
 	src/master/machine.c \
 	src/master/main.c src/master/master.h \
+	src/master/nested.c \
 	src/master/node.c \
 	src/master/order.c \
 	src/master/in_place.c src/master/place.c \
@@ -18,7 +21,7 @@ bpmaster_SOURCES = \
 	src/master/reload.c \
 	src/master/rights.c src/master/rights.h \
 	src/master/roster.c \
-	src/master/signal.c src/master/start.c \
+	src/master/signal.c src/master/splice.c src/master/start.c \
 	src/master/take.c src/master/tool.c \
 	src/master/tree.c
 bpmaster_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)

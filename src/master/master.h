@@ -34,6 +34,8 @@ struct lookup;
 struct joining;
 struct attribute;
 struct order;
+struct nested;
+struct splice;
 struct queue;
 struct waiter;
 
@@ -51,6 +53,7 @@ struct master {
     struct job *jobs;                 /* by id */
     struct tool *tools;
     struct ticket *tickets;
+    struct splice *splices; /* data connections of launchers on nodes */
     struct pending *pending; /* connections that have not said who they are */
     unsigned pending_count;
     struct publication *publications;
@@ -159,7 +162,7 @@ struct machine {
     uint16_t *used;      /* jobs that have each PU */
     struct device *devices; /* that a job has or had */
     unsigned pus;
-    uint8_t kept;   /* for a job that waits; only while the queue is looked through */
+    uint8_t kept;   /* for a job that waits; only while somebody looks */
     uint64_t freed; /* when CPUs became free, in steps of the queue */
     UT_hash_handle hh;
 };
@@ -204,7 +207,10 @@ struct proc_step {
 struct proc_step proc_step(enum proc_state state, enum proc_event event);
 const char *proc_state_name(enum proc_state state);
 
+struct herd;
 struct proc { /* a rank */
+    struct herd *herd; /* who has its ghost, in this slot; NULL = nobody (any more) */
+    uint32_t slot;
     uint32_t rank;
     unsigned place; /* index in job->places */
     uint32_t local; /* local rank */
@@ -249,6 +255,7 @@ struct herd {
     struct bp_ghost_record *queue; /* not yet taken by the socket */
     unsigned queued, queue_size;
     struct event *write_event;
+    struct bred *bred;     /* by slot - count: ghosts made on order; NULL = never one */
 };
 
 struct waiting_signal {
@@ -275,11 +282,16 @@ struct job {
     unsigned place_count, open_places;
     struct herd *herds;
     unsigned herd_count, herds_open, herds_ready;
+    unsigned bred;   /* ghosts that herders of other jobs have, or are making */
+    unsigned unborn; /* of these: not there yet */
+    struct nested *nested; /* opened by a process on a node, and not answered yet */
+    uint64_t parent;       /* the job of that process; 0 = opened here */
     struct waiting_signal *signals; /* to be sent when the processes are created */
     uint64_t waiting;               /* those of them that are for all, a bit each */
     unsigned queued;                /* real-time signals among them: each one counts */
     struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
     uint8_t created, closing, ended;
+    uint8_t orphaned; /* the launcher's process group is */
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
     uint8_t yield;  /* more ranks than CPUs somewhere */
     uint8_t no_hfi; /* no node has a device of libpsm */
@@ -316,6 +328,8 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
 
 /* ---- start.c: a job that has its places begins ---- */
 /* tag: of the launcher's request, which is answered with the map. */
+/* The request with this tag is answered. */
+void job_answer_map(struct job *job, uint64_t tag, char **warnings, size_t warning_count);
 int job_start(struct job *job, uint64_t tag, char **warnings, size_t warning_count,
               struct bp_error *err);
 
@@ -332,6 +346,9 @@ void queue_freed(struct master *master, struct machine *machine);
 void queue_changed(struct master *master);
 /* Once a second: who waits is told what is new. */
 void queue_tick(struct master *master);
+/* Mark the machines that are kept for those that wait, for as long as somebody looks; end it. */
+void queue_keep(struct master *master);
+void queue_keep_nothing(struct master *master);
 /* Its place in the line, from 1, and why it waits; 0 = it does not. */
 unsigned queue_position(const struct job *job, const char **ret_reason);
 
@@ -363,17 +380,47 @@ void tree_prepare(struct job *job);
 /* What the node of a place is told of it. Points into the job. */
 void tree_fill(const struct job *job, unsigned index, Bpmix__Relay *relay);
 
+/* ---- nested.c: jobs that processes on nodes open ---- */
+/* The process with this serial, a running one on the tool's node. NULL with a sentence. */
+struct proc *nested_asker(const struct tool *tool, uint64_t serial, struct bp_error *err);
+/* The tool and its request are, from now on, as if that process' ghost had asked. */
+int nested_identify(struct tool *tool, uint64_t serial, Bpmix__JobRequest *request,
+                    struct bp_error *err);
+/* Order the ghosts; when all are there the request is answered. */
+int nested_start(struct job *job, uint64_t tag, char **warnings, size_t count,
+                 struct bp_error *err);
+void nested_free(struct job *job);
+/* What became of the order of a ghost: proc->pid, or a negative errno. */
+void job_ghost_made(struct job *job, struct proc *proc, int error);
+
+/* ---- splice.c: data connections of launchers on nodes ---- */
+/* This one has come from the node of a rank: the launcher's node shall dial for it, when the job's
+ * request was answered. */
+void splice_open(struct job *job, int node, int take_fd);
+/* It was: now it shall. */
+void splice_tell(const struct job *job);
+/* It has: the job (or NULL: there is no such ticket, or no job any more); takes fd if it is one. */
+struct job *splice_join(struct master *master, const uint8_t *ticket, int fd, int *ret_node);
+void splice_job_gone(struct job *job);
+void splice_node_gone(struct master *master, const struct node *node);
+
 /* ---- in_place.c: a job whose one process is its opener ---- */
 /* It is there already, and its parent is not the opener but the opener's. 0, -EINVAL or -ESRCH. */
 int in_place_init(struct job *job, struct bp_error *err);
 /* What it leads, enum bp_space_leads: that it does on the node too, so no stub stands for it. */
 uint32_t in_place_lead(const struct job *job, Bpmix__Launcher *launcher);
 
+/* ---- hardware.c: what the nodes have, for tools ---- */
+int hardware_frame(struct tool *tool, const struct bp_frame *frame, struct bp_error *err);
+
 /* ---- place.c: a request and the nodes -> a map ---- */
 /* What runs and what waits is respected. -EAGAIN: it does not fit now, but would where nothing ran.
  * ret_nodes (or NULL): the nodes it could use, also then. */
 int place_map(const struct job *job, uint8_t *ret_nodes, struct bp_map **ret_map,
               struct bp_error *err);
+/* May this person place processes there, now? 0, or why not. */
+int place_check_node(const struct master *master, int number, const struct bp_person *person,
+                     struct bp_error *err);
 /* The node is up and takes jobs of this user. */
 int job_may_enter(const struct job *job, const struct node *node);
 
@@ -393,9 +440,27 @@ unsigned herds_take_fds(struct job *job, int fds[BP_LOCAL_FDS_MAX]);
 void herd_tick(struct job *job, int late);
 /* The parent of a process here; or -ESRCH. */
 int herd_parent(int pid);
-void herd_end_ghost(struct job *job, struct proc *proc, int32_t status);
-void herd_mirror(struct job *job, struct proc *proc, int signal);
+void herd_end_ghost(struct proc *proc, int32_t status);
+void herd_mirror(struct proc *proc, int signal);
 void herd_forward(struct job *job, const Bpmix__JobForward *forward);
+
+/* ---- breed.c: ghosts that are children of ghosts ---- */
+/* Order the ghost of a process, of the same or another job, as a child of another's ghost. What
+ * became of it is told by job_ghost_made. 0, -ESRCH: that one has none; -EAGAIN: no slot left. */
+int herd_breed(struct proc *parent, struct job *job, struct proc *proc, struct bp_error *err);
+/* What the herder says of a slot that is none of the launch's. 0 or -EPROTO. */
+int breed_said(struct herd *herd, const struct bp_ghost_record *record);
+/* The herder has ended. */
+void breed_closed(struct herd *herd);
+/* The job is freed: what comes of its ghosts concerns nobody. */
+void breed_forget(struct job *job);
+/* Nobody stands for it any more; status: the ghost's. */
+void herd_ghost_gone(struct job *job, struct proc *proc, int32_t status);
+void herd_said_signal(struct job *job, struct proc *proc, const struct bp_ghost_record *record);
+/* Is this process of the user's, and traced by the herder? */
+int herd_check_ghost(const struct herd *herd, int32_t pid, struct bp_error *err);
+void herd_order(struct herd *herd, const struct bp_ghost_record *record);
+void herd_failed(struct herd *herd, const char *why);
 
 /* ---- tool.c: local connections ---- */
 struct packet;
@@ -416,6 +481,7 @@ struct tool {
     struct node *via; /* it is a process of via_job on this node: no fd, no events; NULL = here */
     struct job *via_job;
     uint64_t via_number;
+    uint64_t asker; /* the process of that job that has opened a job: its serial */
     uint8_t watching; /* changes of nodes are told */
     uint8_t told;     /* one was, and the tool has not read it yet */
     struct tool *prev, *next;

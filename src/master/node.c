@@ -104,6 +104,7 @@ static void node_lose(struct node *node, const char *why)
     job_node_lost(master, node, why);
     order_node_gone(node);
     relay_gone(master, node, NULL);
+    splice_node_gone(master, node);
     if (node->jobs == 0)
         node->state = NODE_DOWN;
     watch_changed(master);

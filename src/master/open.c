@@ -52,7 +52,11 @@ static int check_files(const Bpmix__JobRequest *request, struct bp_error *err)
 /* Root could raise its limits anyway. */
 static int check_limits(const struct tool *tool, Bpmix__JobRequest *request, struct bp_error *err)
 {
-    int r = tool->uid != 0 ? limits_clamp(tool->pid, request) : 0;
+    int r = 0;
+    if (tool->uid != 0 && tool->via != NULL)
+        limits_clamp_to(tool->via_job->request, request);
+    else if (tool->uid != 0)
+        r = limits_clamp(tool->pid, request);
     return r == 0 ? 0 : bp_error_set(err, r, "the limits of process %d: %s", tool->pid,
                                      strerror(-r));
 }
@@ -78,6 +82,8 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
     job->group = getpgid(tool->pid);
     job->session = getsid(tool->pid);
     job->request = take_request;
+    job->orphaned = take_request->launcher->orphaned;
+    job->parent = tool->via != NULL ? tool->via_job->id : 0;
     job->start_ms = bp_clock_ms();
     HASH_ADD(hh, master->jobs, id, sizeof job->id, job);
     return job;
@@ -86,7 +92,9 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
 void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request)
 {
     struct bp_error err = {0};
-    int r = check_request(tool, take_request, &err);
+    int r = tool->via != NULL ? nested_identify(tool, frame->job, take_request, &err) : 0;
+    if (r == 0)
+        r = check_request(tool, take_request, &err);
     if (r == 0)
         r = check_files(take_request, &err);
     if (r == 0)

@@ -7,7 +7,7 @@
 #include "common/mem.h"
 #include "master/master.h"
 
-static void answer_map(struct job *job, uint64_t tag, char **warnings, size_t warning_count)
+void job_answer_map(struct job *job, uint64_t tag, char **warnings, size_t warning_count)
 {
     Bpmix__JobMap map = BPMIX__JOB_MAP__INIT;
     Bpmix__Rank *ranks = bp_calloc(job->proc_count, sizeof *ranks);
@@ -26,6 +26,7 @@ static void answer_map(struct job *job, uint64_t tag, char **warnings, size_t wa
         ranks[i].node = job->places[proc->place].node->number;
         ranks[i].local = proc->local;
         ranks[i].serial = i + 1;
+        ranks[i].pid = proc->pid;
         ranks[i].cpus = (ProtobufCBinaryData){.data = proc->cpus, .len = proc->cpu_bytes};
         map.ranks[i] = &ranks[i];
     }
@@ -72,7 +73,7 @@ static void fill_launcher(const struct job *job, Bpmix__Launcher *launcher)
     launcher->pid = job->launcher;
     launcher->group = job->group;
     launcher->session = job->session;
-    launcher->orphaned = asked->orphaned;
+    launcher->orphaned = job->orphaned;
     if (job->in_place != 0)
         launcher->leads = in_place_lead(job, launcher);
     /* A user may be nicer than the usual, not less nice. */
@@ -169,12 +170,14 @@ int job_start(struct job *job, uint64_t tag, char **warnings, size_t warning_cou
 {
     int r = job->in_place != 0 ? in_place_init(job, err) : 0;
     if (r == 0)
-        r = herds_open(job, err);
+        r = job->parent != 0 ? nested_start(job, tag, warnings, warning_count, err)
+                             : herds_open(job, err);
     if (r < 0)
         return r;
     job->tool->job = job;
     job->start_ms = bp_clock_ms();
-    answer_map(job, tag, warnings, warning_count);
+    if (job->parent == 0)
+        job_answer_map(job, tag, warnings, warning_count);
     open_spaces(job);
     if (job->in_place != 0)
         job_create(job); /* it becomes a ghost when its process runs */

@@ -26,6 +26,7 @@ struct link;
 struct tree;
 struct visitor;
 struct client;
+struct dial;
 
 struct agent {
     struct event_base *base;
@@ -276,6 +277,17 @@ void relay_close(struct space *space);
 /* What bpmaster says to one of them. 0, or an error that ends the connection to bpmaster. */
 int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body,
                 struct bp_error *err);
+
+/* ---- dial.c: data connections of launchers in a space ---- */
+/* One to bpmaster, with the ticket of a JOB_STREAM; the launcher gets it, beside that frame, from
+ * `client`. 0, or an error that ends the connection to bpmaster. */
+int dial_open(struct space *space, int client, struct dial **list, const struct bp_frame *frame,
+              const uint8_t *body, struct bp_error *err);
+void dial_free(struct dial *dial);
+
+/* ---- asker.c: who asks ---- */
+/* The rank that this process (a PID here) is, or comes from; else any that runs here. 0 = none. */
+uint64_t asker_serial(const struct space *space, pid_t pid);
 
 /* ---- shepherd.c: the job's bpshepherd ---- */
 /* Its socket, so that frames for it can wait; then the program, when the space is ready. */

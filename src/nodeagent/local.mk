@@ -36,6 +36,8 @@ bpspace_CFLAGS = $(BP_BARE_CFLAGS)
 bpspace_LDFLAGS = -all-static
 sbin_PROGRAMS += bpnode
 bpnode_SOURCES = \
+	src/nodeagent/asker.c \
+	src/nodeagent/dial.c \
 	src/nodeagent/agent.h \
 	src/nodeagent/data.c \
 	src/nodeagent/image.c \

@@ -24,6 +24,8 @@
 #define IDLE_S     10   /* without a question; one who watches nodes may be silent */
 #define UNREAD_MAX 8192 /* bytes that the kernel holds for one who asks again */
 #define STAY_MAX   32   /* of a space that wait for nodes or watch them; the others come and go */
+#define JOBS_MAX   64   /* of a space that have opened a job */
+#define NEWS_BYTES (8 << 20) /* of a job may wait for one that is stopped */
 #define QUEUE      512  /* all ranks of a big node may ask at once */
 
 static struct bp_log_limit limit = {.burst = 10};
@@ -31,6 +33,7 @@ static struct bp_log_limit limit = {.burst = 10};
 struct client {
     struct space *space;
     int fd;
+    struct dial *dials; /* data connections under way */
     struct event *event;
     uint64_t number; /* by which bpmaster knows it; 0 = not yet */
     pid_t pid;
@@ -38,6 +41,7 @@ struct client {
     uint8_t asking;   /* its answer has not come */
     uint8_t waiting;  /* perhaps for long: until nodes are up */
     uint8_t watching; /* nodes */
+    uint8_t opening;  /* a job: 1 = asked for, 2 = it is its launcher */
     uint8_t told;     /* that something changed, and it may not have read that yet */
     struct client *prev, *next;
 };
@@ -68,6 +72,8 @@ static void client_free(struct client *client, const char *why)
                        client->pid, why, dropped);
     if (client->number != 0)
         tell_master(client, BP_TOOL_GONE, NULL, 0);
+    while (client->dials != NULL)
+        dial_free(client->dials);
     DL_DELETE(space->clients, client);
     space->client_count--;
     event_free(client->event);
@@ -98,12 +104,27 @@ static int is_long(const struct bp_frame *frame)
     return frame->type == BP_NODE_WATCH || (frame->type == BP_NODE_LIST && frame->node > 0);
 }
 
+/* Without an answer. */
+static int is_order(const struct bp_frame *frame)
+{
+    return frame->type == BP_JOB_KILL || frame->type == BP_JOB_FORWARD;
+}
+
 static unsigned count_long(const struct space *space)
 {
     unsigned count = 0;
     const struct client *client;
     DL_FOREACH(space->clients, client)
         count += client->waiting || client->watching;
+    return count;
+}
+
+static unsigned count_jobs(const struct space *space)
+{
+    unsigned count = 0;
+    const struct client *client;
+    DL_FOREACH(space->clients, client)
+        count += client->opening > 0;
     return count;
 }
 
@@ -114,33 +135,46 @@ static int check_question(const struct client *client, const struct bp_frame *fr
     if (client->stranger)
         return bp_error_set(err, -EACCES, "only processes of user %u may ask in this job",
                             client->space->open->uid);
-    if (frame->type == BP_JOB_OPEN)
-        return bp_error_set(err, -EOPNOTSUPP,
-                            "jobs are opened on the master, not on a node");
     if (frame->type == BP_NODE_ORDER)
         return bp_error_set(err, -EOPNOTSUPP, "orders to nodes are given on the master");
     if ((route->from & BP_PEER_CALLER) == 0)
         return bp_error_set(err, -EOPNOTSUPP, "%s is for the master, not for a node", route->name);
+    if (is_order(frame) && !client->opening)
+        return bp_error_set(err, -EPERM, "this process has opened no job");
     if (is_long(frame) && !client->watching && count_long(client->space) >= STAY_MAX)
         return bp_error_set(err, -EBUSY, "%d processes of this job wait for nodes here already",
                             STAY_MAX);
+    if (frame->type == BP_JOB_OPEN && !client->opening && count_jobs(client->space) >= JOBS_MAX)
+        return bp_error_set(err, -EBUSY, "%d processes of this job here have jobs of their "
+                            "own already", JOBS_MAX);
     return 0;
 }
 
+/* News of its job come while it does not read. */
+static void be_launcher(struct client *client, struct bp_frame *frame)
+{
+    int bytes = NEWS_BYTES;
+    client->opening = client->opening > 0 ? client->opening : 1;
+    setsockopt(client->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
+    frame->job = asker_serial(client->space, client->pid);
+}
+
 /* What ends the connection, or NULL. */
-static const char *take_question(struct client *client, const struct bp_local_message *message)
+static const char *take_question(struct client *client, struct bp_local_message *message)
 {
     struct bp_error err = {0};
     size_t length;
     if (client->asking)
         return "it asks before it has its answer";
-    if (unread(client) > UNREAD_MAX)
+    if (unread(client) > UNREAD_MAX && !client->opening)
         return "it does not read its answers";
     if (check_question(client, &message->frame, &err) < 0)
         return refuse(client, message->frame.tag, &err) < 0 ? "it does not take an answer" : NULL;
     if (client->number == 0)
         client->number = ++client->space->agent->last_client;
-    client->asking = 1;
+    if (message->frame.type == BP_JOB_OPEN)
+        be_launcher(client, &message->frame);
+    client->asking = !is_order(&message->frame);
     client->waiting = (uint8_t)is_long(&message->frame);
     client->watching |= message->frame.type == BP_NODE_WATCH;
     auto_free uint8_t *body = bp_relay_pack(&message->frame, message->body, &length);
@@ -154,7 +188,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     struct bp_local_message message;
     struct bp_error err = {0};
     if ((what & EV_READ) == 0) {
-        if (!client->asking && !client->watching)
+        if (!client->asking && !client->watching && !client->opening)
             client_free(client, NULL);
         return;
     }
@@ -264,6 +298,12 @@ int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t
         return r;
     if (inner.type == BP_NODE_CHANGED && knows_already(client))
         return 0;
+    if (inner.type == BP_JOB_STREAM)
+        return dial_open(space, client->fd, &client->dials, &inner, inner_body, err);
+    if (inner.type == BP_JOB_MAP)
+        client->opening = 2;
+    if (inner.type == BP_REFUSED && client->opening == 1)
+        client->opening = 0;
     if (inner.type != BP_NODE_CHANGED)
         client->asking = client->waiting = client->told = 0;
     if (bp_local_send(client->fd, &inner, inner_body, NULL, 0) < 0)

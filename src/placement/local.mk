@@ -15,6 +15,16 @@ libplacement_la_SOURCES = \
 	src/placement/mask.c \
 	src/placement/number.c \
 	src/placement/place.c src/placement/placement.h \
+	src/placement/picture.h \
+	src/placement/picture_board.c src/placement/picture_board.h \
+	src/placement/picture_box.c src/placement/picture_box.h \
+	src/placement/picture_chassis.c src/placement/picture_chassis.h \
+	src/placement/picture_fold.c src/placement/picture_fold.h \
+	src/placement/picture_line.c \
+	src/placement/picture_svg.c \
+	src/placement/picture_text.c \
+	src/placement/picture_words.c \
+	src/placement/picture_xml.c src/placement/picture_xml.h \
 	src/placement/plan.h \
 	src/placement/policy.c \
 	src/placement/request.h \

@@ -39,9 +39,11 @@ enum bp_frame_type {
     /* tool and bpmaster */
     BP_NODE_LIST = 1, /* empty; answer NODES, when `node` nodes are up (0: now) */
     BP_NODES,         /* NodeList */
-    BP_JOB_OPEN,      /* JobRequest; answer JOB_MAP or REFUSED */
+    BP_JOB_OPEN,      /* JobRequest; answer JOB_MAP or REFUSED. Of a caller: job = serial of the
+                       * process that asks, which its bpnode puts there */
     BP_JOB_MAP,       /* JobMap; descriptors: a herder's socket for every BP_GHOST_MAX ranks */
-    BP_JOB_STREAM,    /* bpmaster to tool: node = n; descriptor: that node's data connection */
+    BP_JOB_STREAM,    /* bpmaster to tool: node = n; descriptor: that node's data connection. For a
+                       * caller JobStream, with which its bpnode dials for the descriptor */
     BP_JOB_EVENT,     /* JobEvent: what happened to ranks, in the order in which bpmaster saw it */
     BP_JOB_KILL,      /* JobKill: signal to every process of the job (0 = close the job now) */
     BP_JOB_FORWARD,   /* JobForward: the launcher got this signal itself */
@@ -64,6 +66,8 @@ enum bp_frame_type {
     BP_LIBRARIES,     /* LibraryList */
     BP_JOB_WAIT,      /* of the JOB_OPEN with this tag, before its answer: JobWait, as it changes */
     BP_JOB_SIGNAL,    /* to any `job` of the user's: JobKill; answer DONE */
+    BP_NODE_HARDWARE, /* empty; answer HARDWARE */
+    BP_HARDWARE,      /* HardwareList: of all nodes, and what jobs use of it */
     /* bpnode and bpmaster */
     BP_JOIN = 32,    /* Join */
     BP_JOINED,       /* Joined */

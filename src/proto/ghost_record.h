@@ -2,7 +2,8 @@
 /* ghost_record.h - what bpghost and bpmaster say to each other: fixed 64-byte records over a
  * SOCK_SEQPACKET socket, one to BP_GHOST_BATCH records a packet.
  *
- * A herd is the ghosts of one launch, numbered by slot 0..count-1 (slot = rank order).
+ * A herd is the ghosts of one launch, numbered by slot 0..count-1 (slot = rank order), and the
+ * children that bpmaster lets them have later, in the slots above.
  * bpmaster makes the socket pair and passes one end to the launcher, which passes it to the
  * maker as descriptor 3; the maker reads one bp_ghost_setup from descriptor 4. */
 #ifndef BP_PROTO_GHOST_RECORD_H
@@ -12,12 +13,16 @@
 
 #define BP_GHOST_BATCH    64
 #define BP_GHOST_SLOT_ALL UINT32_MAX
-#define BP_GHOST_MAX      1024 /* ghosts a herder: its waitpid is linear in them */
+#define BP_GHOST_MAX      1024 /* ghosts of a launch: the herder's waitpid is linear in them */
+#define BP_GHOST_SLOTS    2048 /* ghosts a herder, with their children */
 #define BP_GHOST_VERSION  1
 
 enum bp_ghost_flags {
     BP_GHOST_IN_PLACE = 1, /* the process that executes bpghost becomes the ghost, of which there is
                             * one; its signals are blocked, and those that wait are told */
+    BP_GHOST_GIVEN = 2,    /* behind the setup stand the PIDs that they are to have, an int32_t each:
+                            * placeholders on a node. The program file must give the right to that,
+                            * the capability CHECKPOINT_RESTORE, which is used for nothing else */
 };
 
 /* Read by the maker from descriptor 4, once. */
@@ -41,6 +46,7 @@ enum bp_ghost_type {
                         * the ghost was killed before it ran: the create is a no-op */
     BP_GHOST_PONG,     /* value: the PING's; status: records and events refused so far */
     BP_GHOST_FAILED,   /* status: errno; the herd could not be made; the herder ends */
+    BP_GHOST_UNMADE,   /* slot, status: errno; MAKE cannot be done, the slot is free */
     /* bpmaster to herder */
     BP_GHOST_EXIT = 64, /* slot, status: end the ghost with exactly this wait status */
     BP_GHOST_STOPPED,   /* slot, signo: the process stopped by signo; stop the ghost likewise */
@@ -50,6 +56,9 @@ enum bp_ghost_type {
                          * signal. The herder answers with SIGNAL for SLOT_ALL unless the launcher's
                          * whole process group got it (then the ghosts have had it already) */
     BP_GHOST_PING,      /* value; renews the herder's lease */
+    BP_GHOST_MAKE,      /* slot, parent, name: the ghost in slot `parent` gets a child in this slot,
+                         * none of the launch's, and free: never used, or GONE was told. BORN or
+                         * UNMADE follows; when it has ended it is reaped at once */
 };
 
 struct bp_ghost_record {
@@ -63,7 +72,8 @@ struct bp_ghost_record {
     int32_t status; /* wait status, as wait(2) gives it */
     uint64_t value; /* siginfo's si_value, or the PING's number */
     char name[16];
-    uint64_t zero;
+    uint32_t parent;
+    uint32_t zero;
 };
 
 _Static_assert(sizeof(struct bp_ghost_setup) == 64, "setup is 64 bytes");

@@ -6,7 +6,7 @@
 
 #include "proto/frame.h"
 
-#define BP_RELAY_MAX 64 /* processes of one job on one node that ask at a time */
+#define BP_RELAY_MAX 128 /* processes of one job on one node that ask at a time */
 
 /* The body of a TOOL_SAYS or TOOL_HEARS with this frame inside; *ret_length bytes; free() it. */
 uint8_t *bp_relay_pack(const struct bp_frame *inner, const void *body, size_t *ret_length);

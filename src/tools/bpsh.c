@@ -7,6 +7,7 @@
 
 #include "common/mem.h"
 #include "common/std.h"
+#include "lib/client.h"
 #include "tools/run.h"
 #include "tools/start.h"
 #include "tools/words.h"
@@ -215,6 +216,10 @@ int main(int argc, char **argv)
                         argv + options.command);
     auto_free char *nodes = NULL;
     options.policy.local = word_master(options.nodes, &nodes);
+    if (options.policy.local > 0 && bp_client_node() >= 0) {
+        fprintf(stderr, "bpsh: -1: from a node nothing is started on the master\n");
+        return 125;
+    }
     place.node_list = nodes;
     place.one_each = 1;
     place.bind_to = (char *)"none";

@@ -36,7 +36,8 @@ static const struct argp_option rows[] = {
     {"overlap", 's', NULL, 0, "Share CPUs with other jobs, and do not wait for them", 0},
     {"immediate", 'I', "SECONDS", OPTION_ARG_OPTIONAL,
      "Fail if the job cannot start now (or within SECONDS) instead of waiting for its CPUs", 0},
-    {"report-bindings", OPT_REPORT, NULL, 0, "Tell each rank's node and CPUs", 0},
+    {"report-bindings", OPT_REPORT, NULL, 0, "Tell each rank's node and CPUs, as its "
+     "kernel has them", 0},
     {0}};
 
 /* Options that fill one text by a function of place_words.h. */

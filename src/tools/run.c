@@ -12,9 +12,11 @@
 #include "common/clock.h"
 #include "common/cpuset.h"
 #include "common/mem.h"
+#include "lib/client.h"
 #include "tools/ending.h"
 #include "tools/input.h"
 #include "tools/local.h"
+#include "tools/map_show.h"
 #include "tools/ranks.h"
 #include "tools/report.h"
 #include "tools/run.h"
@@ -29,6 +31,7 @@ struct run {
     struct event_base *base;
     struct bp_job *job;     /* NULL: all ranks are here */
     struct local *local;    /* NULL: none is */
+    struct map_job *map;    /* NULL: nobody asked for it, or it is not known */
     struct ranks *ranks;
     struct output *output;
     struct turns *turns; /* NULL: everybody's output as it comes */
@@ -40,6 +43,7 @@ struct run {
     struct event *signal_event, *silence_timer;
     struct ending ending;
     size_t ghosts; /* children of ours still there */
+    char **env;    /* in a rank: the request's, without what the rank was told of its job */
     int heard;     /* output came since await_end */
     uint64_t start_ms;
 };
@@ -110,7 +114,7 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
     if (verdict_event(&run->verdict, event, node))
         ending_ask(&run->ending, 1);
     if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings)
-        report_binding(run->job, &run->verdict, event->rank);
+        report_binding(run->job, run->map, &run->verdict, event->rank);
 }
 
 static void on_lost(void *arg, const char *why)
@@ -318,6 +322,8 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
         bp_launch_done(&launch);
         return r;
     }
+    run->map = map_show_job(launch.map, run->policy->map, run->policy->tool,
+                            run->policy->report_bindings || run->policy->status != NULL);
     take_signals(run);
     r = bp_launch_ghosts(&launch, request, &herds, err);
     if (r < 0) {
@@ -339,7 +345,7 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
             return r;
         const Bpmix__JobMap *map = bp_job_map(run->job);
         on_nodes = (uint32_t)map->n_ranks;
-        run->ghosts = map->n_ranks;
+        run->ghosts = run->env == NULL ? map->n_ranks : 0;
         for (size_t i = 0; i < map->n_warnings; i++)
             say(run, map->warnings[i]);
         start_send(&run->start, run->job, on_image_failed, run);
@@ -415,10 +421,31 @@ static void say_verdict(struct run *run, int status)
                  "program's Open MPI older than 4, or built without PMIx?)");
 }
 
+/* What a rank was told of its own job is not for the ranks that it starts. */
+static void leave_own(struct run *run)
+{
+    static const char *const names[] = {"PMIX_", "OMPI_COMM_WORLD_", "BPROC_RANK=", "BPROC_NODE="};
+    Bpmix__JobRequest *request = run->request;
+    size_t count = 0;
+    if (bp_client_node() < 0)
+        return;
+    run->env = bp_calloc(request->n_env + 1, sizeof *run->env);
+    for (size_t i = 0; i < request->n_env; i++) {
+        int own = 0;
+        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
+            own |= strncmp(request->env[i], names[k], strlen(names[k])) == 0;
+        if (!own)
+            run->env[count++] = request->env[i];
+    }
+    request->env = run->env;
+    request->n_env = count;
+}
+
 int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
 {
     struct run run = {.policy = policy, .request = request, .start_ms = bp_clock_ms()};
     struct bp_error err = {0};
+    leave_own(&run);
     int r = start(&run, request, &err);
     if (r < 0) {
         start_done(&run.start);
@@ -438,11 +465,12 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     int status = verdict_status(&run.verdict);
     say_verdict(&run, status);
     if (policy->status != NULL)
-        report_status(run.job, &run.verdict, status, bp_clock_ms() - run.start_ms,
+        report_status(run.job, run.map, &run.verdict, status, bp_clock_ms() - run.start_ms,
                       start_name(request->start), policy);
     turns_free(run.turns);
     output_free(run.output);
     input_free(run.input);
+    map_job_free(run.map);
     ranks_free(run.ranks);
     local_free(run.local);
     bp_job_free(run.job);
@@ -453,5 +481,6 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     event_free(run.silence_timer);
     close(run.signals);
     event_base_free(run.base);
+    free(run.env);
     return status;
 }

@@ -439,8 +439,6 @@ def _():
     assert must(["bpsh", "3", "env", "BPMIX_MASTER=/nowhere", C_PROGRAM, "chown:0:0",
                  "chmod:0:0111"]).splitlines() == ["0", "0"]
     assert must(["bpsh", "1", "bpstat", "-n"]).split() == ["0", "1", "2", "3"]
-    result = run(["bpsh", "1", "bpsh", "0", "true"])
-    assert result.code != 0 and "jobs are opened on the master" in result.err, result
 
 
 @test("from a node: news; a crowd; what is too long; what no tool would say")

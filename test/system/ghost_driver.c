@@ -975,6 +975,189 @@ static bool test_launcher_dies(void)
     return pid_ended(herd.herder);
 }
 
+static void make_child(uint32_t slot, uint32_t parent)
+{
+    struct bp_ghost_record record = {
+        .type = BP_GHOST_MAKE, .slot = slot, .parent = parent, .name = "child"};
+
+    herd_send(&herd, &record);
+}
+
+/* Some of them are told to be there, in whatever order. */
+static bool children_are_born(uint32_t first, uint32_t count, pid_t *ret_pids)
+{
+    struct bp_ghost_record record;
+
+    memset(ret_pids, 0, count * sizeof(*ret_pids));
+    for (uint32_t i = 0; i < count; i++) {
+        CHECK(herd_next(&herd, &record) == 1 && record.type == BP_GHOST_BORN);
+        CHECK(record.slot - first < count && ret_pids[record.slot - first] == 0);
+        ret_pids[record.slot - first] = record.pid;
+    }
+    return true;
+}
+
+static bool child_is_born(uint32_t slot, pid_t parent, pid_t *ret_pid)
+{
+    int found, group, session;
+
+    CHECK(children_are_born(slot, 1, ret_pid));
+    CHECK(stat_ids(*ret_pid, &found, &group, &session));
+    CHECK(found == parent && group == getpgrp() && session == getsid(0));
+    return true;
+}
+
+static bool child_is_gone(uint32_t slot, int status, pid_t pid)
+{
+    struct bp_ghost_record record;
+
+    CHECK(next_is(BP_GHOST_GONE, slot, 0, &record) && record.status == status);
+    return pid_ended(pid) && pid_state(pid) == '-'; /* and no zombie */
+}
+
+static bool test_children(void)
+{
+    struct bp_ghost_record record;
+    pid_t child[3], grandchild;
+    int parent, group, session;
+    char text[64];
+
+    CHECK(herd_make(&herd, 2, LEASE_MS));
+    for (uint32_t i = 0; i < 3; i++)
+        make_child(2 + i, 1);
+    CHECK(children_are_born(2, 3, child));
+    CHECK(stat_ids(child[2], &parent, &group, &session) && parent == herd.pids[1]);
+    make_child(9, 3);
+    CHECK(child_is_born(9, child[1], &grandchild));
+    for (int signo = SIGUSR1; signo <= SIGUSR2; signo += SIGUSR2 - SIGUSR1) {
+        kill(child[0], signo); /* before it tells of the second one it has taken its name */
+        CHECK(next_is(BP_GHOST_SIGNAL, 2, signo, &record));
+    }
+    CHECK(proc_read(child[0], "comm", text, sizeof(text)) && strcmp(text, "child\n") == 0);
+    kill(child[2], SIGKILL);
+    CHECK(next_is(BP_GHOST_SIGNAL, 4, SIGKILL, &record) && pid_state(child[2]) == 'Z');
+    herd_exit(&herd, 4, 7 << 8);
+    CHECK(child_is_gone(4, SIGKILL, child[2]));
+    herd_exit(&herd, 2, 7 << 8);
+    CHECK(child_is_gone(2, 7 << 8, child[0]));
+    kill(herd.pids[1], SIGCHLD); /* the only one that is told */
+    CHECK(next_is(BP_GHOST_SIGNAL, 1, SIGCHLD, &record) && record.code == SI_USER && quiet());
+    make_child(2, 0); /* a slot again */
+    CHECK(child_is_born(2, herd.pids[0], &child[0]));
+    herd_exit(&herd, 3, 0);
+    CHECK(child_is_gone(3, 0, child[1]));
+    CHECK(stat_ids(grandchild, &parent, &group, &session) && parent == 1);
+    kill(grandchild, SIGUSR2);
+    CHECK(next_is(BP_GHOST_SIGNAL, 9, SIGUSR2, &record));
+    herd_exit(&herd, 9, 0); /* it is for its new parent to reap */
+    CHECK(next_is(BP_GHOST_GONE, 9, 0, &record) && record.status == 0 && pid_ended(grandchild));
+    herd_exit(&herd, 2, 0);
+    CHECK(child_is_gone(2, 0, child[0]));
+    return herd_finish(&herd);
+}
+
+/* A parent that is stopped makes them when it goes on; one that dies meanwhile does not. */
+static bool test_children_refused(void)
+{
+    struct bp_ghost_record record, seen[2];
+    pid_t child;
+
+    CHECK(herd_make(&herd, 3, LEASE_MS));
+    for (uint32_t slot = 0; slot < 2; slot++) {
+        int status;
+
+        order(BP_GHOST_STOPPED, slot, SIGSTOP);
+        CHECK(waitpid(herd.pids[slot], &status, WUNTRACED) == herd.pids[slot]);
+        make_child(3 + slot, slot);
+    }
+    CHECK(quiet());
+    order(BP_GHOST_CONTINUED, 0, 0);
+    CHECK(child_is_born(3, herd.pids[0], &child));
+    herd_exit(&herd, 1, 0);
+    CHECK(herd_next(&herd, &seen[0]) == 1 && herd_next(&herd, &seen[1]) == 1);
+    int gone = seen[0].type == BP_GHOST_GONE ? 0 : 1;
+    CHECK(seen[gone].type == BP_GHOST_GONE && seen[gone].slot == 1);
+    CHECK(seen[!gone].type == BP_GHOST_UNMADE && seen[!gone].slot == 4 &&
+          seen[!gone].status == ESRCH);
+    make_child(4, 1); /* a parent that is gone */
+    CHECK(next_is(BP_GHOST_UNMADE, 4, 0, &record) && record.status == ESRCH);
+    make_child(5, 1000);
+    CHECK(next_is(BP_GHOST_UNMADE, 5, 0, &record) && record.status == ESRCH);
+    make_child(2, 0); /* slots of a launch, one in use, and none at all: refused without a word */
+    make_child(3, 0);
+    make_child(BP_GHOST_SLOTS, 0);
+    make_child(UINT32_MAX, 0);
+    CHECK(quiet());
+    herd_exit(&herd, 3, 0);
+    CHECK(child_is_gone(3, 0, child));
+    herd.pids[1] = 0;
+    waitpid(-1, NULL, WNOHANG);
+    return herd_finish(&herd);
+}
+
+/* Placeholders: the PIDs are the caller's choice, and no right stays with anybody. */
+static bool test_given(void)
+{
+    struct {
+        struct bp_ghost_setup setup;
+        int32_t pids[3];
+    } given = {.setup = {.version = BP_GHOST_VERSION, .count = 3, .lease_ms = LEASE_MS,
+                         .flags = BP_GHOST_GIVEN, .comm = "solver"},
+               .pids = {20003, 20001, 20002}};
+    struct bp_ghost_record record;
+    char text[2048];
+
+    herd_start(&herd, &given.setup, sizeof(given));
+    if (test_uid) { /* nobody has given this program file the right */
+        CHECK(herd_await(&herd, &record) == BP_GHOST_FAILED && record.status == EPERM);
+        close(herd.link);
+        return true;
+    }
+    CHECK(herd_await(&herd, &record) == BP_GHOST_HERDING && herd.maker_status == 0);
+    for (uint32_t slot = 0; slot < 3; slot++) {
+        CHECK(herd.pids[slot] == given.pids[slot]);
+        CHECK(proc_read(herd.pids[slot], "status", text, sizeof(text)));
+        CHECK(strstr(text, "CapPrm:\t0000000000000000"));
+    }
+    CHECK(proc_read(herd.herder, "status", text, sizeof(text)));
+    CHECK(strstr(text, "CapPrm:\t0000000000000000"));
+    kill(20001, SIGUSR1);
+    CHECK(next_is(BP_GHOST_SIGNAL, 1, SIGUSR1, &record));
+    CHECK(herd_finish(&herd));
+    given.pids[1] = getpid(); /* taken: the first one is ended again */
+    herd_start(&herd, &given.setup, sizeof(given));
+    CHECK(herd_await(&herd, &record) == BP_GHOST_FAILED && record.status == EEXIST);
+    CHECK(waitpid(20003, NULL, 0) == 20003);
+    close(herd.link);
+    herd_start(&herd, &given.setup, sizeof(given) - 1);
+    CHECK(herd_await(&herd, &record) == BP_GHOST_FAILED && record.status == EPROTO);
+    close(herd.link);
+    return true;
+}
+
+/* All slots, again and again; then all end with their herder. */
+static bool test_many_children(void)
+{
+    struct bp_ghost_record record;
+    static pid_t children[BP_GHOST_SLOTS];
+
+    CHECK(herd_make(&herd, 1, LEASE_MS));
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t slot = 1; slot < BP_GHOST_SLOTS; slot++)
+            make_child(slot, 0);
+        CHECK(children_are_born(1, BP_GHOST_SLOTS - 1, children + 1));
+        for (uint32_t slot = 1; round == 0 && slot < BP_GHOST_SLOTS; slot++)
+            herd_exit(&herd, slot, 0);
+        for (uint32_t i = 1; round == 0 && i < BP_GHOST_SLOTS; i++)
+            CHECK(herd_next(&herd, &record) == 1 && record.type == BP_GHOST_GONE);
+    }
+    kill(herd.herder, SIGKILL);
+    CHECK(pid_ended(herd.herder));
+    for (uint32_t slot = 1; slot < BP_GHOST_SLOTS; slot++)
+        CHECK(pid_ended(children[slot]));
+    return waitpid(herd.pids[0], NULL, 0) == herd.pids[0];
+}
+
 static const struct {
     const char *name;
     bool (*run)(void);
@@ -1005,6 +1188,10 @@ static const struct {
     {"process limit", test_process_limit},
     {"dead link", test_dead_link},
     {"launcher dies", test_launcher_dies},
+    {"children of ghosts", test_children},
+    {"children that cannot be", test_children_refused},
+    {"many children", test_many_children},
+    {"PIDs that are given", test_given},
 };
 
 #define TESTS ((int)(sizeof(tests) / sizeof(tests[0])))

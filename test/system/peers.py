@@ -411,7 +411,7 @@ def _():
         joined_node_says(frame(wire.PROC_EXIT, pack((1, 9)), job=job, tag=1), "not on this node")
         joined_node_says(frame(wire.SPACE_ENDED, pack((2, "over")), job=job), "not on this node")
         joined_node_says(frame(wire.TOOL_SAYS, frame(wire.NODE_LIST), job=job), "not on this node")
-        joined_node_says(frame(wire.TOOL_SAYS, length=1 << 20), "is the most")
+        joined_node_says(frame(wire.TOOL_SAYS, length=10 << 20), "is the most")
         joined_node_says(frame(wire.JOIN, b""), "a second JOIN")
         joined_node_says(frame(wire.PROC_SIGNAL, pack((1, 9)), job=job), "may not be sent here")
         joined_node_says(frame(wire.PMIX_PEER, length=0xffffffff), "is the most")
@@ -448,11 +448,11 @@ def _():
         lie(lambda job: [frame(wire.TOOL_SAYS, frame(wire.NODE_LIST, length=9), job=job)],
             "NODE_LIST with 9 bytes")
         lie(lambda job: [frame(wire.TOOL_SAYS, frame(wire.NODE_GET, length=9), job=job)], "not as long")
-        for kind in ("JOB_OPEN", "JOB_KILL", "NODE_ORDER"):
+        for kind in ("NODE_ORDER", "JOB_MAP"):
             lie(lambda job, k=kind: [frame(wire.TOOL_SAYS, frame(getattr(wire, k)), job=job)],
                 kind + " may not be sent here")
         lie(lambda job: [frame(wire.TOOL_SAYS, frame(wire.NODE_WATCH), job=job, tag=t)
-                         for t in range(65)], "more than 64")
+                         for t in range(129)], "more than 128")
     alive()
 
 

@@ -112,8 +112,7 @@ static void identity(void)
 
 static void refusals(void)
 {
-    static const unsigned types[] = {BP_JOB_OPEN, BP_JOB_KILL, BP_NODE_ORDER, BP_JOB_FORWARD,
-                                     BP_NODES, BP_PROC_EXIT, 999};
+    static const unsigned types[] = {BP_NODE_ORDER, BP_JOB_MAP, BP_NODES, BP_PROC_EXIT, 999};
     start();
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         CU_ASSERT_EQUAL(says(&job, 9, types[i]), -EPROTO);

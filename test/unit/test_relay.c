@@ -45,13 +45,14 @@ static void lengths(void)
     CU_ASSERT_EQUAL(unpack(bytes, length, &got, &body), -EPROTO);
 }
 
-/* Questions, and what is looked at by rights; no jobs, no orders to nodes. */
+/* Questions, changes that are looked at by rights, and jobs; no orders to nodes. */
 static void what_may_be_asked(void)
 {
     static const enum bp_frame_type may[] = {BP_NODE_LIST,  BP_JOB_LIST,   BP_NODE_RIGHTS,
                                              BP_NODE_STATE, BP_NODE_SET,   BP_NODE_GET,
                                              BP_NODE_WATCH, BP_PROC_LIST,  BP_LIBRARY_SET,
-                                             BP_LIBRARY_LIST, BP_JOB_SIGNAL};
+                                             BP_LIBRARY_LIST, BP_JOB_SIGNAL, BP_JOB_OPEN,
+                                             BP_JOB_KILL, BP_JOB_FORWARD, BP_NODE_HARDWARE};
     unsigned count = 0;
     for (unsigned type = 0; type < BP_FRAME_TYPES; type++) {
         const struct bp_route *route = bp_route_get(type);
@@ -78,7 +79,7 @@ static void what_may_be_answered(void)
         CU_ASSERT(route->from == BP_PEER_MASTER && (route->to & BP_PEER_TOOL) != 0);
         CU_ASSERT(BP_FRAME_BYTES + route->max_body <= bp_route_get(BP_TOOL_HEARS)->max_body);
     }
-    CU_ASSERT_EQUAL(count, 8);
+    CU_ASSERT_EQUAL(count, 13);
 }
 
 int main(void)

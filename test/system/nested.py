@@ -1,0 +1,150 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""nested.py - ranks that run bprun and bpsh themselves: jobs opened on nodes, whose ranks are
+children of the asker's ghost; output, input and status as on the master; nothing is left."""
+import contextlib
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import bptest  # noqa: E402
+import remains  # noqa: E402
+from bptest import must, run, start, finish, processes, test, wait_for  # noqa: E402
+
+NODES = 4
+USER = 23456
+cluster = None
+
+
+def idle(before):
+    """No job, and nothing on any machine that was not there before."""
+    wait_for(lambda: not remains.jobs(), 20, "the end of all jobs")
+    def more():
+        now = remains.things(cluster)
+        return {k: (before[k], now[k]) for k in now if now[k] > before.get(k, 0)}
+    wait_for(lambda: not more(), 20, lambda: "the end of %r" % more())
+
+
+@contextlib.contextmanager
+def nothing_left():
+    before = remains.things(cluster)
+    yield
+    idle(before)
+
+
+def sleepers():
+    """{PID on its node's machine: ...} of processes named sleep."""
+    return [p for p, row in processes().items() if row[4] == "sleep"]
+
+
+@test("a rank calls bpsh, with the user's rights and groups")
+def _():
+    with nothing_left():
+        out = must(["bprun", "-n", "4", "-N", "4", "--mpi=none", "sh", "-c",
+                    "echo $BPROC_NODE $(bpsh 2 sh -c 'echo $BPROC_NODE $(id -u)')"], user=USER)
+        assert sorted(out.splitlines()) == ["%d 2 %d" % (n, USER) for n in range(4)], out
+        result = run(["bpsh", "1", "bpsh", "9", "true"])
+        assert result.code == 125 and "there is no node 9" in result.err, result
+        must(["bpctl", "-S", "3", "-u", "0", "-m", "0100"])
+        result = run(["bpsh", "1", "bpsh", "3", "true"], user=USER)
+        must(["bpctl", "-S", "3", "-m", "0111"])
+        assert result.code == 125 and "may not place" in result.err, result
+        result = run(["bpsh", "1", "bpsh", "-1", "true"])
+        assert result.code == 125 and "from a node" in result.err, result
+
+
+@test("input, output, labels, exit status, and a job in a job in a job")
+def _():
+    with nothing_left():
+        data = "".join("%d\n" % i for i in range(200000))
+        out = must(["bpsh", "0", "bprun", "-n", "1", "-w", "2", "--mpi=none", "cat"], data=data)
+        assert out == data
+        out = must(["bpsh", "0", "bprun", "-l", "-N", "4", "--ntasks-per-node", "1", "--mpi=none",
+                    "hostname"])
+        assert sorted(out.splitlines()) == ["%d: n%d" % (n, n) for n in range(4)], out
+        for code in (3, 127):
+            command = ["sh", "-c", "exit 3"] if code == 3 else ["no-such-program"]
+            assert run(["bpsh", "1", "bpsh", "2", *command]).code == code
+        result = run(["bpsh", "1", "bpsh", "2", "sh", "-c", "kill -9 $$"])
+        assert result.code == 137 and "rank 0 on n2" in result.err, result
+        out = must(["bpsh", "0", "bpsh", "1", "bpsh", "2", "bpsh", "3", "hostname"])
+        assert out == "n3\n", out
+
+
+@test("the ranks are children of the ghost of the rank that asks, and so they are on their nodes")
+def _():
+    with nothing_left():
+        script = "bpsh 1,2 sh -c 'echo $BPROC_RANK $$ $PPID; exec sleep 60'; echo end $?"
+        with start(["bpsh", "0", "sh", "-c", "echo $$; " + script]) as job:
+            asker = int(job.stdout.readline())
+            ranks = sorted([int(w) for w in job.stdout.readline().split()] for _ in range(2))
+            table = processes()
+            assert table[asker][0] == job.pid, table[asker]
+            for _, pid, parent in ranks:
+                assert parent == asker and table[pid][0] == asker, (pid, parent, table[pid])
+                assert table[pid][4] == "sh", table[pid]
+            os.kill(ranks[0][1], signal.SIGTERM)
+            os.kill(ranks[1][1], signal.SIGKILL)
+            out = finish(job).out
+            assert out == "end 143\n", out
+
+
+@test("many at a time, one after the other: slots and connections are used again")
+def _():
+    with nothing_left():
+        script = "for i in 1 2 3 4 5 6 7 8; do bpsh 0-3 true || echo bad; done; echo good"
+        out = must(["bprun", "-n", "8", "--mpi=none", "sh", "-c", script], timeout=120)
+        assert out.splitlines() == ["good"] * 8, out
+
+
+@test("whoever is killed: the outer launcher, the nested one, the rank that asked, its ghost")
+def _():
+    with nothing_left():
+        for victim in ("outer", "nested", "ghost"):
+            script = "echo $$; bpsh 1,2 sh -c 'echo in; exec sleep 60'; echo end $?"
+            with start(["bpsh", "0", "sh", "-c", script]) as job:
+                ghost = int(job.stdout.readline())
+                for _ in range(2):
+                    assert job.stdout.readline() == "in\n"
+                if victim == "outer":
+                    job.kill()
+                elif victim == "ghost":
+                    os.kill(ghost, signal.SIGKILL)
+                else:
+                    nested = [p for p, row in processes().items()
+                              if row[4] == "bpsh" and p != job.pid]
+                    assert len(nested) == 1, nested
+                    os.kill(nested[0], signal.SIGKILL)
+                result = finish(job)
+                wait_for(lambda: not sleepers(), what="the end of all ranks")
+                expected = {"outer": (-9, ""), "ghost": (137, ""), "nested": (0, "end 137\n")}
+                assert (result.code, result.out) == expected[victim], (victim, result)
+
+
+@test("nodes die: the one with the nested launcher; the one with its rank")
+def _():
+    for victim, code in (("n0", 137), ("n1", 0)):
+        script = "bpsh 1 sh -c 'echo in; exec sleep 60'; echo end $?"
+        with start(["bpsh", "0", "sh", "-c", script]) as job:
+            assert job.stdout.readline() == "in\n"
+            cluster.order("kill", victim)
+            result = finish(job)
+            assert result.code == code, (victim, result)
+            if victim == "n1":
+                assert result.out == "end 137\n" and "on n1" in result.err, result
+        wait_for(lambda: not sleepers() and not remains.jobs(), 20, "the end of all")
+        cluster.order("start", victim)
+        cluster.wait_up()
+
+
+@test("an MPI program started by a bprun in a rank")
+def _():
+    program = os.path.join(bptest.BUILD, "test/mpi/hello")
+    out = must(["bprun", "-n", "1", "-w", "3", "bprun", "-n", "4", program], timeout=60)
+    assert len(out.splitlines()) == 4, out
+
+
+if __name__ == "__main__":
+    with bptest.Cluster(NODES) as cluster:
+        bptest.main()
