@@ -95,6 +95,8 @@ static void fill_space(struct job *job, Bpmix__SpaceOpen *open)
     open->n_env = request->n_env;
     open->cwd = request->cwd;
     open->program = request->program;
+    open->apps = request->apps;
+    open->n_apps = request->n_apps;
     open->umask = request->umask;
     open->limits = request->limits;
     open->n_limits = request->n_limits;

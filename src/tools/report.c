@@ -13,8 +13,10 @@
 
 #include "common/cpuset.h"
 #include "common/mem.h"
+#include "proto/apps.h"
 #include "tools/map_json.h"
 #include "tools/report.h"
+#include "tools/start.h"
 #include "tools/text.h"
 
 #define PROGRAM_BYTES_MAX (256 << 20)
@@ -33,6 +35,18 @@ void report_binding(const struct bp_job *job, const struct map_job *map,
                                                 : "";
     fprintf(stderr, "rank %u on %s: %s%s\n", number, bp_job_node_name(job, asked->node), words,
             where);
+}
+
+/* Each rank's program, where there are several. */
+static void add_apps(json_t *ranks, const Bpmix__JobRequest *request)
+{
+    auto_free struct bp_app_rank *apps = NULL;
+    size_t count = json_array_size(ranks);
+    if (request->n_apps == 0 ||
+        bp_apps_ranks(request->apps, request->n_apps, (uint32_t)count, &apps, NULL) < 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(json_array_get(ranks, i), "app", json_integer(apps[i].app));
 }
 
 static json_t *rank_row(const struct bp_job *job, const struct map_job *map,
@@ -65,16 +79,18 @@ static json_t *rank_row(const struct bp_job *job, const struct map_job *map,
 }
 
 void report_status(const struct bp_job *job, const struct map_job *map,
-                   const struct verdict *verdict, int status, uint64_t ms, const char *start,
-                   const struct run_policy *policy)
+                   const struct verdict *verdict, int status, uint64_t ms,
+                   const Bpmix__JobRequest *request, const struct run_policy *policy)
 {
     json_t *ranks = json_array();
     for (size_t i = 0; i < verdict->count; i++)
         json_array_append_new(ranks, rank_row(job, map, verdict, i));
+    add_apps(ranks, request);
     auto_free char *cause = text_plain(verdict->text);
     json_t *all = json_pack("{s:I s:i s:s s:s s:I s:o}", "job",
                             (json_int_t)bp_job_map(job)->job, "status", status, "cause",
-                            cause, "start", start, "ms", (json_int_t)ms, "ranks", ranks);
+                            cause, "start", start_name(request->start), "ms",
+                            (json_int_t)ms, "ranks", ranks);
     FILE *file = policy->status[0] == '\0' ? stderr : fopen(policy->status, "we");
     if (file == NULL) {
         fprintf(stderr, "%s: %s: %s\n", policy->tool, policy->status, strerror(errno));

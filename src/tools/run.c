@@ -465,8 +465,8 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     int status = verdict_status(&run.verdict);
     say_verdict(&run, status);
     if (policy->status != NULL)
-        report_status(run.job, run.map, &run.verdict, status, bp_clock_ms() - run.start_ms,
-                      start_name(request->start), policy);
+        report_status(run.job, run.map, &run.verdict, status, bp_clock_ms() - run.start_ms, request,
+                      policy);
     turns_free(run.turns);
     output_free(run.output);
     input_free(run.input);
