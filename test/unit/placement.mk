@@ -34,3 +34,4 @@ test_map_bytes_SOURCES = test/unit/test_map_bytes.c
 test_map_bytes_CPPFLAGS = $(TEST_CPPFLAGS)
 test_map_bytes_CFLAGS = $(BP_CFLAGS)
 test_map_bytes_LDADD = libtap.la libplacement.la libcommon.la
+EXTRA_DIST += test/fuzz/fuzz_picture.c test/fuzz/fuzz_place.c test/fuzz/fuzz_hardware.c
