@@ -20,7 +20,7 @@
 enum bp_ghost_flags {
     BP_GHOST_IN_PLACE = 1, /* the process that executes bpghost becomes the ghost, of which there is
                             * one; its signals are blocked, and those that wait are told */
-    BP_GHOST_GIVEN = 2,    /* behind the setup stand the PIDs that they are to have, an int32_t each:
+    BP_GHOST_GIVEN = 2,    /* behind the setup stand the PIDs that they are to have, int32_t each:
                             * placeholders on a node. The program file must give the right to that,
                             * the capability CHECKPOINT_RESTORE, which is used for nothing else */
 };
