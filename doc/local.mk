@@ -1,6 +1,6 @@
 # man pages: doc/NAME.SECTION.rst; and the documents of developers
-MANUALS = doc/bpcluster.8 doc/bpcp.1 doc/bpctl.8 doc/bpkill.1 doc/bplib.8 doc/bpmaster.8 doc/bpmix.conf.5 \
-	doc/bpmpirun.1 doc/bpnode.8 doc/bprun.1 doc/bpsh.1 doc/bpstat.1 $(CALLS)
+MANUALS = doc/bpcluster.8 doc/bpcp.1 doc/bpctl.8 doc/bpkill.1 doc/bplib.8 doc/bpmap.1 doc/bpmaster.8 \
+	doc/bpmix.conf.5 doc/bpmpirun.1 doc/bpnode.8 doc/bprun.1 doc/bpsh.1 doc/bpstat.1 $(CALLS)
 # of libbproc; each call named in bold in a synopsis gets a link to its page
 CALLS = doc/bproc.3 doc/bproc_access.3 doc/bproc_admin.3 doc/bproc_libadd.3 doc/bproc_node.3 \
 	doc/bproc_nodeset.3 doc/bproc_proclist.3 doc/bproc_warm.3 doc/bproc_dump.3 doc/bproc_execmove.3 \

@@ -21,7 +21,7 @@ _bpmix() {
         words="up down status start stop kill exec master $(_bpmix_nodes)"
     elif [[ $1 == *bpkill ]]; then
         words=$(bpstat -j 2>/dev/null | sed -n 's/^\([0-9][0-9]*\) .*/\1/p')
-    elif [[ $1 == *bprun || $1 == *bpmpirun ]] || [[ $1 == *bpsh && ${COMP_WORDS[COMP_CWORD-1]} =~ ^(n?[0-9]|all|-[aA1]$) ]]; then
+    elif [[ $1 == *bprun || $1 == *bpmap || $1 == *bpmpirun ]] || [[ $1 == *bpsh && ${COMP_WORDS[COMP_CWORD-1]} =~ ^(n?[0-9]|all|-[aA1]$) ]]; then
         COMPREPLY=($(compgen -c -- "$word"))
         return
     elif [[ $1 == *bpcp ]]; then # the rest: files, by -o default
@@ -33,4 +33,4 @@ _bpmix() {
     [[ ${COMPREPLY[0]-} != *[=:] ]] || compopt -o nospace
 }
 
-complete -o default -F _bpmix bprun bpmpirun bpsh bpcp bpstat bpctl bpkill bplib bpcluster
+complete -o default -F _bpmix bprun bpmap bpmpirun bpsh bpcp bpstat bpctl bpkill bplib bpcluster

@@ -180,6 +180,8 @@ static int read_numbers(struct parser *p)
     p->err = err;
     if (r == 0 && ended)
         return 0;
+    if (r == -ENOMEM)
+        return bp_error_set(err, r, "no memory");
     p->at = start;
     p->set.count = count;
     if (read_host(p, &error))

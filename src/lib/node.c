@@ -35,6 +35,12 @@ Bpmix__NodeList *bp_node_list(struct bp_error *err)
                &bpmix__node_list__descriptor, err);
 }
 
+Bpmix__HardwareList *bp_node_hardware(struct bp_error *err)
+{
+    return ask((struct bp_frame){.type = BP_NODE_HARDWARE}, NULL, BP_HARDWARE,
+               &bpmix__hardware_list__descriptor, err);
+}
+
 int bp_node_set_rights(int node, const Bpmix__NodeRights *rights, struct bp_error *err)
 {
     return tell(BP_NODE_RIGHTS, node, rights, err);

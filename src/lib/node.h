@@ -10,6 +10,9 @@
 /* All nodes, and the master; bp_unpack_free it. NULL with a sentence in *err. */
 Bpmix__NodeList *bp_node_list(struct bp_error *err);
 
+/* What every node has, and what jobs use of it. */
+Bpmix__HardwareList *bp_node_hardware(struct bp_error *err);
+
 int bp_node_set_rights(int node, const Bpmix__NodeRights *rights, struct bp_error *err);
 int bp_node_set_state(int node, const char *state, struct bp_error *err);
 /* Without a "bproc." in front; length 0 takes it away. */

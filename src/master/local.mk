@@ -3,6 +3,7 @@ bpmaster_SOURCES = \
 	src/master/admin.c \
 	src/master/breed.c \
 	src/master/config.c src/master/config.h \
+	src/master/hardware.c \
 	src/master/herd.c \
 	src/master/job.c src/master/job_frames.c src/master/job_list.c \
 	src/master/limits.c src/master/limits.h \

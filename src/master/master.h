@@ -161,7 +161,7 @@ struct machine {
     uint16_t *used;      /* jobs that have each PU */
     struct device *devices; /* that a job has or had */
     unsigned pus;
-    uint8_t kept;   /* for a job that waits; only while the queue is looked through */
+    uint8_t kept;   /* for a job that waits; only while somebody looks */
     uint64_t freed; /* when CPUs became free, in steps of the queue */
     UT_hash_handle hh;
 };
@@ -346,6 +346,9 @@ void queue_freed(struct master *master, struct machine *machine);
 void queue_changed(struct master *master);
 /* Once a second: who waits is told what is new. */
 void queue_tick(struct master *master);
+/* Mark the machines that are kept for those that wait, for as long as somebody looks; end it. */
+void queue_keep(struct master *master);
+void queue_keep_nothing(struct master *master);
 /* Its place in the line, from 1, and why it waits; 0 = it does not. */
 unsigned queue_position(const struct job *job, const char **ret_reason);
 
@@ -428,11 +431,17 @@ int in_place_init(struct job *job, struct bp_error *err);
 /* What it leads, enum bp_space_leads: that it does on the node too, so no stub stands for it. */
 uint32_t in_place_lead(const struct job *job, Bpmix__Launcher *launcher);
 
+/* ---- hardware.c: what the nodes have, for tools ---- */
+int hardware_frame(struct tool *tool, const struct bp_frame *frame, struct bp_error *err);
+
 /* ---- place.c: a request and the nodes -> a map ---- */
 /* What runs and what waits is respected. -EAGAIN: it does not fit now, but would where nothing ran.
  * ret_nodes (or NULL): the nodes it could use, also then. */
 int place_map(const struct job *job, uint8_t *ret_nodes, struct bp_map **ret_map,
               struct bp_error *err);
+/* May this person place processes there, now? 0, or why not. */
+int place_check_node(const struct master *master, int number, const struct bp_person *person,
+                     struct bp_error *err);
 /* The node is up and takes jobs of this user. */
 int job_may_enter(const struct job *job, const struct node *node);
 

@@ -9,8 +9,10 @@
 #include "common/mem.h"
 #include "master/limits.h"
 #include "master/master.h"
+#include "proto/apps.h"
 
 #define RANKS_MAX 60000
+#define APPS_MAX  4096
 
 static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
                          struct bp_error *err)
@@ -28,11 +30,24 @@ static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
                             request->launcher->pid);
     if ((unsigned)request->start > BPMIX__START__SELF)
         return bp_error_set(err, -EINVAL, "no such way to start a program: %d", request->start);
-    if (request->n_apps > 0)
-        return bp_error_set(err, -EOPNOTSUPP, "jobs of several programs are not known here");
     if (request->cwd[0] != '/')
         return bp_error_set(err, -EINVAL, "the working directory is no absolute path");
     return 0;
+}
+
+/* Several programs: each rank runs one of them, which the nodes will look up. */
+static int check_apps(const Bpmix__JobRequest *request, struct bp_error *err)
+{
+    auto_free struct bp_app_rank *ranks = NULL;
+    if (request->n_apps == 0)
+        return 0;
+    if (request->n_apps > APPS_MAX)
+        return bp_error_set(err, -E2BIG, "more than %d programs", APPS_MAX);
+    if (request->start != BPMIX__START__EXEC || request->program[0] != '\0' ||
+        request->in_place || request->place->one_each || request->place->ranks == 0)
+        return bp_error_set(err, -EINVAL, "a job of several programs is started by exec, and says "
+                            "how many ranks it has");
+    return bp_apps_ranks(request->apps, request->n_apps, request->place->ranks, &ranks, err);
 }
 
 /* The kernel checks what the user may: the files are opened by the processes. */
@@ -95,6 +110,8 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
     int r = tool->via != NULL ? nested_identify(tool, frame->job, take_request, &err) : 0;
     if (r == 0)
         r = check_request(tool, take_request, &err);
+    if (r == 0)
+        r = check_apps(take_request, &err);
     if (r == 0)
         r = check_files(take_request, &err);
     if (r == 0)

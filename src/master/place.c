@@ -50,37 +50,37 @@ static void candidates_init(struct candidates *c, const struct job *job, int wit
     }
 }
 
-/* May the job's user place processes there, whatever its state? */
-static int is_allowed(const struct job *job, const struct node *node)
+static struct bp_person person_of(const struct job *job)
 {
-    struct bp_person person = {.uid = job->uid, .gid = job->gid, .groups = job->groups,
-                               .group_count = job->group_count};
-    return bp_rights_allow(&node->rights, &person);
+    return (struct bp_person){.uid = job->uid, .gid = job->gid, .groups = job->groups,
+                              .group_count = job->group_count};
 }
 
 /* Does the node take jobs now? Root may use a node in whatever state it was given: to find out what
  * is wrong with it. */
-static int is_open(const struct job *job, const struct node *node)
+static int is_open(const struct node *node, uid_t uid)
 {
-    return node->state == NODE_UP && (node->label[0] == '\0' || job->uid == 0);
+    return node->state == NODE_UP && (node->label[0] == '\0' || uid == 0);
 }
 
 int job_may_enter(const struct job *job, const struct node *node)
 {
-    return is_open(job, node) && is_allowed(job, node);
+    struct bp_person person = person_of(job);
+    return is_open(node, job->uid) && bp_rights_allow(&node->rights, &person);
 }
 
-static int check_node(const struct job *job, int number, struct bp_error *err)
+int place_check_node(const struct master *master, int number, const struct bp_person *person,
+                     struct bp_error *err)
 {
-    const struct node *node = node_get(job->master, number);
+    const struct node *node = node_get(master, number);
     if (number < 0)
         return bp_error_set(err, -EINVAL, "the master is not a node for jobs");
     if (node == NULL)
         return bp_error_set(err, -BE_INVALIDNODE, "there is no node %d", number);
-    if (!is_allowed(job, node))
+    if (!bp_rights_allow(&node->rights, person))
         return bp_error_set(err, -EACCES, "node %d: user %u may not place processes there (bpstat "
-                            "-l tells who may)", number, job->uid);
-    if (!is_open(job, node))
+                            "-l tells who may)", number, person->uid);
+    if (!is_open(node, person->uid))
         return bp_error_set(err, -BE_NODEDOWN, "node %d is %s", number, node_state(node));
     return 0;
 }
@@ -89,16 +89,17 @@ static int check_node(const struct job *job, int number, struct bp_error *err)
 static int read_request(const struct job *job, struct bp_asked *asked, struct bp_error *err)
 {
     auto_free struct bp_nodeset_node *table = bp_calloc(BP_NODES_MAX, sizeof *table);
+    struct bp_person person = person_of(job);
     size_t count = 0;
     for (int i = 0; i < BP_NODES_MAX; i++) {
         const struct node *node = node_get(job->master, i);
-        if (node != NULL && is_allowed(job, node))
+        if (node != NULL && bp_rights_allow(&node->rights, &person))
             table[count++] = (struct bp_nodeset_node){.number = i, .state = node_state(node),
                                                         .host = node->hostname};
     }
     int number, r = bp_asked_init(asked, job->request->place, table, count, err);
     for (size_t i = 0; r == 0 && bp_asked_node(asked, i, &number); i++)
-        r = check_node(job, number, err);
+        r = place_check_node(job->master, number, &person, err);
     return r;
 }
 
@@ -107,7 +108,7 @@ static int refuse_none(const struct job *job, struct bp_error *err)
 {
     for (int i = 0; i < BP_NODES_MAX; i++) {
         const struct node *node = node_get(job->master, i);
-        if (node != NULL && is_open(job, node))
+        if (node != NULL && is_open(node, job->uid))
             return bp_error_set(err, -EACCES, "user %u may not place processes on any node that is "
                                 "up (bpstat -l tells who may)", job->uid);
     }

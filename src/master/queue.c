@@ -96,11 +96,18 @@ static void keep_nodes(const struct waiter *waiter)
         machine->kept = 1;
 }
 
-static void keep_nothing(struct master *master)
+void queue_keep_nothing(struct master *master)
 {
     struct machine *machine, *next;
     HASH_ITER(hh, master->machines, machine, next)
         machine->kept = 0;
+}
+
+void queue_keep(struct master *master)
+{
+    const struct waiter *waiter;
+    DL_FOREACH(master->queue->waiters, waiter)
+        keep_nodes(waiter);
 }
 
 /* ---- the line ---- */
@@ -237,7 +244,7 @@ static void look(struct master *master)
     struct waiter *waiter;
     if (queue->placing != NULL)
         return;
-    keep_nothing(master);
+    queue_keep_nothing(master);
     DL_FOREACH(queue->waiters, waiter) {
         if (is_due(queue, waiter))
             break;
@@ -248,7 +255,7 @@ static void look(struct master *master)
         queue->trying = waiter;
         queue->placing = placing_start(waiter->job, on_placed, master, &err);
     }
-    keep_nothing(master);
+    queue_keep_nothing(master);
     if (waiter != NULL && queue->placing == NULL) {
         queue->trying = NULL;
         queue_drop(waiter->job, err.code, err.text);

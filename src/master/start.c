@@ -94,6 +94,8 @@ static void open_spaces(struct job *job)
     open.n_env = request->n_env;
     open.cwd = request->cwd;
     open.program = request->program;
+    open.apps = request->apps;
+    open.n_apps = request->n_apps;
     open.umask = request->umask;
     open.limits = request->limits;
     open.n_limits = request->n_limits;

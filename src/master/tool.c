@@ -227,6 +227,8 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
         return admin_frame(tool, &message->frame, message->body, err);
     case BP_NODE_ORDER:
         return order_frame(tool, &message->frame, message->body, err);
+    case BP_NODE_HARDWARE:
+        return hardware_frame(tool, &message->frame, err);
     case BP_PROC_LIST:
         return proc_list_frame(tool, &message->frame, err);
     case BP_LIBRARY_SET:

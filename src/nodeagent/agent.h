@@ -14,6 +14,7 @@
 
 #include "common/error.h"
 #include "placement/hardware.h"
+#include "proto/apps.h"
 #include "proto/channel.h"
 #include "proto/key.h"
 #include "proto/pack.h"
@@ -118,6 +119,7 @@ struct space {
     enum space_state state;
     Bpmix__SpaceOpen *open;
     uint32_t *ranks_here; /* by local rank */
+    struct bp_app_rank *app_ranks; /* by rank, each one's program; NULL: there is only one */
     size_t rank_total;    /* ranks of the whole job */
     unsigned node_rank;   /* index of this node in the map */
     int fd;               /* to bpspace */
@@ -183,6 +185,13 @@ void space_send_record(struct space *space, const struct bp_space_record *record
 void space_tell(struct space *space, unsigned type, uint64_t tag, const void *message);
 /* Free it if nothing is left to do for it. */
 void space_check_end(struct space *space);
+
+/* ---- app.c: a rank's own program, where the job has several ---- */
+int app_prepare(struct space *space, struct bp_error *err);
+/* NULL: it runs the job's. */
+const Bpmix__App *app_of(const struct rank *rank);
+/* A word of that program, as this rank gets it; the caller frees it. */
+char *app_word(const struct rank *rank, const char *word);
 
 /* ---- rank.c: a rank's creation, its end ---- */
 void rank_create(struct space *space, const Bpmix__Proc *proc);

@@ -111,7 +111,8 @@ static int open_frame(struct agent *agent, const struct bp_frame *frame, const u
         return err->code;
     if (open->launcher == NULL || open->n_argv == 0 || open->ticket.len != BP_TICKET_BYTES ||
         open->key.len != BP_KEY_BYTES || (unsigned)open->start > BPMIX__START__SELF ||
-        !relay_fits(open->relay) || space_find(agent, frame->job) != NULL) {
+        (open->n_apps > 0 && open->start != BPMIX__START__EXEC) || !relay_fits(open->relay) ||
+        space_find(agent, frame->job) != NULL) {
         bp_unpack_free(open);
         return bp_error_set(err, -EPROTO, "SPACE_OPEN makes no sense");
     }

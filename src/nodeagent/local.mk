@@ -40,6 +40,7 @@ bpnode_SOURCES = \
 	src/nodeagent/asker.c \
 	src/nodeagent/dial.c \
 	src/nodeagent/agent.h \
+	src/nodeagent/app.c \
 	src/nodeagent/data.c \
 	src/nodeagent/image.c \
 	src/nodeagent/join.c \

@@ -9,26 +9,34 @@
 #include "nodeagent/agent.h"
 #include "nodeagent/ompi.h"
 
-#define ENV_MAX  256
 #define TEXT_MAX 1000 /* bytes of a program's or folder's name in a message */
 
-struct env { /* variables added to the job's */
-    char *strings[ENV_MAX];
+struct strings { /* of a CREATE, in its order: words, variables, the working directory */
+    char **list;
     size_t count;
 };
 
-static void env_add(struct env *env, char *take_string)
+static void env_add(struct strings *strings, char *take_string)
 {
-    if (env->count < ENV_MAX)
-        env->strings[env->count++] = take_string;
-    else
-        free(take_string);
+    strings->list = bp_realloc(strings->list, strings->count + 1, sizeof *strings->list);
+    strings->list[strings->count++] = take_string;
 }
 
-static void env_fill(struct env *env, const struct rank *rank)
+static void strings_done(struct strings *strings)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        free(strings->list[i]);
+    free(strings->list);
+}
+
+/* Variables added to the job's; the program's own come first, so that its ranks see those. */
+static void env_fill(struct strings *env, const struct rank *rank)
 {
     const struct space *space = rank->space;
     const Bpmix__SpaceOpen *open = space->open;
+    const Bpmix__App *app = app_of(rank);
+    for (size_t i = 0; app != NULL && i < app->n_env; i++)
+        env_add(env, bp_strdup(app->env[i]));
     env_add(env, bp_format("BPROC_RANK=%u", rank->rank));
     env_add(env, bp_format("BPROC_NODE=%d", space->agent->node));
     if (!open->mpi)
@@ -52,21 +60,36 @@ static void env_fill(struct env *env, const struct rank *rank)
         env_add(env, mtl);
 }
 
-/* Payload of CREATE: head, CPU mask, environment. */
-static uint8_t *payload(const struct rank *rank, const struct env *env, uint32_t *ret_length)
+/* Payload of CREATE: head, CPU mask, strings. NULL = the strings are too long. */
+static uint8_t *payload(const struct rank *rank, uint32_t *ret_length)
 {
+    const Bpmix__App *app = app_of(rank);
     struct bp_space_create head = {.cpu_bytes = (uint32_t)rank->cpu_bytes,
-                                   .envc = (uint32_t)env->count,
+                                   .argc = app != NULL ? (uint32_t)app->n_argv : 0,
+                                   .has_cwd = app != NULL && app->cwd[0] != '\0',
                                    .extra_fds = rank->space->image.whole};
-    for (size_t i = 0; i < env->count; i++)
-        head.string_bytes += (uint32_t)strlen(env->strings[i]) + 1;
-    *ret_length = (uint32_t)sizeof head + head.cpu_bytes + head.string_bytes;
-    uint8_t *bytes = bp_calloc(1, *ret_length);
-    memcpy(bytes, &head, sizeof head);
-    memcpy(bytes + sizeof head, rank->cpus, rank->cpu_bytes);
-    char *next = (char *)bytes + sizeof head + head.cpu_bytes;
-    for (size_t i = 0; i < env->count; i++)
-        next = stpcpy(next, env->strings[i]) + 1;
+    struct strings strings = {.count = 0};
+    for (uint32_t i = 0; i < head.argc; i++)
+        env_add(&strings, app_word(rank, app->argv[i]));
+    env_fill(&strings, rank);
+    head.envc = (uint32_t)strings.count - head.argc;
+    if (head.has_cwd)
+        env_add(&strings, bp_strdup(app->cwd));
+    size_t length = 0;
+    for (size_t i = 0; i < strings.count; i++)
+        length += strlen(strings.list[i]) + 1;
+    uint8_t *bytes = NULL;
+    if (sizeof head + head.cpu_bytes + length <= BP_SPACE_PAYLOAD_MAX) {
+        head.string_bytes = (uint32_t)length;
+        *ret_length = (uint32_t)sizeof head + head.cpu_bytes + head.string_bytes;
+        bytes = bp_calloc(1, *ret_length);
+        memcpy(bytes, &head, sizeof head);
+        memcpy(bytes + sizeof head, rank->cpus, rank->cpu_bytes);
+        char *next = (char *)bytes + sizeof head + head.cpu_bytes;
+        for (size_t i = 0; i < strings.count; i++)
+            next = stpcpy(next, strings.list[i]) + 1;
+    }
+    strings_done(&strings);
     return bytes;
 }
 
@@ -97,6 +120,12 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
         rank_failed(rank, -space->image.failed.code, BP_STEP_IMAGE, space->image.failed.text);
         return;
     }
+    uint32_t length = 0;
+    auto_free uint8_t *bytes = payload(rank, &length);
+    if (bytes == NULL) {
+        rank_failed(rank, E2BIG, BP_STEP_EXEC, NULL);
+        return;
+    }
     int r = stdio_open(rank, fds);
     if (r < 0) {
         rank_failed(rank, -r, BP_STEP_CLONE,
@@ -104,19 +133,15 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
         return;
     }
     fds[3] = space->image.fd;
-    struct env env = {.count = 0};
-    struct bp_space_record record = {.type = BP_SPACE_CREATE, .serial = rank->serial,
-                                     .pid = rank->pid, .value = rank->rank};
+    struct bp_space_record record = {.type = BP_SPACE_CREATE, .length = length,
+                                     .serial = rank->serial, .pid = rank->pid,
+                                     .value = rank->rank};
     if (rank->has_terminal)
         record.flags = BP_SPACE_TERMINAL;
     if (space->image.whole)
         record.flags |= BP_SPACE_IMAGE |
                        (space->open->start == BPMIX__START__SELF ? BP_SPACE_SELF : 0);
-    env_fill(&env, rank);
-    auto_free uint8_t *bytes = payload(rank, &env, &record.length);
     space_send_record(space, &record, bytes, fds, space->image.whole ? 4 : 3);
-    for (size_t i = 0; i < env.count; i++)
-        free(env.strings[i]);
     for (int i = 0; i < 3; i++)
         close(fds[i]);
 }
@@ -142,11 +167,14 @@ static char *file_name(const struct rank *rank, unsigned fd)
 static const char *failed_text(const struct rank *rank, int step)
 {
     const Bpmix__SpaceOpen *open = rank->space->open;
+    const Bpmix__App *app = app_of(rank);
     switch (step) {
     case BP_STEP_EXEC:
+        if (app != NULL)
+            return app->argv[0];
         return open->program[0] != '\0' ? open->program : open->argv[0];
     case BP_STEP_CHDIR:
-        return open->cwd;
+        return app != NULL && app->cwd[0] != '\0' ? app->cwd : open->cwd;
     case BP_STEP_CLONE:
         return "the process cannot be made";
     case BP_STEP_LIMITS:

@@ -92,9 +92,27 @@ static void on_closed(void *arg, const struct bp_error *why)
     space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST, text);
 }
 
+/* It needs to know which ranks are of one program, and not its words. */
+static Bpmix__App **app_rows(const Bpmix__SpaceOpen *open)
+{
+    size_t count = open->n_apps;
+    Bpmix__App **list = bp_calloc(count, sizeof *list + sizeof **list);
+    Bpmix__App *rows = (Bpmix__App *)(list + count);
+    for (size_t i = 0; i < count; i++) {
+        bpmix__app__init(&rows[i]);
+        rows[i].argv = open->apps[i]->argv;
+        rows[i].n_argv = 1;
+        rows[i].ranks = open->apps[i]->ranks;
+        rows[i].n_ranks = open->apps[i]->n_ranks;
+        list[i] = &rows[i];
+    }
+    return list;
+}
+
 static void send_job(struct space *space)
 {
     const Bpmix__SpaceOpen *open = space->open;
+    auto_free Bpmix__App **apps = app_rows(open);
     Bpmix__PmixJob job = BPMIX__PMIX_JOB__INIT;
     job.nspace = open->nspace;
     job.map = open->map;
@@ -105,6 +123,8 @@ static void send_job(struct space *space)
     job.directory = (char *)BP_RUNDIR "/job";
     job.fanout = open->fanout;
     job.command = open->argv[0];
+    job.apps = apps;
+    job.n_apps = open->n_apps;
     size_t length;
     auto_free uint8_t *body = bp_pack(&job, &length);
     bp_channel_send(space->shepherd, &(struct bp_frame){.type = BP_PMIX_JOB, .job = space->job,

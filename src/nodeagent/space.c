@@ -273,6 +273,8 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
     if (r < 0)
         bp_error_set(&err, r, "this node is not in the job's map");
     if (r == 0)
+        r = app_prepare(space, &err);
+    if (r == 0)
         r = start_space(space, &err);
     if (r < 0) {
         bp_log_warning("space-failed job=%llx why=\"%s\"", (unsigned long long)job, err.text);
@@ -541,6 +543,7 @@ static void space_free(struct space *space)
     bp_unpack_free(space->waiting);
     bp_unpack_free(space->shepherd_env);
     bp_unpack_free(space->open);
+    free(space->app_ranks);
     free(space);
     if (agent->channel == NULL)
         join_lost(agent, "");

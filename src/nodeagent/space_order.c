@@ -26,8 +26,8 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
     if (create.cpu_bytes > rest || create.string_bytes != rest - create.cpu_bytes)
         return -EPROTO;
     char *strings = (char *)packet->payload + sizeof create + create.cpu_bytes;
-    uint64_t wanted = (uint64_t)create.argc + create.envc;
-    if (count_strings(strings, create.string_bytes) != wanted)
+    uint64_t wanted = (uint64_t)create.argc + create.envc + create.has_cwd;
+    if (create.has_cwd > 1 || count_strings(strings, create.string_bytes) != wanted)
         return -EPROTO;
     if (packet->nfds < 3 || packet->nfds - 3 != create.extra_fds)
         return -EPROTO;
@@ -55,6 +55,7 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
         .string_bytes = create.string_bytes,
         .argc = create.argc,
         .envc = create.envc,
+        .has_cwd = create.has_cwd,
         .fds = packet->fds,
         .nfds = packet->nfds,
     };
@@ -80,7 +81,7 @@ int bp_space_order_vectors(const struct bp_space_order *order, const struct bp_s
                            char ***ret_argv, char ***ret_envp)
 {
     char **all = job->scratch_argv;
-    uint32_t count = order->argc + order->envc;
+    uint32_t count = order->argc + order->envc + order->has_cwd;
     if (bp_space_strings_cut(order->strings, order->string_bytes, count, all) < 0)
         return -EPROTO;
     char **extra = all + order->argc;
@@ -88,9 +89,20 @@ int bp_space_order_vectors(const struct bp_space_order *order, const struct bp_s
     for (uint32_t i = 0; i < job->envc; i++)
         if (!replaced(job->envp[i], extra, order->envc))
             job->scratch_envp[used++] = job->envp[i];
-    memcpy(job->scratch_envp + used, extra, (order->envc + 1u) * sizeof *extra);
+    memcpy(job->scratch_envp + used, extra, order->envc * sizeof *extra);
+    job->scratch_envp[used + order->envc] = NULL;
     *extra = NULL; /* ends the argument vector */
     *ret_argv = order->argc > 0 ? all : job->argv;
     *ret_envp = job->scratch_envp;
     return 0;
+}
+
+const char *bp_space_order_cwd(const struct bp_space_order *order, const struct bp_space_job *job)
+{
+    if (!order->has_cwd) /* it is the last string */
+        return job->cwd;
+    const char *end = order->strings + order->string_bytes - 1;
+    while (end > order->strings && end[-1] != '\0')
+        end--;
+    return end;
 }

@@ -18,6 +18,7 @@ struct bp_space_order { /* everything points into the packet */
     char *strings;
     uint32_t string_bytes;
     uint32_t argc, envc;
+    uint32_t has_cwd; /* one string more: the working directory in place of the job's */
     const int *fds;
     unsigned nfds;
 };
@@ -31,5 +32,7 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
  * the same name), in the job's scratch vectors. */
 int bp_space_order_vectors(const struct bp_space_order *order, const struct bp_space_job *job,
                            char ***ret_argv, char ***ret_envp);
+/* Where it starts to run; "" = "/". */
+const char *bp_space_order_cwd(const struct bp_space_order *order, const struct bp_space_job *job);
 
 #endif

@@ -10,6 +10,16 @@ libplacement_la_SOURCES = \
 	src/placement/machine.c \
 	src/placement/map.c src/placement/map_bytes.c \
 	src/placement/place.c src/placement/placement.h \
+	src/placement/picture.h \
+	src/placement/picture_board.c src/placement/picture_board.h \
+	src/placement/picture_box.c src/placement/picture_box.h \
+	src/placement/picture_chassis.c src/placement/picture_chassis.h \
+	src/placement/picture_fold.c src/placement/picture_fold.h \
+	src/placement/picture_line.c \
+	src/placement/picture_svg.c \
+	src/placement/picture_text.c \
+	src/placement/picture_words.c \
+	src/placement/picture_xml.c src/placement/picture_xml.h \
 	src/placement/plan.h \
 	src/placement/request.h \
 	src/placement/wire.c src/placement/wire.h \

@@ -95,15 +95,35 @@ static void add_rank(struct bp_infos *infos, const struct bp_map *map, uint32_t 
     struct bp_infos inner = {0};
     bp_infos_rank(&inner, PMIX_RANK, rank);
     bp_infos_rank(&inner, PMIX_GLOBAL_RANK, rank);
-    bp_infos_rank(&inner, PMIX_APP_RANK, rank);
+    bp_infos_rank(&inner, PMIX_APP_RANK, map->app_of != NULL ? map->app_of[rank].place : rank);
     bp_infos_small(&inner, PMIX_LOCAL_RANK, (uint16_t)map->local_of[rank]);
     bp_infos_small(&inner, PMIX_NODE_RANK, (uint16_t)map->local_of[rank]);
     bp_infos_number(&inner, PMIX_NODEID, map->node_of[rank]);
     bp_infos_string(&inner, PMIX_HOSTNAME, map->nodes[map->node_of[rank]].name);
-    bp_infos_number(&inner, PMIX_APPNUM, 0);
+    bp_infos_number(&inner, PMIX_APPNUM, map->app_of != NULL ? map->app_of[rank].app : 0);
     if (cpus != NULL)
         add_place(&inner, cpus);
     bp_infos_nest(infos, PMIX_PROC_INFO_ARRAY, &inner);
+}
+
+/* How many ranks each program has, and its first one. */
+static void add_apps(struct bp_infos *infos, const struct bp_map *map)
+{
+    auto_free uint32_t *sizes = bp_calloc(map->app_count, sizeof *sizes);
+    auto_free uint32_t *leaders = bp_calloc(map->app_count, sizeof *leaders);
+    for (uint32_t rank = 0; rank < map->rank_count; rank++) {
+        const struct bp_app_rank *of = &map->app_of[rank];
+        sizes[of->app]++;
+        if (of->place == 0)
+            leaders[of->app] = rank;
+    }
+    for (uint32_t app = 0; app < map->app_count; app++) {
+        struct bp_infos inner = {0};
+        bp_infos_number(&inner, PMIX_APPNUM, app);
+        bp_infos_number(&inner, PMIX_APP_SIZE, sizes[app]);
+        bp_infos_rank(&inner, PMIX_APPLDR, leaders[app]);
+        bp_infos_nest(infos, PMIX_APP_INFO_ARRAY, &inner);
+    }
 }
 
 static void add_job(struct bp_infos *infos, const struct bp_shepherd *shepherd)
@@ -120,7 +140,7 @@ static void add_job(struct bp_infos *infos, const struct bp_shepherd *shepherd)
     bp_infos_number(infos, PMIX_UNIV_SIZE, map->rank_count);
     bp_infos_number(infos, PMIX_MAX_PROCS, map->rank_count);
     bp_infos_number(infos, PMIX_NUM_NODES, nodes);
-    bp_infos_number(infos, PMIX_JOB_NUM_APPS, 1);
+    bp_infos_number(infos, PMIX_JOB_NUM_APPS, map->app_count);
     bp_infos_number(infos, PMIX_LOCAL_SIZE, (uint32_t)here->rank_count);
     bp_infos_number(infos, PMIX_NODE_SIZE, (uint32_t)here->rank_count);
     bp_infos_string(infos, PMIX_LOCAL_PEERS, peers);
@@ -140,6 +160,8 @@ static pmix_status_t register_all(struct bp_shepherd *shepherd, char **cpus)
     for (size_t i = 0; i < map->node_count; i++)
         if (map->nodes[i].rank_count > 0)
             add_node(&infos, map, i);
+    if (map->app_of != NULL)
+        add_apps(&infos, map);
     for (uint32_t rank = 0; rank < map->rank_count; rank++) {
         bool local = map->node_of[rank] == map->self;
         add_rank(&infos, map, rank, cpus != NULL && local ? cpus[map->local_of[rank]] : NULL);

@@ -20,6 +20,7 @@ void bp_map_free(struct bp_map *map)
     free(map->node_of);
     free(map->local_of);
     free(map->gone);
+    free(map->app_of);
     free(map);
 }
 
@@ -131,7 +132,10 @@ static int fill(struct bp_map *map, const Bpmix__PmixJob *job, struct bp_error *
     map->self = bp_map_index(map, job->node);
     if (map->self == BP_NODE_NONE || map->nodes[map->self].rank_count == 0)
         return bp_error_set(err, -EINVAL, "node %d has no rank of this job", job->node);
-    return 0;
+    map->app_count = job->n_apps > 0 ? (uint32_t)job->n_apps : 1;
+    return job->n_apps == 0 ? 0
+                            : bp_apps_ranks(job->apps, job->n_apps, map->rank_count,
+                                            &map->app_of, err);
 }
 
 int bp_map_new(const Bpmix__PmixJob *job, struct bp_map **ret_map, struct bp_error *err)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
-#include "proto/bpmix.pb-c.h"
+#include "proto/apps.h"
 
 #define BP_NSPACE_MAX   255 /* PMIX_MAX_NSLEN */
 #define BP_NODE_NONE    SIZE_MAX
@@ -30,6 +30,8 @@ struct bp_map {
     uint32_t *node_of;  /* by rank: index of its node */
     uint32_t *local_of; /* by rank: its local rank */
     bool *gone;         /* by rank */
+    struct bp_app_rank *app_of; /* by rank: its program, of app_count; NULL = there is only one */
+    uint32_t app_count;
 };
 
 /* Check and copy what bpnode sent. Every rank 0..n-1 must stand on exactly one node, names and

@@ -42,6 +42,8 @@ static const struct bp_route routes[BP_FRAME_TYPES] = {
     [BP_LIBRARIES] = {"LIBRARIES", M, T | C, 8 * MIB},
     [BP_JOB_WAIT] = {"JOB_WAIT", M, T, 4 * KIB},
     [BP_JOB_SIGNAL] = {"JOB_SIGNAL", T | C, M, 64},
+    [BP_NODE_HARDWARE] = {"NODE_HARDWARE", T | C, M, 0},
+    [BP_HARDWARE] = {"HARDWARE", M, T | C, 16 * MIB},
 
     [BP_JOIN] = {"JOIN", N, M, MIB},
     [BP_JOINED] = {"JOINED", M, N, 64},

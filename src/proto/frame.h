@@ -66,6 +66,8 @@ enum bp_frame_type {
     BP_LIBRARIES,     /* LibraryList */
     BP_JOB_WAIT,      /* of the JOB_OPEN with this tag, before its answer: JobWait, as it changes */
     BP_JOB_SIGNAL,    /* to any `job` of the user's: JobKill; answer DONE */
+    BP_NODE_HARDWARE, /* empty; answer HARDWARE */
+    BP_HARDWARE,      /* HardwareList: of all nodes, and what jobs use of it */
     /* bpnode and bpmaster */
     BP_JOIN = 32,    /* Join */
     BP_JOINED,       /* Joined */

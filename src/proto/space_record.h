@@ -141,13 +141,15 @@ struct bp_space_strings {
 /* Payload of CREATE: this, cpu_bytes of CPU mask (as sched_setaffinity takes it; 0 = leave), then
  * argc + envc NUL-terminated strings: an argument vector that replaces the job's (argc > 0; a
  * helper needs one, its argv[0] is an absolute path), and environment that is added to the job's,
- * replacing variables of the same name. */
+ * replacing variables of the same name; and with has_cwd one more: the working directory in place
+ * of the job's. */
 struct bp_space_create {
     uint32_t cpu_bytes;
     uint32_t argc, envc;
     uint32_t string_bytes;
     uint32_t extra_fds;
-    uint32_t zero[3];
+    uint32_t has_cwd;
+    uint32_t zero[2];
 };
 
 _Static_assert(sizeof(struct bp_space_record) == 64, "a record is 64 bytes");

@@ -102,16 +102,6 @@ int apps_number(struct apps *apps, struct bp_error *err)
     return 0;
 }
 
-uint32_t *apps_by_rank(const struct apps *apps)
-{
-    uint32_t *numbers = bp_calloc(apps->ranks, sizeof *numbers);
-    for (size_t i = 0; i < apps->count; i++)
-        for (size_t k = 0; k < apps->rows[i].range_count; k++)
-            for (uint32_t j = 0; j < apps->rows[i].ranges[k].count; j++)
-                numbers[apps->rows[i].ranges[k].first + j] = (uint32_t)i;
-    return numbers;
-}
-
 static Bpmix__RankRange **range_messages(const struct app *app)
 {
     size_t count = app->range_count;

@@ -42,8 +42,8 @@ void app_add_variable(struct app *app, char *take_variable);
 void app_add_range(struct app *app, uint32_t first, uint32_t count);
 void apps_done(struct apps *apps);
 
-/* Number the ranks through the programs in their order, as many of each as its `ranks` says. 0; or a
- * program has none, or the total is too large. */
+/* Number the ranks through the programs in their order, as many of each as its `ranks` says. 0; or
+ * a program has none, or the total is too large. */
 int apps_number(struct apps *apps, struct bp_error *err);
 /* 0, or the program whose words are too long. */
 int apps_check(const struct apps *apps, struct bp_error *err);
@@ -59,7 +59,5 @@ int multiprog_read(struct apps *apps, const char *name, const char *text, size_t
 /* The programs as messages, which point into *apps. */
 Bpmix__App **apps_messages(const struct apps *apps);
 void apps_messages_free(Bpmix__App **list, size_t count);
-/* The number of each rank's program; the caller frees it. */
-uint32_t *apps_by_rank(const struct apps *apps);
 
 #endif

@@ -3,6 +3,10 @@ librun_la_SOURCES = \
 	src/tools/ending.c src/tools/ending.h \
 	src/tools/input.c src/tools/input.h \
 	src/tools/local.c src/tools/local.h \
+	src/tools/map_job.c src/tools/map_job.h \
+	src/tools/map_json.c src/tools/map_json.h \
+	src/tools/map_nodes.c src/tools/map_nodes.h \
+	src/tools/map_show.c src/tools/map_show.h \
 	src/tools/output.c src/tools/output.h \
 	src/tools/ranks.c src/tools/ranks.h \
 	src/tools/redirect.c src/tools/redirect.h \
@@ -12,6 +16,7 @@ librun_la_SOURCES = \
 	src/tools/start.c src/tools/start.h \
 	src/tools/terminal.c src/tools/terminal.h \
 	src/tools/text.c src/tools/text.h \
+	src/tools/topology.c src/tools/topology.h \
 	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \
 	src/tools/waits.c src/tools/waits.h \
@@ -20,7 +25,8 @@ librun_la_SOURCES = \
 librun_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS) \
 	$(JANSSON_CFLAGS)
 librun_la_CFLAGS = $(BP_CFLAGS)
-BP_TOOL_LIBS = librun.la libjob.la libimage.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) $(JANSSON_LIBS)
+BP_TOOL_LIBS = librun.la libjob.la libimage.la libplacement.la $(BP_PROTO_LIBS) $(BP_TLS_LIBS) \
+	$(JANSSON_LIBS)
 
 # the command line of bprun
 noinst_LTLIBRARIES += libbprun.la
@@ -32,6 +38,7 @@ libbprun_la_SOURCES = \
 	src/tools/letters.c src/tools/letters.h \
 	src/tools/life_options.c src/tools/life_options.h \
 	src/tools/lines.c src/tools/lines.h \
+	src/tools/map_options.c src/tools/map_options.h \
 	src/tools/mpirun_options.c src/tools/mpirun_options.h \
 	src/tools/multiprog.c \
 	src/tools/options.c src/tools/options.h \
@@ -78,7 +85,7 @@ bprun_CPPFLAGS = $(librun_la_CPPFLAGS)
 bprun_CFLAGS = $(BP_CFLAGS)
 bprun_LDADD = libbprun.la $(BP_TOOL_LIBS)
 # its other names
-BP_RUN_NAMES = bpmpirun
+BP_RUN_NAMES = bpmap bpmpirun
 install-exec-hook:
 	for name in $(BP_RUN_NAMES); do $(LN_S) -f bprun "$(DESTDIR)$(bindir)/$$name"; done
 uninstall-local:

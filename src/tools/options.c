@@ -11,17 +11,18 @@
 #include "tools/start.h"
 
 enum { OPT_MPI = 256, OPT_START, OPT_WARM };
-enum { PARSERS = 4 };
+enum { PARSERS = 5 };
 
-#define THREADS "OMP_NUM_THREADS"
+#define THREADS  "OMP_NUM_THREADS"
+#define PROGRAMS "PROGRAM [ARGUMENT...]\nPROGRAM [ARGUMENT...] : --np=N PROGRAM..."
 
 static const struct argp_option rows[] = {
-    {NULL, 0, NULL, 0, "How:", 5},
-    {"mpi", OPT_MPI, "KIND", 0, "pmix, or none for programs without MPI (pmix)", 5},
+    {NULL, 0, NULL, 0, "How:", 6},
+    {"mpi", OPT_MPI, "KIND", 0, "pmix, or none for programs without MPI (pmix)", 6},
     {"start", OPT_START, "WAY", 0,
-     "exec: the node executes the program; ld, entry: it gets an image of the program (exec)", 5},
+     "exec: the node executes the program; ld, entry: it gets an image of the program (exec)", 6},
     {"warm", OPT_WARM, NULL, 0,
-     "Run the program here until it calls bproc_warm, and start the ranks from there", 5},
+     "Run the program here until it calls bproc_warm, and start the ranks from there", 6},
     {0}};
 
 struct parsing {
@@ -94,6 +95,8 @@ static void read_multi_prog(struct argp_state *state, struct options *options)
     size_t length;
     struct app *file = &options->apps.rows[0];
     struct apps apps = {.count = 0};
+    if (options->apps.count == 0)
+        argp_error(state, "--multi-prog: a file of programs is missing");
     if (options->apps.count > 1 || file->argc > 1)
         argp_error(state, "--multi-prog: the program is a file of programs; nothing follows it");
     int r = lines_load(file->argv[0], &text, &length, &err);
@@ -164,7 +167,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         finish(state, options);
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "a program is missing");
+        if (!options->map.dry)
+            argp_error(state, "a program is missing");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -191,8 +195,10 @@ void options_parse(struct options *options, int argc, char **argv)
                                          .policy = &options->policy}};
     int srun = !options->mpirun;
     const struct argp argp = {
-        rows, parse, "PROGRAM [ARGUMENT...]\nPROGRAM [ARGUMENT...] : --np=N PROGRAM...",
-        srun
+        rows, parse, options->map.dry ? "[PROGRAM [ARGUMENT...]]\n" PROGRAMS : PROGRAMS,
+        options->map.dry
+        ? "bpmap - show where bprun with the same options would place its ranks; nothing is run."
+        : srun
         ? "bprun - start a parallel job on the nodes. Each rank is a child of bprun here: ps shows "
           "it, kill reaches it, Ctrl-C and Ctrl-Z work on all."
         : "bpmpirun - bprun for those used to mpirun: letters and options with one dash mean what "
@@ -200,8 +206,9 @@ void options_parse(struct options *options, int argc, char **argv)
     place_options_init(&options->place);
     add_child(&parsing, 0, &place_argp, &options->place, srun, "Where and how many:");
     add_child(&parsing, 1, &mpirun_argp, &parsing.mpirun, !srun, "The same in mpirun's words:");
-    add_child(&parsing, 2, &io_argp, &options->io, srun, "Input and output:");
-    add_child(&parsing, 3, &life_argp, &options->policy, srun, "Life and death:");
+    add_child(&parsing, 2, &map_argp, &options->map, srun, "To see where the ranks are:");
+    add_child(&parsing, 3, &io_argp, &options->io, srun, "Input and output:");
+    add_child(&parsing, 4, &life_argp, &options->policy, srun, "Life and death:");
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER | (srun ? 0 : ARGP_LONG_ONLY), NULL, &parsing);
     for (int i = 0; i < PARSERS; i++)
         letterless_done(&parsing.letterless[i]);
@@ -210,6 +217,7 @@ void options_parse(struct options *options, int argc, char **argv)
 void options_done(struct options *options)
 {
     place_options_done(&options->place);
+    map_options_done(&options->map);
     io_options_done(&options->io);
     apps_done(&options->apps);
 }

@@ -6,11 +6,13 @@
 #include "tools/apps.h"
 #include "tools/io_options.h"
 #include "tools/life_options.h"
+#include "tools/map_options.h"
 #include "tools/place_options.h"
 #include "tools/run.h"
 
-struct options { /* zeroed, then options_parse */
+struct options { /* zeroed, then options_parse; map.dry beforehand for a tool that only shows */
     struct place_options place;
+    struct map_options map;
     struct io_options io;
     struct run_policy policy;
     struct apps apps; /* the programs; the only one, if there is one */

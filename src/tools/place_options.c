@@ -8,7 +8,7 @@
 
 enum {
     OPT_PER_NODE = 256, OPT_PER_PACKAGE, OPT_PER_CORE, OPT_CPU_BIND, OPT_MEM_BIND, OPT_HINT,
-    OPT_EXCLUSIVE, OPT_GPUS, OPT_GPU_BIND, OPT_REPORT
+    OPT_EXCLUSIVE, OPT_GPUS, OPT_GPU_BIND, OPT_MULTI_PROG, OPT_REPORT
 };
 
 static const struct argp_option rows[] = {
@@ -36,7 +36,9 @@ static const struct argp_option rows[] = {
     {"overlap", 's', NULL, 0, "Share CPUs with other jobs, and do not wait for them", 0},
     {"immediate", 'I', "SECONDS", OPTION_ARG_OPTIONAL,
      "Fail if the job cannot start now (or within SECONDS) instead of waiting for its CPUs", 0},
-    {"report-bindings", OPT_REPORT, NULL, 0, "Tell each rank's node and CPUs", 0},
+    {"multi-prog", OPT_MULTI_PROG, NULL, 0, "PROGRAM is a file that says which ranks run what", 0},
+    {"report-bindings", OPT_REPORT, NULL, 0, "Tell each rank's node and CPUs, as its "
+     "kernel has them", 0},
     {0}};
 
 /* Options that fill one text by a function of place_words.h. */
@@ -113,6 +115,9 @@ static int parse_flag(struct place_options *options, const struct said *said)
         options->immediate = 1;
         options->immediate_s =
             said->arg != NULL ? word_number(said->state, said->name, said->arg, 0, 1000000) : 0;
+        return 0;
+    case OPT_MULTI_PROG:
+        options->multi_prog = 1;
         return 0;
     case OPT_REPORT:
         options->report_bindings = 1;

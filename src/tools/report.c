@@ -13,21 +13,44 @@
 
 #include "common/cpuset.h"
 #include "common/mem.h"
+#include "proto/apps.h"
+#include "tools/map_json.h"
 #include "tools/report.h"
+#include "tools/start.h"
 #include "tools/text.h"
 
 #define PROGRAM_BYTES_MAX (256 << 20)
 
-void report_binding(const struct bp_job *job, const struct verdict *verdict, uint32_t number)
+void report_binding(const struct bp_job *job, const struct map_job *map,
+                    const struct verdict *verdict, uint32_t number)
 {
     const Bpmix__Rank *asked = bp_job_map(job)->ranks[number];
     const struct verdict_rank *rank = &verdict->ranks[number];
-    auto_free char *cpus = bp_cpuset_format(rank->cpus, rank->cpu_bytes);
-    fprintf(stderr, "rank %u on %s: %sCPUs %s\n", number, bp_job_node_name(job, asked->node),
-            asked->cpus.len == 0 ? "not bound, may use " : "", cpus);
+    const struct bp_hardware *hardware = map != NULL ? map_job_hardware(map, number) : NULL;
+    auto_free char *where = rank->cpu_bytes > 0
+                                ? bp_picture_where(rank->cpus, rank->cpu_bytes, hardware)
+                                : bp_strdup("at CPUs that are not known: it has ended already");
+    const char *words = bp_job_map(job)->shared ? "not bound, shares "
+                        : asked->cpus.len == 0  ? "not bound, may use "
+                                                : "";
+    fprintf(stderr, "rank %u on %s: %s%s\n", number, bp_job_node_name(job, asked->node), words,
+            where);
 }
 
-static json_t *rank_row(const struct bp_job *job, const struct verdict *verdict, size_t number)
+/* Each rank's program, where there are several. */
+static void add_apps(json_t *ranks, const Bpmix__JobRequest *request)
+{
+    auto_free struct bp_app_rank *apps = NULL;
+    size_t count = json_array_size(ranks);
+    if (request->n_apps == 0 ||
+        bp_apps_ranks(request->apps, request->n_apps, (uint32_t)count, &apps, NULL) < 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(json_array_get(ranks, i), "app", json_integer(apps[i].app));
+}
+
+static json_t *rank_row(const struct bp_job *job, const struct map_job *map,
+                        const struct verdict *verdict, size_t number)
 {
     const struct verdict_rank *rank = &verdict->ranks[number];
     const Bpmix__Rank *place = bp_job_map(job)->ranks[number];
@@ -37,6 +60,11 @@ static json_t *rank_row(const struct bp_job *job, const struct verdict *verdict,
                             node, "pid", (int)rank->pid, "cpus",
                             cpus, "started", (int)rank->created, "wait_status",
                             (int)rank->status);
+    json_object_set_new(row, "bound",
+                        json_boolean(place->cpus.len > 0 && !bp_job_map(job)->shared));
+    if (map != NULL && rank->cpu_bytes > 0)
+        map_json_where(row, rank->cpus, rank->cpu_bytes,
+                       map_job_hardware(map, (uint32_t)number));
     if (!rank->ended)
         json_object_set_new(row, "lost", json_true());
     else if (WIFSIGNALED(rank->status))
@@ -50,16 +78,19 @@ static json_t *rank_row(const struct bp_job *job, const struct verdict *verdict,
     return row;
 }
 
-void report_status(const struct bp_job *job, const struct verdict *verdict, int status,
-                   uint64_t ms, const char *start, const struct run_policy *policy)
+void report_status(const struct bp_job *job, const struct map_job *map,
+                   const struct verdict *verdict, int status, uint64_t ms,
+                   const Bpmix__JobRequest *request, const struct run_policy *policy)
 {
     json_t *ranks = json_array();
     for (size_t i = 0; i < verdict->count; i++)
-        json_array_append_new(ranks, rank_row(job, verdict, i));
+        json_array_append_new(ranks, rank_row(job, map, verdict, i));
+    add_apps(ranks, request);
     auto_free char *cause = text_plain(verdict->text);
     json_t *all = json_pack("{s:I s:i s:s s:s s:I s:o}", "job",
                             (json_int_t)bp_job_map(job)->job, "status", status, "cause",
-                            cause, "start", start, "ms", (json_int_t)ms, "ranks", ranks);
+                            cause, "start", start_name(request->start), "ms",
+                            (json_int_t)ms, "ranks", ranks);
     FILE *file = policy->status[0] == '\0' ? stderr : fopen(policy->status, "we");
     if (file == NULL) {
         fprintf(stderr, "%s: %s: %s\n", policy->tool, policy->status, strerror(errno));

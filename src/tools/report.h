@@ -3,16 +3,19 @@
 #ifndef BP_TOOLS_REPORT_H
 #define BP_TOOLS_REPORT_H
 
+#include "tools/map_job.h"
 #include "tools/run.h"
 #include "tools/verdict.h"
 
-/* One line on stderr: a rank's node and CPUs, as the kernel there has them. */
-void report_binding(const struct bp_job *job, const struct verdict *verdict, uint32_t number);
+/* One line on stderr: a rank's node and CPUs, as the kernel there has them. map: NULL = what the
+ * node has is not known. */
+void report_binding(const struct bp_job *job, const struct map_job *map,
+                    const struct verdict *verdict, uint32_t number);
 
-/* The status of the job and of every rank as one JSON object, to policy->status. start: how the
- * program was started. */
-void report_status(const struct bp_job *job, const struct verdict *verdict, int status,
-                   uint64_t ms, const char *start, const struct run_policy *policy);
+/* The status of the job and of every rank as one JSON object, to policy->status. */
+void report_status(const struct bp_job *job, const struct map_job *map,
+                   const struct verdict *verdict, int status, uint64_t ms,
+                   const Bpmix__JobRequest *request, const struct run_policy *policy);
 
 /* 1 = an MPI program of several ranks ran, and none of them connected to PMIx. */
 int report_singletons(const Bpmix__JobRequest *request, const struct verdict *verdict);

@@ -16,6 +16,7 @@
 #include "tools/ending.h"
 #include "tools/input.h"
 #include "tools/local.h"
+#include "tools/map_show.h"
 #include "tools/ranks.h"
 #include "tools/report.h"
 #include "tools/run.h"
@@ -30,6 +31,7 @@ struct run {
     struct event_base *base;
     struct bp_job *job;     /* NULL: all ranks are here */
     struct local *local;    /* NULL: none is */
+    struct map_job *map;    /* NULL: nobody asked for it, or it is not known */
     struct ranks *ranks;
     struct output *output;
     struct turns *turns; /* NULL: everybody's output as it comes */
@@ -112,7 +114,7 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
     if (verdict_event(&run->verdict, event, node))
         ending_ask(&run->ending, 1);
     if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings)
-        report_binding(run->job, &run->verdict, event->rank);
+        report_binding(run->job, run->map, &run->verdict, event->rank);
 }
 
 static void on_lost(void *arg, const char *why)
@@ -320,6 +322,8 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
         bp_launch_done(&launch);
         return r;
     }
+    run->map = map_show_job(launch.map, run->policy->map, run->policy->tool,
+                            run->policy->report_bindings || run->policy->status != NULL);
     take_signals(run);
     r = bp_launch_ghosts(&launch, request, &herds, err);
     if (r < 0) {
@@ -461,11 +465,12 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     int status = verdict_status(&run.verdict);
     say_verdict(&run, status);
     if (policy->status != NULL)
-        report_status(run.job, &run.verdict, status, bp_clock_ms() - run.start_ms,
-                      start_name(request->start), policy);
+        report_status(run.job, run.map, &run.verdict, status, bp_clock_ms() - run.start_ms, request,
+                      policy);
     turns_free(run.turns);
     output_free(run.output);
     input_free(run.input);
+    map_job_free(run.map);
     ranks_free(run.ranks);
     local_free(run.local);
     bp_job_free(run.job);

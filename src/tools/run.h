@@ -4,6 +4,7 @@
 #define BP_TOOLS_RUN_H
 
 #include "lib/job.h"
+#include "tools/map_options.h"
 #include "tools/output.h"
 #include "tools/redirect.h"
 #include "tools/terminal.h"
@@ -25,6 +26,7 @@ struct run_policy {
     struct terminal *terminal; /* NULL = rank 0 has none on its node */
     uint32_t local; /* so many ranks more, here on the master */
     int report_bindings;
+    const struct map_options *map; /* what to show of the job's map; NULL = nothing */
     const char *status; /* NULL, or where the JSON goes: "" = stderr, else a file */
 };
 

@@ -74,6 +74,11 @@ int start_capture(struct start *start, Bpmix__JobRequest *request, const char *t
     *start = (struct start){.image = NULL};
     if (request->start == BPMIX__START__EXEC)
         return 0;
+    if (request->n_apps > 0) {
+        fprintf(stderr, "%s: several programs have no image in common; started by exec\n", tool);
+        request->start = BPMIX__START__EXEC;
+        return 0;
+    }
     if (request->start == BPMIX__START__SELF) {
         int r = warm_capture(request, &start->image, err);
         if (r < 0)

@@ -1,6 +1,6 @@
 // sources: src/tools/hosts.c src/tools/rankfile.c src/tools/multiprog.c src/tools/apps.c
 // src/tools/lines.c src/tools/words.c src/tools/text.c src/common/nodeset.c src/common/mem.c
-// src/common/error.c src/proto/bpmix.pb-c.c
+// src/common/error.c src/proto/apps.c src/proto/bpmix.pb-c.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_hosts.c - any text as a host file, as the words of --host, as a rankfile and as a file of
  * programs: refused with a sentence, or within bounds. */
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "proto/apps.h"
 #include "tools/apps.h"
 #include "tools/hosts.h"
 #include "tools/rankfile.h"
@@ -44,11 +45,13 @@ static void check_apps(const struct apps *apps)
     }
     if (ranks != apps->ranks || ranks > APP_RANKS_MAX || ranks == 0)
         abort();
-    auto_free uint32_t *numbers = apps_by_rank(apps);
-    for (uint32_t i = 0; i < ranks; i++)
-        if (numbers[i] >= apps->count)
-            abort();
     Bpmix__App **list = apps_messages(apps);
+    auto_free struct bp_app_rank *of = NULL;
+    if (bp_apps_ranks(list, apps->count, ranks, &of, NULL) < 0)
+        abort();
+    for (uint32_t i = 0; i < ranks; i++)
+        if (of[i].app >= apps->count || of[i].place >= ranks)
+            abort();
     apps_messages_free(list, apps->count);
 }
 

@@ -1,6 +1,6 @@
 // sources: src/pmix/bridge.c src/pmix/codec.c src/pmix/dmodex.c src/pmix/event.c src/pmix/fence.c
 // src/pmix/map.c src/pmix/party.c src/pmix/publish.c src/pmix/shepherd.c
-// src/pmix/signature.c src/pmix/tree.c src/proto/frame.c src/proto/pack.c
+// src/pmix/signature.c src/pmix/tree.c src/proto/apps.c src/proto/frame.c src/proto/pack.c
 // src/proto/bpmix.pb-c.c src/common/error.c src/common/log.c src/common/mem.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_shepherd.c - a bpshepherd under other shepherds that say anything while its own ranks fence,

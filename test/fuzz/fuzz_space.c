@@ -72,7 +72,7 @@ static void create(const uint8_t *head, const uint8_t *rest, size_t size)
     static char *argv[] = {(char *)"prog", NULL};
     static char *envp[] = {(char *)"A=1", (char *)"AB=2", (char *)"A", NULL};
     static char *scratch_argv[BP_SPACE_PAYLOAD_MAX + 1], *scratch_envp[BP_SPACE_PAYLOAD_MAX + 4];
-    struct bp_space_job job = {.argc = 1, .envc = 3, .argv = argv, .envp = envp,
+    struct bp_space_job job = {.argc = 1, .envc = 3, .argv = argv, .envp = envp, .cwd = "/",
                                .program = "", .scratch_argv = scratch_argv, .scratch_envp = scratch_envp,
                                .pid_max = 32768};
     struct bp_space_order order;
@@ -91,6 +91,10 @@ static void create(const uint8_t *head, const uint8_t *rest, size_t size)
     if (count_vector(ret_argv) != (order.argc > 0 ? order.argc : 1) ||
         count_vector(ret_envp) > order.envc + job.envc ||
         order.cpus + order.cpu_bytes > packet.payload + size)
+        abort();
+    const char *cwd = bp_space_order_cwd(&order, &job);
+    if (order.has_cwd && (cwd < order.strings ||
+                          cwd + strlen(cwd) + 1 != order.strings + order.string_bytes))
         abort();
 }
 

@@ -38,14 +38,16 @@ def page_options(page):
         return options(f.read())
 
 
-def options_of_the_other_name(path):
-    """The page of a second name (a link) leaves out options that the first one's has; letters may
-    mean other things."""
+def options_of_the_other_name(path, own_page):
+    """The page of a second name (a link) leaves out options that the first one's has. Letters may
+    mean other things, unless it says "Those of" the first."""
     if not os.path.islink(path):
         return set()
     first = os.path.basename(os.readlink(path))
+    with open(own_page, encoding="utf-8") as f:
+        same = "\nThose of **%s**" % first in f.read()
     return {o for page in glob.glob(os.path.join(TOP, "doc", first + ".[18].rst"))
-            for o in page_options(page) if o.startswith("--")}
+            for o in page_options(page) if same or o.startswith("--")}
 
 
 def tool_problems(path):
@@ -64,7 +66,7 @@ def tool_problems(path):
         yield "%s --help: exit status %d" % (name, done.returncode)
     documented = page_options(pages[0])
     helped = options(done.stdout)
-    for option in sorted(helped - documented - options_of_the_other_name(path)):
+    for option in sorted(helped - documented - options_of_the_other_name(path, pages[0])):
         yield "%s: %s is in --help and not in the man page" % (name, option)
     for option in sorted(documented - helped):
         yield "%s: %s is in the man page and not in --help" % (name, option)

@@ -1,7 +1,7 @@
 # MPI programs of the tests: built by $(MPICC)
 MPICC = mpicc
 BP_MPI_C = \
-	test/mpi/abort.c test/mpi/barrier.c test/mpi/collectives.c test/mpi/hello.c test/mpi/names.c \
+	test/mpi/abort.c test/mpi/apps.c test/mpi/barrier.c test/mpi/collectives.c test/mpi/hello.c test/mpi/names.c \
 	test/mpi/ring.c test/mpi/sendrecv.c
 BP_PMIX_C = test/mpi/pmixevent.c test/mpi/pmixfence.c
 BP_MPI_BUILT = $(BP_MPI_C:.c=) $(BP_PMIX_C:.c=)

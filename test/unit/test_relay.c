@@ -52,7 +52,7 @@ static void what_may_be_asked(void)
                                              BP_NODE_STATE, BP_NODE_SET,   BP_NODE_GET,
                                              BP_NODE_WATCH, BP_PROC_LIST,  BP_LIBRARY_SET,
                                              BP_LIBRARY_LIST, BP_JOB_SIGNAL, BP_JOB_OPEN,
-                                             BP_JOB_KILL, BP_JOB_FORWARD};
+                                             BP_JOB_KILL, BP_JOB_FORWARD, BP_NODE_HARDWARE};
     unsigned count = 0;
     for (unsigned type = 0; type < BP_FRAME_TYPES; type++) {
         const struct bp_route *route = bp_route_get(type);
@@ -79,7 +79,7 @@ static void what_may_be_answered(void)
         CU_ASSERT(route->from == BP_PEER_MASTER && (route->to & BP_PEER_TOOL) != 0);
         CU_ASSERT(BP_FRAME_BYTES + route->max_body <= bp_route_get(BP_TOOL_HEARS)->max_body);
     }
-    CU_ASSERT_EQUAL(count, 12);
+    CU_ASSERT_EQUAL(count, 13);
 }
 
 int main(void)

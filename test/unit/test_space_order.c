@@ -22,6 +22,7 @@ static struct bp_space_job a_job(void)
         .envc = 3,
         .argv = argv,
         .envp = envp,
+        .cwd = "/",
         .scratch_argv = scratch_argv,
         .scratch_envp = scratch_envp,
         .pid_max = 32768,
@@ -71,6 +72,30 @@ static void merge(void)
     CU_ASSERT_STRING_EQUAL(argv[1], "");
     CU_ASSERT_PTR_NULL(argv[2]);
     CU_ASSERT_STRING_EQUAL(envp[2], "AB=3");
+}
+
+static void directory(void)
+{
+    struct bp_space_job job = a_job();
+    struct bp_space_order order;
+    char **argv, **envp;
+    fill((struct bp_space_create){.argc = 1, .envc = 1, .has_cwd = 1}, "x\0A=3\0/usr", 11);
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
+    CU_ASSERT_EQUAL(bp_space_order_vectors(&order, &job, &argv, &envp), 0);
+    CU_ASSERT_STRING_EQUAL(bp_space_order_cwd(&order, &job), "/usr");
+    CU_ASSERT_PTR_NULL(argv[1]);
+    CU_ASSERT_STRING_EQUAL(envp[1], "A=3");
+    CU_ASSERT_PTR_NULL(envp[2]);
+    fill((struct bp_space_create){.has_cwd = 1}, "", 1);
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
+    CU_ASSERT_STRING_EQUAL(bp_space_order_cwd(&order, &job), "");
+    fill((struct bp_space_create){.argc = 1}, "x", 2);
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
+    CU_ASSERT_PTR_EQUAL(bp_space_order_cwd(&order, &job), job.cwd);
+    fill((struct bp_space_create){.has_cwd = 1}, "", 0); /* it is not there */
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
+    fill((struct bp_space_create){.has_cwd = 2}, "\0/", 3);
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
 }
 
 static void refuse(void)
@@ -234,6 +259,7 @@ int main(void)
     static const struct bp_test tests[] = {
         {"strings are cut exactly", cut},
         {"environments merge by name", merge},
+        {"a directory in place of the job's", directory},
         {"impossible orders are refused", refuse},
         {"an order with an image", image},
         {"random orders", random_orders},

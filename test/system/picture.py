@@ -1,0 +1,241 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""picture.py - bpmap: what it computes is what jobs get; its pictures are what it computed; and what
+it says of files, nodes and options that are wrong."""
+import json
+import os
+import re
+import tempfile
+import xml.etree.ElementTree as xml
+
+import bptest
+from bptest import run, start, test
+from topologies import topology
+
+CPUS = sorted(os.sched_getaffinity(0))
+SHOW = ["sh", "-c", "echo $BPROC_RANK $BPROC_NODE $(sed -n 's/Cpus_allowed_list:.//p' /proc/self/status)"]
+FOLDER = tempfile.TemporaryDirectory()
+FILES = FOLDER.name
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def needs_two_cpus():
+    if len(CPUS) < 2:
+        raise bptest.Skip("one CPU only")
+
+
+def bpmap(*options):
+    result = run(["bpmap", "--json", *options])
+    assert result.code == 0, repr(result)
+    return json.loads(result.out)
+
+
+def svg_of(*options):
+    result = run(["bpmap", "--svg", "-", *options])
+    assert result.code == 0, repr(result)
+    return xml.fromstring(result.out), result.out
+
+
+def texts(svg):
+    return ["".join(t.itertext()) for t in svg.iter(SVG + "text")]
+
+
+def numbers(text):
+    """Of a list such as "0-3,8"."""
+    return [n for part in text.split(",") if part for low, _, high in [part.partition("-")]
+            for n in range(int(low), int(high or low) + 1)]
+
+
+def refused(*options):
+    result = run(["bpmap", *options])
+    assert result.code == 125 and result.out == "" and result.err.count("\n") == 1, repr(result)
+    assert result.err.startswith("bpmap: "), result.err
+    return result.err[len("bpmap: "):-1]
+
+
+def write(name, text):
+    path = os.path.join(FILES, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+# ---- the cluster ----
+
+def same(*options):
+    """bpmap's map is the job's: nodes and CPUs of each rank, as its kernel has them."""
+    ranks = bpmap(*options)["ranks"]
+    job = run(["bprun", "--mpi=none", *options, *SHOW])
+    assert job.code == 0, repr(job)
+    rows = sorted((int(r), "n" + n, cpus) for r, n, cpus in
+                  (line.split() for line in job.out.splitlines()))
+    assert [row[1] for row in rows] == [r["node"] for r in ranks], (ranks, rows)
+    for row, rank in zip(rows, ranks):
+        assert not rank["bound"] or rank["cpus"] == row[2], (rank, row)
+    return ranks
+
+
+@test("the map is what a job gets, node by node and CPU by CPU")
+def _():
+    for options in (["-n", "1"], ["-n", "2"], ["-n", "4", "-N", "2"], ["-w", "3,1"], ["-N", "4"],
+                    ["-n", "2", "--bind-to", "none"], ["-n", "6", "--map-by", "node"],
+                    ["-n", "2", "-x", "0-2"], ["-n", "1", "-c", str(len(CPUS))]):
+        same(*options)
+
+
+@test("--display map,bind before the launch is what bpmap prints")
+def _():
+    asked = run(["bpmap", "-n", "1", "-w", "2", "--display", "map,bind"])
+    job = run(["bprun", "--mpi=none", "-n", "1", "-w", "2", "--display", "map,bind", "true"])
+    assert asked.code == job.code == 0 and asked.out == job.err, (asked, job)
+    assert asked.out.startswith("n2: rank 0\n  package "), asked.out
+    assert re.search(r"^rank 0 on n2: package \d+, numa \d+, L3 \d+, core \d+ \(CPUs? [0-9,-]+\)",
+                     asked.out, re.M), asked.out
+
+
+@test("--status=json tells where ranks are bound")
+def _():
+    # It ends at the end of its input, which comes when it is known to be there.
+    job = run(["bprun", "--mpi=none", "-n", "1", "--status=json", "cat"])
+    rank = json.loads(job.err)["ranks"][0]
+    expected = bpmap("-n", "1")["ranks"][0]
+    for key in ("bound", "cpus", "packages", "numas", "l3s", "cores"):
+        assert rank[key] == expected[key], (key, rank, expected)
+
+
+@test("CPUs of other jobs are left out, and marked")
+def _():
+    needs_two_cpus()
+    holder = start(["bprun", "--mpi=none", "-n", "1", "sh", "-c", "echo; exec sleep 60"])
+    holder.stdout.readline()
+    now = run(["bpmap", "-n", "1"])
+    assert "#" in now.out and now.err == "", repr(now)
+    shared = run(["bpmap", "-n", str(len(CPUS)), "--overlap"])
+    assert shared.code == 0 and "wait" not in shared.err, repr(shared)
+    holder.terminate()
+    bptest.finish(holder)
+
+
+@test("bpmap in a rank, and for somebody without rights")
+def _():
+    inside = run(["bprun", "--mpi=none", "-n", "1", "bpmap", "-n", "1", "--json"])
+    assert inside.code == 0 and len(json.loads(inside.out)["ranks"]) == 1, repr(inside)
+    bptest.must(["bpctl", "-S", "1", "-m", "0100"])
+    try:
+        other = run(["bpmap", "-w", "1", "-n", "1"], user=1234)
+        assert other.code == 125 and "user 1234 may not place processes there" in other.err, other
+        result = run(["bpmap", "-N", "3", "--json"], user=1234)
+        assert [n["node"] for n in json.loads(result.out)["nodes"]] == ["n0", "n2", "n3"], result
+    finally:
+        bptest.must(["bpctl", "-S", "1", "-m", "0111"])
+
+
+@test("nodes that are not there, and no bpmaster: one line each")
+def _():
+    assert refused("-w", "9") == "there is no node 9"
+    assert "master" in refused("-w", "-1"), refused("-w", "-1")
+    for words in (["-w", "9"], ["-c", "1000"]):
+        job = run(["bprun", "--mpi=none", *words, "true"])
+        assert job.err == "bprun: " + refused(*words) + "\n", (job, words)
+    result = run(["bpmap"], env={"BPMIX_MASTER": "/nowhere"})
+    assert result.code == 125 and "/nowhere" in result.err, repr(result)
+
+
+# ---- topology files ----
+
+@test("offline: nodes of files, one after the other")
+def _():
+    small = write("small.xml", topology(packages=1, cores=2))
+    large = write("large.xml", topology(packages=2, numas=2, l3s=2, cores=4, threads=2))
+    every = bpmap("--topology", small + ":2", "--topology", large, "-N", "3", "-n", "5")
+    assert [n["topology"] for n in every["nodes"]] == ["small.xml", "small.xml", "large.xml"]
+    assert [len(numbers(n["cpus"])) for n in every["nodes"]] == [2, 2, 64], every
+    one = run(["bpmap", "--topology", large, "-n", "1", "-c", "4"], env={"BPMIX_MASTER": "/nowhere"})
+    assert one.code == 0 and "[ 0 0 0 0 | . . . . ]" in one.out, repr(one)
+    colon = write("odd:3", topology(packages=1, cores=2))
+    assert bpmap("--topology", colon)["nodes"][0]["topology"] == "odd:3"
+    assert len(bpmap("--topology", colon + ":4", "-N", "4")["nodes"]) == 4
+
+
+@test("files that are no topologies, counts that are no numbers: one line each, nothing left")
+def _():
+    bad = write("bad.xml", "<topology><object type='Machine'")
+    assert "bad.xml" in refused("--topology", bad)
+    assert "none.xml" in refused("--topology", "/none.xml")
+    assert "4096" in refused("--topology", write("small.xml", topology(packages=1, cores=2)) + ":4096",
+                             "--topology", write("small.xml", topology(packages=1, cores=2)))
+    for count in ("0", "4097", "x", "-1", ""):
+        result = run(["bpmap", "--topology", "%s/small.xml:%s" % (FILES, count)])
+        assert result.code == 64 and "--topology FILE:" in result.err, repr(result)
+    for option in (["--json"], ["--svg", "x"], ["--topology", FILES + "/small.xml"]):
+        result = run(["bprun", *option, "true"])
+        assert result.code == 64 and "--dry-run" in result.err, repr(result)
+    result = run(["bprun", "--display", "mop", "true"])
+    assert result.code == 64 and '"mop"' in result.err, repr(result)
+
+
+@test("what cannot be written is an error")
+def _():
+    small = write("small.xml", topology(packages=1, cores=2))
+    assert "/nowhere/x.svg" in refused("--topology", small, "--svg", "/nowhere/x.svg")
+    assert "/dev/full" in refused("--topology", small, "--svg", "/dev/full")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        for option in (["--json"], ["--svg", "-"], []):
+            result = bptest.finish(start(["bpmap", "--topology", small, *option], stdout=full))
+            assert result.code == 125 and result.err.count("\n") == 1, (option, result)
+
+
+SHAPES = [dict(packages=1, cores=1), dict(packages=1, cores=2), dict(packages=2, cores=3, threads=2),
+          dict(packages=2, numas=4, l3s=2, cores=8, threads=2), dict(packages=1, numas=1, l3s=8, cores=4),
+          dict(packages=4, cores=20), dict(packages=1, cores=96, threads=2)]
+
+
+@test("SVG: well-formed, every rank in it as often as it has cores, nothing outside or in the way")
+def _():
+    for shape in SHAPES:
+        path = write("shape.xml", topology(**shape))
+        cores = shape["packages"] * shape.get("numas", 1) * shape.get("l3s", 1) * shape["cores"]
+        for nodes, ranks, each in ((1, 1, 1), (1, cores, 1), (3, 3, 1), (16, 16 * cores, 1),
+                                   (2, 2 * max(1, cores // 2), min(2, cores)), (40, 40, 1)):
+            options = ["--topology", "%s:%d" % (path, nodes), "-N", str(nodes), "-n", str(ranks), "-c",
+                       str(each)]
+            svg, _ = svg_of(*options)
+            drawn = texts(svg)
+            if nodes <= 32:
+                for rank in bpmap(*options)["ranks"]:
+                    wanted = len(numbers(rank["cores"]))
+                    assert drawn.count(str(rank["rank"])) == wanted, (options, rank, drawn)
+            check_boxes(svg, options)
+
+
+def check_boxes(svg, options):
+    """All boxes are inside the picture, and no two cores cover each other."""
+    width, height = int(svg.get("width")), int(svg.get("height"))
+    cores = []
+    for rect in svg.iter(SVG + "rect"):
+        x, y, w, h = (int(rect.get(k)) for k in ("x", "y", "width", "height"))
+        assert w > 0 and h > 0 and 0 <= x and x + w <= width and y + h <= height, (options, rect.attrib)
+        if rect.get("class") in ("rank", "free"):
+            cores.append((y, x, w))
+    cores.sort()
+    for (y1, x1, w1), (y2, x2, _) in zip(cores, cores[1:]):
+        assert y1 != y2 or x1 + w1 <= x2, (options, x1, w1, x2, y1)
+
+
+@test("odd words in a command line are words in the picture")
+def _():
+    small = write("small.xml", topology(packages=1, cores=2))
+    for word in ("<b>&amp;</b>", "]]>", "\x01\x7f", "\u00e9\U0001f600", "'\"", "--", "a" * 4000):
+        svg, out = svg_of("--topology", small, "./a", word)
+        title = "".join(next(svg.iter(SVG + "title")).itertext())
+        plain = re.sub("[\x01-\x1f\x7f]", "?", word).replace("'", "'\\''")
+        assert plain in title, (word, title)
+        assert "<b>" not in out
+        bpmap("--topology", small, "./a", word)
+    result = run([b"bpmap", b"--topology", small.encode(), b"--svg", b"-", b"\xff\xfe"])
+    xml.fromstring(result.out)
+
+
+CLUSTER = bptest.Cluster(4)
+with CLUSTER, FOLDER:
+    bptest.main()
