@@ -396,7 +396,7 @@ void job_ghost_made(struct job *job, struct proc *proc, int error);
 /* ---- mirror.c: placeholders, children of a launcher on a node ---- */
 /* Before the launcher gets its map. */
 void mirror_open(struct job *job);
-/* What it is like with the process: it ended, with this wait status; it was stopped (0: goes on). */
+/* What became of the process: it ended, with this wait status; it was stopped (0: goes on). */
 void mirror_end(const struct job *job, const struct proc *proc, int32_t status);
 void mirror_stop(const struct job *job, const struct proc *proc, int signal);
 /* The launcher got this signal itself. */

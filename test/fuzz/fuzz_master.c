@@ -1,9 +1,9 @@
 // sources: src/master/admin.c src/master/breed.c src/master/job.c src/master/job_frames.c
 // src/master/job_list.c src/master/limits.c src/master/listen.c src/master/machine.c
-// src/master/nested.c src/master/node.c src/master/splice.c src/master/order.c src/master/place.c
-// src/master/proc.c src/master/in_place.c src/master/publish.c src/master/relay.c
-// src/master/rights.c src/master/roster.c src/master/tool.c src/master/open.c src/master/signal.c
-// src/master/start.c src/master/take.c src/master/tree.c src/placement/choice.c
+// src/master/mirror.c src/master/nested.c src/master/node.c src/master/splice.c src/master/order.c
+// src/master/place.c src/master/proc.c src/master/in_place.c src/master/publish.c
+// src/master/relay.c src/master/rights.c src/master/roster.c src/master/tool.c src/master/open.c
+// src/master/signal.c src/master/start.c src/master/take.c src/master/tree.c src/placement/choice.c
 // src/placement/cores.c src/placement/deal.c src/placement/machine.c src/placement/map.c
 // src/placement/map_bytes.c src/placement/place.c src/placement/hardware.c
 // src/placement/hardware_wire.c src/placement/wire.c src/placement/words.c src/proto/frame.c
