@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* mirror.c - placeholders: a launcher on a node has children there that stand for its ranks, with
- * the PIDs of the ghosts here. bpghost makes and herds them as it does ghosts; what it says and hears
- * passes through that node's bpnode. */
+ * the PIDs of the ghosts here. bpghost makes and herds them as it does ghosts; what it says and
+ * hears passes through that node's bpnode. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

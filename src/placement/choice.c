@@ -42,64 +42,38 @@ static void sit(struct bp_plan *plan, struct lookup *entry)
     if (entry->excluded || entry->seated)
         return;
     entry->seated = true;
-    size_t index = entry->node - 1;
-    const struct bp_place_node *node = &plan->nodes[index];
-    struct bp_seat *seat = &plan->seats[plan->seat_count++];
-    *seat = (struct bp_seat){.index = index, .number = node->number};
-    bp_cores_init(&seat->cores, node->hardware->slots, node->hardware->slot_count,
-                  plan->machine_of[index]);
+    bp_seat_init(&plan->seats[plan->seat_count++], plan, entry->node - 1);
 }
 
-static int too_small(const struct bp_plan *plan, const struct bp_seat *seat, struct bp_error *err)
+/* The number of the i-th node that the user named, in his order. */
+static bool named_node(const struct bp_place_request *request, size_t i, int *ret_number)
 {
-    auto_free char *name = bp_nodeset_format(&seat->number, 1, "n");
-    if (plan->request->cpus_per_rank == 0)
-        return bp_error_set(err, -ENOSPC, "%s has no CPU for this job", name);
-    return bp_error_set(err, -ENOSPC, "-c %u wants %u CPU%s on one node; %s has %u", plan->cpus,
-                        plan->cpus, plan->cpus == 1 ? "" : "s", name, seat->cores.count);
-}
-
-/* Leave out the nodes that are too small for one rank; an error if none is left, or if one is
- * named by -w. */
-static int drop_small(struct bp_plan *plan, struct bp_error *err)
-{
-    const struct bp_seat *biggest = &plan->seats[0];
-    size_t kept = 0;
-    for (size_t i = 0; i < plan->seat_count; i++) {
-        bool fits = plan->seats[i].cores.count >= plan->cpus;
-        if (!fits && i < plan->listed)
-            return too_small(plan, &plan->seats[i], err);
-        if (plan->seats[i].cores.count > biggest->cores.count)
-            biggest = &plan->seats[i];
-        kept += fits;
-    }
-    if (kept == 0)
-        return too_small(plan, biggest, err);
-    kept = 0;
-    for (size_t i = 0; i < plan->seat_count; i++) {
-        if (plan->seats[i].cores.count >= plan->cpus)
-            plan->seats[kept++] = plan->seats[i];
-        else
-            bp_cores_done(&plan->seats[i].cores);
-    }
-    plan->seat_count = kept;
-    return 0;
+    if (i < request->list_count)
+        *ret_number = request->list[i];
+    else if (i - request->list_count < request->host_count)
+        *ret_number = request->hosts[i - request->list_count].number;
+    else if (i - request->list_count - request->host_count < request->rankfile_count)
+        *ret_number = request->rankfile[i - request->list_count - request->host_count].number;
+    else
+        return false;
+    return true;
 }
 
 static int seat_nodes(struct bp_plan *plan, struct lookup *table, struct bp_error *err)
 {
     const struct bp_place_request *request = plan->request;
-    for (size_t i = 0; i < request->list_count; i++) {
-        struct lookup *entry = find(table, request->list[i]);
+    int number;
+    for (size_t i = 0; named_node(request, i, &number); i++) {
+        struct lookup *entry = find(table, number);
         if (entry == NULL || entry->node == 0) {
-            auto_free char *name = bp_nodeset_format(&request->list[i], 1, "n");
+            auto_free char *name = bp_nodeset_format(&number, 1, "n");
             return bp_error_set(err, -ENOENT, "%s does not exist or is not up", name);
         }
         sit(plan, entry);
     }
     plan->listed = plan->seat_count;
-    bool only_listed =
-        request->one_each || (request->list_count > 0 && request->nodes_min <= plan->listed);
+    bool only_listed = plan->policy.over == BP_OVER_EACH || request->host_count > 0 ||
+                       (request->list_count > 0 && request->nodes_min <= plan->listed);
     for (size_t i = 0; !only_listed && i < plan->node_count; i++)
         sit(plan, find(table, plan->nodes[i].number));
     if (plan->seat_count == 0)
@@ -107,59 +81,74 @@ static int seat_nodes(struct bp_plan *plan, struct lookup *table, struct bp_erro
     return 0;
 }
 
-/* bpsh: the list is the map. */
+/* Ranks that the user gave each node: mentions of it add up. One without a number is a rank if the
+ * node is mentioned again, else it is for all of its cores. */
+static void give_slots(struct bp_plan *plan, struct lookup *table)
+{
+    const struct bp_place_request *request = plan->request;
+    if (request->host_count == 0 || plan->policy.over == BP_OVER_EACH)
+        return;
+    auto_free struct bp_seat **seat_by_node = bp_calloc(plan->node_count, sizeof(struct bp_seat *));
+    for (size_t i = 0; i < plan->seat_count; i++)
+        seat_by_node[plan->seats[i].index] = &plan->seats[i];
+    for (size_t i = 0; i < request->host_count; i++) {
+        const struct lookup *entry = find(table, request->hosts[i].number);
+        struct bp_seat *seat = entry->excluded ? NULL : seat_by_node[entry->node - 1];
+        if (seat == NULL)
+            continue;
+        uint32_t slots = request->hosts[i].slots > 0 ? request->hosts[i].slots : 1;
+        uint32_t room = BP_PLACE_RANKS_MAX - seat->slots;
+        seat->slots += slots < room ? slots : room;
+        seat->mentions++;
+        seat->bare += request->hosts[i].slots == 0;
+    }
+    for (size_t i = 0; i < plan->seat_count; i++) {
+        struct bp_seat *seat = &plan->seats[i];
+        if (seat->mentions == 1 && seat->bare == 1 && seat->units.count >= plan->cpus)
+            seat->slots = seat->units.count / plan->cpus;
+    }
+}
+
+/* CPUs of a rank that the user would like but did not ask for: fewer where there are not as
+ * many. */
+static void settle_cpus(struct bp_plan *plan)
+{
+    const struct bp_place_request *request = plan->request;
+    uint32_t room = 1;
+    plan->cpus = request->cpus_per_rank > 0 ? request->cpus_per_rank : 1;
+    if (request->cpus_per_rank > 0 || request->threads_per_rank == 0)
+        return;
+    for (size_t i = 0; i < plan->seat_count; i++) {
+        uint32_t more = bp_seat_room(plan, &plan->seats[i]);
+        room = more > room ? more : room;
+    }
+    plan->cpus = request->threads_per_rank < room ? request->threads_per_rank : room;
+}
+
+/* A rank for each entry of the list, the hosts or the rankfile. */
 static int choose_each(struct bp_plan *plan, struct lookup *table, struct bp_error *err)
 {
     const struct bp_place_request *request = plan->request;
-    if (request->list_count > BP_PLACE_RANKS_MAX)
-        return bp_error_set(err, -E2BIG, "%zu ranks, but %d is the most", request->list_count,
+    size_t count = request->list_count + request->host_count + request->rankfile_count;
+    if (count > BP_PLACE_RANKS_MAX)
+        return bp_error_set(err, -E2BIG, "%zu ranks, but %d is the most", count,
                             BP_PLACE_RANKS_MAX);
+    if (!request->one_each && request->ranks > count)
+        return bp_error_set(err, -EINVAL, "-n %u is more than the %zu line%s of the list of nodes",
+                            request->ranks, count, count == 1 ? "" : "s");
+    if (!request->one_each && request->ranks > 0)
+        count = request->ranks;
     auto_free uint32_t *seat_by_node = bp_calloc(plan->node_count, sizeof *seat_by_node);
     for (size_t i = 0; i < plan->seat_count; i++)
         seat_by_node[plan->seats[i].index] = (uint32_t)i;
-    plan->seat_of = bp_calloc(request->list_count, sizeof *plan->seat_of);
-    for (size_t i = 0; i < request->list_count; i++) {
-        const struct lookup *entry = find(table, request->list[i]);
+    plan->seat_of = bp_calloc(count, sizeof *plan->seat_of);
+    int number;
+    for (size_t i = 0; i < count && named_node(request, i, &number); i++) {
+        const struct lookup *entry = find(table, number);
         if (!entry->excluded)
             plan->seat_of[plan->ranks++] = seat_by_node[entry->node - 1];
     }
     plan->per_node = plan->ranks;
-    return 0;
-}
-
-/* How many ranks the options make, and nodes wanted: 0 = as many as it takes. */
-static int count_ranks(struct bp_plan *plan, uint32_t *ret_nodes, struct bp_error *err)
-{
-    const struct bp_place_request *request = plan->request;
-    uint64_t nodes = request->nodes_min;
-    if (nodes == 0)
-        nodes = plan->listed;
-    uint64_t per_node = request->ranks_per_node;
-    uint64_t ranks = request->ranks;
-    if (ranks == 0)
-        ranks = (nodes > 0 ? nodes : 1) * (per_node > 0 ? per_node : 1);
-    if (ranks > BP_PLACE_RANKS_MAX)
-        return bp_error_set(err, -E2BIG, "%llu ranks, but %d is the most",
-                            (unsigned long long)ranks, BP_PLACE_RANKS_MAX);
-    if (nodes > plan->seat_count)
-        return bp_error_set(err, -ENOENT, "-N %llu: only %zu node%s can be used",
-                            (unsigned long long)nodes, plan->seat_count,
-                            plan->seat_count == 1 ? "" : "s");
-    uint64_t most = per_node * (nodes > 0 ? nodes : plan->seat_count);
-    if (per_node > 0 && ranks > most)
-        return bp_error_set(err, -EINVAL,
-                            "-n %llu is more than --ntasks-per-node %llu on %llu node%s",
-                            (unsigned long long)ranks, (unsigned long long)per_node,
-                            (unsigned long long)(most / per_node), most == per_node ? "" : "s");
-    if (nodes > ranks) {
-        bp_map_warn(plan->map, "-n %llu cannot use %llu nodes: %llu %s enough",
-                    (unsigned long long)ranks, (unsigned long long)nodes, (unsigned long long)ranks,
-                    ranks == 1 ? "is" : "are");
-        nodes = ranks;
-    }
-    plan->ranks = (uint32_t)ranks;
-    plan->per_node = per_node > 0 ? (uint32_t)per_node : plan->ranks;
-    *ret_nodes = (uint32_t)nodes;
     return 0;
 }
 
@@ -177,18 +166,32 @@ static int compare_indexes(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
-/* Keep `nodes` seats: those of -w first, then those with room for their share of the ranks, in the
- * order given. Nodes of one computer have its room only once. */
-static void trim_seats(struct bp_plan *plan, uint32_t nodes)
+/* Ranks that each seat could take of its share; nodes of one computer have its room only once. */
+static void score_seats(struct bp_plan *plan, uint32_t share)
 {
-    uint32_t share = (plan->ranks + nodes - 1) / nodes;
     for (size_t i = 0; i < plan->seat_count; i++) {
         struct bp_seat *seat = &plan->seats[i];
-        uint32_t room = bp_cores_free(&seat->cores);
-        uint32_t *promised = &seat->cores.machine->promised;
+        uint32_t room = bp_units_free(&seat->units);
+        uint32_t *promised = &seat->units.machine->promised;
         room = (room > *promised ? room - *promised : 0) / plan->cpus;
-        seat->score = room < share ? room : share;
+        seat->score = seat->busy ? 0 : room < share ? room : share;
         *promised += seat->score * plan->cpus;
+    }
+}
+
+/* Keep `nodes` seats, or of -N MIN-MAX fewer where others have no room: the named ones first, then
+ * those with room for their share of the ranks, in the order given. */
+static void trim_seats(struct bp_plan *plan, uint32_t nodes)
+{
+    const struct bp_place_request *request = plan->request;
+    score_seats(plan, (plan->ranks + nodes - 1) / nodes);
+    uint32_t least = request->nodes_min > 0 ? request->nodes_min : (uint32_t)plan->listed;
+    if (request->nodes_max > request->nodes_min) {
+        uint32_t able = 0;
+        for (size_t i = 0; i < plan->seat_count; i++)
+            able += plan->seats[i].score > 0;
+        able = able > least ? able : least;
+        nodes = able > 0 && able < nodes ? able : nodes;
     }
     if (nodes > plan->listed) {
         struct bp_seat *others = plan->seats + plan->listed;
@@ -196,19 +199,22 @@ static void trim_seats(struct bp_plan *plan, uint32_t nodes)
         qsort(others, nodes - plan->listed, sizeof *others, compare_indexes);
     }
     for (size_t i = nodes; i < plan->seat_count; i++)
-        bp_cores_done(&plan->seats[i].cores);
+        bp_units_done(&plan->seats[i].units);
     plan->seat_count = nodes;
 }
 
-static int choose_seats(struct bp_plan *plan, struct bp_error *err)
+static int choose_seats(struct bp_plan *plan, struct lookup *table, struct bp_error *err)
 {
     uint32_t nodes = 0;
-    int r = drop_small(plan, err);
-    if (r == 0)
-        r = count_ranks(plan, &nodes, err);
+    int r = bp_seats_drop_small(plan, err);
     if (r < 0)
         return r;
-    uint32_t wanted = plan->request->nodes_min;
+    give_slots(plan, table);
+    r = bp_plan_count_ranks(plan, &nodes, err);
+    if (r < 0)
+        return r;
+    uint32_t wanted = plan->request->nodes_max;
+    wanted = wanted > plan->request->nodes_min ? wanted : plan->request->nodes_min;
     if (wanted > 0 && wanted < plan->listed)
         bp_map_warn(plan->map, "%zu nodes are listed but -N is %u: the last ones are left out",
                     plan->listed, wanted);
@@ -229,5 +235,10 @@ int bp_plan_choose(struct bp_plan *plan, struct bp_error *err)
     r = seat_nodes(plan, table, err);
     if (r < 0)
         return r;
-    return plan->request->one_each ? choose_each(plan, table, err) : choose_seats(plan, err);
+    settle_cpus(plan);
+    if (plan->policy.over != BP_OVER_EACH)
+        return choose_seats(plan, table, err);
+    if (!plan->request->one_each)
+        r = bp_seats_drop_small(plan, err);
+    return r == 0 ? choose_each(plan, table, err) : r;
 }

@@ -1,218 +1,209 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* deal.c - how many ranks each seat gets, on which cores, and which rank sits where. */
+/* deal.c - spots for all ranks: how many each seat gets, and on which units. */
+#include <errno.h>
+
 #include "common/mem.h"
 #include "placement/plan.h"
 
-/* One more rank on seat, on cores of its own. */
-static bool take(struct bp_plan *plan, struct bp_seat *seat)
+uint32_t *bp_plan_row(struct bp_plan *plan, uint32_t count)
 {
-    if (seat->full || seat->ranks == plan->per_node || plan->cpus > seat->cores.count)
-        return false;
-    if (seat->ranks == seat->units_room) {
-        seat->units_room = seat->units_room > 0 ? seat->units_room * 2 : 4;
-        seat->units =
-            bp_realloc(seat->units, (size_t)seat->units_room * plan->cpus, sizeof *seat->units);
+    size_t need = plan->unit_count + count;
+    if (need > plan->unit_room) {
+        plan->unit_room = need > 2 * plan->unit_room ? need : 2 * plan->unit_room;
+        plan->units = bp_realloc(plan->units, plan->unit_room, sizeof *plan->units);
     }
-    uint32_t *units = seat->units + (size_t)seat->ranks * plan->cpus;
-    seat->full = !bp_cores_take(&seat->cores, plan->cpus, units);
-    seat->ranks += !seat->full;
-    return !seat->full;
+    return plan->units + plan->unit_count;
 }
 
-/* One rank a seat and round. */
-static bool deal_rounds(struct bp_plan *plan)
+/* Units for a rank wherever the policy finds them. */
+static int seek_any(struct bp_plan *plan, struct bp_seat *seat, uint32_t lead,
+                    struct bp_spot *spot)
 {
-    uint32_t left = plan->ranks;
-    for (bool any = true; any && left > 0;) {
-        any = false;
-        for (size_t i = 0; left > 0 && i < plan->seat_count; i++)
-            if (take(plan, &plan->seats[i])) {
-                any = true;
-                left--;
-            }
+    const struct bp_device *device =
+        lead != BP_NOWHERE ? &seat->hardware->devices[lead] : NULL;
+    if (plan->cpus > seat->units.count)
+        return -EAGAIN;
+    if (!bp_seat_seek(plan, seat, device, bp_plan_row(plan, plan->cpus)))
+        return -EAGAIN;
+    spot->count = plan->cpus;
+    plan->unit_count += plan->cpus;
+    return 0;
+}
+
+/* One more rank on the seat. 0; -EAGAIN: it is full; another error: never. */
+static int fill_spot(struct bp_plan *plan, uint32_t s, uint32_t rank, struct bp_spot *spot,
+                     struct bp_error *err)
+{
+    struct bp_seat *seat = &plan->seats[s];
+    if (seat->full || seat->busy || seat->ranks == plan->per_node ||
+        !bp_seat_has_gpus(plan, seat))
+        return -EAGAIN;
+    *spot = (struct bp_spot){.seat = s, .first = (uint32_t)plan->unit_count};
+    uint32_t lead = bp_seat_lead_device(plan, seat);
+    bool exact = plan->policy.seek == BP_SEEK_LIST || plan->policy.seek == BP_SEEK_ROW;
+    int r = exact ? bp_seat_seek_exact(plan, seat, rank, spot, err)
+                  : seek_any(plan, seat, lead, spot);
+    if (r < 0) {
+        seat->full = true;
+        return r;
     }
-    return left == 0;
+    const struct bp_unit *unit = &seat->units.units[plan->units[spot->first]];
+    int level = plan->policy.level;
+    spot->object = seat->units.domains[level][unit->domain[level]].peer;
+    bp_seat_take_gpus(plan, seat, lead, spot);
+    seat->ranks++;
+    return 0;
+}
+
+/* The next rank on the seat, within its slots of so many passes. Did it find a place? */
+static bool take(struct bp_plan *plan, uint32_t s, uint32_t pass, int *ret_error,
+                 struct bp_error *err)
+{
+    struct bp_seat *seat = &plan->seats[s];
+    if (*ret_error < 0 || (seat->slots > 0 && seat->ranks >= (uint64_t)seat->slots * pass))
+        return false;
+    int r = fill_spot(plan, s, plan->spot_count, &plan->spots[plan->spot_count], err);
+    if (r < 0 && r != -EAGAIN)
+        *ret_error = r;
+    plan->spot_count += r == 0;
+    return r == 0;
+}
+
+/* Ranks that a seat gets in one turn. */
+static uint32_t turn_of(const struct bp_plan *plan, const struct bp_seat *seat)
+{
+    switch (plan->policy.over) {
+    case BP_OVER_PLANE:
+        return plan->policy.plane;
+    case BP_OVER_SPAN:
+        return bp_units_objects(&seat->units, plan->policy.level);
+    default:
+        return 1;
+    }
+}
+
+/* A turn for each seat, over and over, until nothing fits. */
+static int deal_turns(struct bp_plan *plan, uint32_t pass, struct bp_error *err)
+{
+    int r = 0;
+    for (bool any = true; any && r == 0;) {
+        any = false;
+        for (uint32_t s = 0; s < plan->seat_count; s++) {
+            uint32_t turn = turn_of(plan, &plan->seats[s]);
+            for (; turn > 0 && plan->spot_count < plan->ranks && take(plan, s, pass, &r, err);
+                 turn--)
+                any = true;
+        }
+    }
+    return r;
 }
 
 /* Fill each seat before the next one, but leave one rank for each seat that must have one. */
-static bool deal_fill(struct bp_plan *plan)
+static int deal_fill(struct bp_plan *plan, uint32_t pass, struct bp_error *err)
 {
-    uint32_t left = plan->ranks;
-    for (size_t i = 0; i < plan->seat_count; i++) {
-        uint32_t later = plan->all_seats ? (uint32_t)(plan->seat_count - i - 1) : 0;
-        while (left > later && take(plan, &plan->seats[i]))
-            left--;
+    int r = 0;
+    uint32_t empty = 0; /* seats from here on that must have a rank and have none */
+    for (uint32_t s = 0; s < plan->seat_count; s++)
+        empty += plan->all_seats && plan->seats[s].ranks == 0;
+    for (uint32_t s = 0; s < plan->seat_count; s++) {
+        empty -= plan->all_seats && plan->seats[s].ranks == 0;
+        while (plan->ranks - plan->spot_count > empty && take(plan, s, pass, &r, err))
+            continue;
     }
-    return left == 0;
+    return r;
 }
 
-static bool deal_each(struct bp_plan *plan)
+/* Start over on what this job has taken: more than one rank on a CPU. */
+static void overload(struct bp_plan *plan)
 {
-    for (uint32_t rank = 0; rank < plan->ranks; rank++)
-        if (!take(plan, &plan->seats[plan->seat_of[rank]]))
-            return false;
-    return true;
+    bp_machines_reset(plan);
+    for (size_t s = 0; s < plan->seat_count; s++)
+        plan->seats[s].full = false;
+}
+
+/* Rows of a rankfile that name CPUs have them before those that take any. */
+static int deal_each(struct bp_plan *plan, struct bp_error *err)
+{
+    const struct bp_place_row *rows = plan->request->rankfile;
+    bool by_row = plan->policy.seek == BP_SEEK_ROW;
+    int r = 0;
+    for (int named = 1; named >= 0; named--)
+        for (uint32_t rank = 0; r == 0 && rank < plan->ranks; rank++) {
+            bool is_named = by_row && (rows[rank].package >= 0 || rows[rank].cpus_bytes > 0);
+            if (is_named != (named == 1))
+                continue;
+            r = fill_spot(plan, plan->seat_of[rank], rank, &plan->spots[rank], err);
+            if (r == -EAGAIN && plan->request->overload && !by_row) {
+                overload(plan);
+                r = fill_spot(plan, plan->seat_of[rank], rank, &plan->spots[rank], err);
+            }
+        }
+    plan->spot_count = plan->ranks;
+    return r;
 }
 
 static bool every_seat_has_one(const struct bp_plan *plan)
 {
-    for (size_t i = 0; i < plan->seat_count; i++)
-        if (plan->seats[i].ranks == 0)
+    for (size_t s = 0; s < plan->seat_count; s++)
+        if (plan->seats[s].ranks == 0)
             return false;
     return true;
 }
 
-/* Ranks of each seat by plan->seat_of, for a map that the user wrote down. */
-static void count_each(struct bp_plan *plan)
+/* Where the user said how many nodes, they get ranks evenly; explicit fillers fill. */
+static enum bp_over turns(const struct bp_plan *plan)
 {
-    for (size_t i = 0; i < plan->seat_count; i++)
-        plan->seats[i].ranks = 0;
-    for (uint32_t rank = 0; rank < plan->ranks; rank++)
-        plan->seats[plan->seat_of[rank]].ranks++;
+    const struct bp_policy *policy = &plan->policy;
+    bool filler = plan->request->map_by != BP_MAP_DEFAULT &&
+                  (policy->seek == BP_SEEK_PACK || plan->request->map_by == BP_MAP_PPR);
+    if (policy->over == BP_OVER_FILL && plan->all_seats && !filler)
+        return BP_OVER_ROUNDS;
+    return policy->over;
 }
 
-/* Give every seat below its limit its part of *left by weight, rounded down; the sum given. */
-static uint32_t deal_parts(struct bp_plan *plan, uint32_t left)
+/* Does a seat take no more only because of the slots that the user gave it? */
+static bool is_held_by_slots(const struct bp_plan *plan, uint32_t pass)
 {
-    uint64_t total = 0;
-    for (size_t i = 0; i < plan->seat_count; i++) {
-        struct bp_seat *seat = &plan->seats[i];
-        seat->score = seat->cores.count * 64 / seat->cores.machine->seats;
-        seat->score = seat->ranks == plan->per_node ? 0 : seat->score > 0 ? seat->score : 1;
-        total += seat->score;
+    for (size_t s = 0; s < plan->seat_count; s++) {
+        const struct bp_seat *seat = &plan->seats[s];
+        if (seat->slots > 0 && !seat->full && seat->ranks < plan->per_node &&
+            seat->ranks >= (uint64_t)seat->slots * pass)
+            return true;
     }
-    uint32_t given = 0;
-    for (size_t i = 0; i < plan->seat_count; i++) {
-        struct bp_seat *seat = &plan->seats[i];
-        uint32_t room = plan->per_node - seat->ranks;
-        uint32_t part = (uint32_t)((uint64_t)left * seat->score / total);
-        part = part < room ? part : room;
-        seat->ranks += part;
-        given += part;
+    return false;
+}
+
+/* Passes over all seats: the first within their slots, more as long as there are CPUs. */
+static int deal_passes(struct bp_plan *plan, struct bp_error *err)
+{
+    int r = 0;
+    uint32_t fresh = UINT32_MAX; /* ranks when all CPUs were free again the last time */
+    for (uint32_t pass = 1; r == 0 && plan->spot_count < plan->ranks; pass++) {
+        uint32_t before = plan->spot_count;
+        r = turns(plan) == BP_OVER_FILL ? deal_fill(plan, pass, err) : deal_turns(plan, pass, err);
+        if (r < 0 || plan->spot_count > before || is_held_by_slots(plan, pass))
+            continue;
+        if (!plan->request->overload || plan->spot_count == fresh)
+            break;
+        overload(plan);
+        fresh = plan->spot_count;
     }
-    return given;
+    if (r == 0 && plan->spot_count < plan->ranks)
+        r = -EAGAIN;
+    return r;
 }
 
-/* Ranks that share CPUs: in proportion to the cores, which nodes of one computer share; what cannot
- * be divided goes to the first seats. */
-static void deal_shared(struct bp_plan *plan)
+int bp_plan_deal(struct bp_plan *plan, struct bp_error *err)
 {
-    uint32_t left = plan->ranks;
-    for (size_t i = 0; i < plan->seat_count; i++) {
-        plan->seats[i].ranks = plan->all_seats ? 1 : 0;
-        left -= plan->seats[i].ranks;
-    }
-    uint32_t given = 1;
-    while (left > 0 && given > 0) {
-        given = deal_parts(plan, left);
-        left -= given;
-    }
-    for (size_t i = 0; left > 0; i = (i + 1) % plan->seat_count)
-        if (plan->seats[i].ranks < plan->per_node) {
-            plan->seats[i].ranks++;
-            left--;
-        }
-}
-
-/* Different cores under all seats; with_used: only those no other job has. */
-static uint32_t count_cores(struct bp_plan *plan, bool with_used)
-{
-    uint32_t count = 0;
-    bp_machines_reset(plan, with_used);
-    for (size_t i = 0; i < plan->seat_count; i++)
-        count += bp_cores_take_all(&plan->seats[i].cores);
-    return count;
-}
-
-/* " (nodes n0-n3 share one machine)", or nothing. */
-static char *tell_shared_machines(struct bp_plan *plan)
-{
-    const struct bp_machine *shared = NULL;
-    size_t shared_count = 0, count = 0;
-    for (size_t i = 0; i < plan->seat_count; i++)
-        if (++plan->seats[i].cores.machine->seats == 2) {
-            shared = plan->seats[i].cores.machine;
-            shared_count++;
-        }
-    if (shared_count == 0)
-        return bp_strdup("");
-    if (shared_count > 1)
-        return bp_format(" (%zu machines carry several nodes each)", shared_count);
-    auto_free int *numbers = bp_calloc(shared->seats, sizeof *numbers);
-    for (size_t i = 0; i < plan->seat_count; i++)
-        if (plan->seats[i].cores.machine == shared)
-            numbers[count++] = plan->seats[i].number;
-    auto_free char *names = bp_nodeset_format(numbers, count, "n");
-    return bp_format(" (nodes %s share one machine)", names);
-}
-
-static void warn_shared(struct bp_plan *plan)
-{
-    uint32_t all = count_cores(plan, false);
-    uint32_t cpus = count_cores(plan, true);
-    auto_free char *machines = tell_shared_machines(plan);
-    auto_free char *each =
-        plan->cpus > 1 ? bp_format(" with %u CPUs each", plan->cpus) : bp_strdup("");
-    bp_map_warn(plan->map, "%u rank%s%s on %u %sCPU%s: ranks are not bound%s", plan->ranks,
-                plan->ranks == 1 ? "" : "s", each, cpus, cpus < all ? "free " : "",
-                cpus == 1 ? "" : "s", machines);
-}
-
-/* Ranks in blocks: all of the first seat, then all of the next. */
-static void number_blocks(struct bp_plan *plan)
-{
-    uint32_t rank = 0;
-    for (size_t i = 0; i < plan->seat_count; i++)
-        for (uint32_t local = 0; local < plan->seats[i].ranks; local++)
-            plan->seat_of[rank++] = (uint32_t)i;
-}
-
-/* Ranks in turn: one of each seat that still has some. */
-static void number_rounds(struct bp_plan *plan)
-{
-    auto_free uint32_t *open = bp_calloc(plan->seat_count, sizeof *open);
-    size_t open_count = plan->seat_count;
-    for (size_t i = 0; i < open_count; i++)
-        open[i] = (uint32_t)i;
-    uint32_t rank = 0;
-    for (uint32_t local = 0; rank < plan->ranks; local++) {
-        size_t kept = 0;
-        for (size_t i = 0; i < open_count; i++)
-            if (plan->seats[open[i]].ranks > local) {
-                plan->seat_of[rank++] = open[i];
-                open[kept++] = open[i];
-            }
-        open_count = kept;
-    }
-}
-
-static void deal_by_request(struct bp_plan *plan)
-{
-    enum bp_map_by map_by = plan->request->map_by;
-    if (map_by == BP_MAP_DEFAULT)
-        map_by = plan->all_seats ? BP_MAP_NODE : BP_MAP_SLOT;
-    bool fits = map_by == BP_MAP_NODE ? deal_rounds(plan) : deal_fill(plan);
-    if (!fits || (plan->all_seats && !every_seat_has_one(plan))) {
-        plan->shared = true;
-        warn_shared(plan);
-        deal_shared(plan);
-    }
-    plan->seat_of = bp_calloc(plan->ranks, sizeof *plan->seat_of);
-    if (plan->request->map_by == BP_MAP_NODE)
-        number_rounds(plan);
-    else
-        number_blocks(plan);
-}
-
-void bp_plan_deal(struct bp_plan *plan)
-{
-    if (!plan->request->one_each) {
-        deal_by_request(plan);
-        return;
-    }
-    bool bind = plan->request->bind_to == BP_OBJECT_CORE;
-    plan->shared = !bind || !deal_each(plan);
-    if (bind && plan->shared)
-        warn_shared(plan);
-    count_each(plan);
+    plan->spots = bp_calloc(plan->ranks, sizeof *plan->spots);
+    plan->gpus = bp_calloc((size_t)plan->ranks * plan->gpus_each, sizeof *plan->gpus);
+    int r = bp_plan_check_exact(plan, err);
+    if (r < 0)
+        return r;
+    if (plan->policy.over == BP_OVER_EACH)
+        return deal_each(plan, err);
+    r = deal_passes(plan, err);
+    if (r == 0 && plan->all_seats && !every_seat_has_one(plan))
+        r = -EAGAIN;
+    return r;
 }

@@ -2,13 +2,18 @@
 noinst_LTLIBRARIES += libplacement.la
 libplacement_la_SOURCES = \
 	src/placement/choice.c \
-	src/placement/cores.c src/placement/cores.h \
+	src/placement/count.c \
+	src/placement/crowd.c \
 	src/placement/deal.c \
+	src/placement/device.c \
+	src/placement/exact.c \
 	src/placement/hardware.c src/placement/hardware.h \
 	src/placement/hardware_text.c \
 	src/placement/hardware_wire.c \
 	src/placement/machine.c \
 	src/placement/map.c src/placement/map_bytes.c \
+	src/placement/mask.c \
+	src/placement/number.c \
 	src/placement/place.c src/placement/placement.h \
 	src/placement/picture.h \
 	src/placement/picture_board.c src/placement/picture_board.h \
@@ -21,7 +26,11 @@ libplacement_la_SOURCES = \
 	src/placement/picture_words.c \
 	src/placement/picture_xml.c src/placement/picture_xml.h \
 	src/placement/plan.h \
+	src/placement/policy.c \
 	src/placement/request.h \
+	src/placement/seat.c \
+	src/placement/seek.c \
+	src/placement/units.c src/placement/units.h \
 	src/placement/wire.c src/placement/wire.h \
 	src/placement/words.c
 libplacement_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS)

@@ -25,8 +25,26 @@ static void grow(struct bp_machine *machine, const struct bp_place_node *node)
         size_t need = bp_cpuset_bytes(node->hardware->slots[i].pu + 1);
         bytes = need > bytes ? need : bytes;
     }
-    if (bytes > machine->taken_bytes)
-        machine->taken_bytes = bytes;
+    if (bytes > machine->bytes)
+        machine->bytes = bytes;
+}
+
+/* What other jobs have. A core of which they have one thread is theirs. */
+static void add_used(struct bp_machine *machine, const struct bp_place_node *node)
+{
+    uint8_t cores[BP_CPUSET_BYTES_MAX] = {0};
+    const struct bp_hardware *hardware = node->hardware;
+    for (size_t b = 0; node->used != NULL && b < node->used_bytes; b++)
+        machine->used[b] |= node->used[b];
+    for (size_t i = 0; i < hardware->slot_count; i++)
+        if (bp_cpuset_has(machine->used, machine->bytes, hardware->slots[i].pu))
+            bp_cpuset_add(cores, sizeof cores, hardware->slots[i].core);
+    for (size_t i = 0; i < hardware->slot_count; i++)
+        if (bp_cpuset_has(cores, sizeof cores, hardware->slots[i].core))
+            bp_cpuset_add(machine->used, machine->bytes, hardware->slots[i].pu);
+    for (size_t b = 0; node->used_devices != NULL && b < node->used_devices_bytes &&
+                       b < sizeof machine->used_devices; b++)
+        machine->used_devices[b] |= node->used_devices[b];
 }
 
 void bp_machines_find(struct bp_plan *plan)
@@ -45,16 +63,21 @@ void bp_machines_find(struct bp_plan *plan)
         plan->machine_of[stands[i].node] = machine;
         grow(machine, &plan->nodes[stands[i].node]);
     }
-    for (size_t i = 0; i < plan->machine_count; i++)
-        plan->machines[i].taken = bp_calloc(plan->machines[i].taken_bytes, 1);
-    bp_machines_reset(plan, true);
+    for (size_t i = 0; i < plan->machine_count; i++) {
+        plan->machines[i].used = bp_calloc(plan->machines[i].bytes, 1);
+        plan->machines[i].taken = bp_calloc(plan->machines[i].bytes, 1);
+    }
+    for (size_t i = 0; !plan->idle && i < plan->node_count; i++)
+        add_used(plan->machine_of[i], &plan->nodes[i]);
+    bp_machines_reset(plan);
 }
 
-void bp_machines_reset(struct bp_plan *plan, bool with_used)
+void bp_machines_reset(struct bp_plan *plan)
 {
-    for (size_t i = 0; i < plan->machine_count; i++)
-        memset(plan->machines[i].taken, 0, plan->machines[i].taken_bytes);
-    for (size_t i = 0; with_used && i < plan->node_count; i++)
-        for (size_t b = 0; plan->nodes[i].used != NULL && b < plan->nodes[i].used_bytes; b++)
-            plan->machine_of[i]->taken[b] |= plan->nodes[i].used[b];
+    for (size_t i = 0; i < plan->machine_count; i++) {
+        struct bp_machine *machine = &plan->machines[i];
+        if (machine->bytes > 0)
+            memcpy(machine->taken, machine->used, machine->bytes);
+        machine->version++;
+    }
 }

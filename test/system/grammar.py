@@ -11,7 +11,7 @@ from bptest import must, run, test
 FILES = {
     "hosts": "# two nodes\nn1 slots=1\nn3:2\n",
     "lies": "n0\nn1 slots=many\n",
-    "ranks": "rank 0=n2 slot=0\nrank 1=n1 slot=*\nrank 2=n2 slot=0\n",
+    "ranks": "rank 0=n2 slot=*\nrank 1=n1 slot=*\nrank 2=n2 slot=*\n",
     "gap": "rank 0=n2 slot=0\nrank 2=n1 slot=0\n",
     "binary": "n0\0\n",
 }
@@ -94,6 +94,16 @@ def nodes(line):
 def _():
     assert nodes("bprun -n 2 -w n3,n1") == [3, 1]
     assert nodes("bprun -N 2-3 -n 2") == [0, 1]
+    assert nodes("bpmpirun -np 2 -host n3:1,n1:1") == [3, 1]
+    assert nodes("bpmpirun -np 3 -hostfile hosts") == [1, 3, 3]
+    assert nodes("bprun -n 3 -F hosts") == [1, 3, 3]
+    assert nodes("bprun -n 3 -w ./hosts") == [1, 3, 3]
+    assert nodes("bpmpirun -hostfile hosts -map-by seq -np 2") == [1, 3]
+    assert nodes("bprun -n 2 -m arbitrary -F hosts") == [1, 3]
+    assert nodes("bprun --rankfile ranks") == [2, 1, 2]
+    assert nodes("bpmpirun -N 1 -host n2,n3") == [2, 3]
+    assert nodes("bprun -n 4 -w 0,2 -m cyclic") == [0, 2, 0, 2]
+    assert nodes("bprun -n 4 -w 0,2 -m plane=2") == [0, 0, 2, 2]
 
 
 @test("variables and directories in mpirun's words")

@@ -181,6 +181,26 @@ static void same_map(void)
     static const char *const rows[][2] = {
         {"-n 20", "--np 20"},
         {"-n 4 -c 4", "--np 4 --map-by :pe=4"},
+        {"-n 4 -c 4 --cpu-bind=threads", "--np 4 --map-by :pe=4 --bind-to hwthread"},
+        {"-n 20 -m block:block", "--np 20 --map-by slot"},
+        {"-n 20 -m block", "--np 20"},
+        {"-n 20 -m cyclic", "--np 20 --map-by node"},
+        {"-N 4 -n 8 -m cyclic", "bpmpirun -np 8 -map-by node -nodes 4"},
+        {"-n 40 -m block:cyclic", "--np 40 --map-by package"},
+        {"-n 70 -O", "--np 70 --oversubscribe"},
+        {"-n 2 -w 1,3", "bpmpirun -np 2 --host n1:1,n3:1"},
+        {"-n 4 -m cyclic -w 1,3", "bpmpirun -np 4 -host n1:2,n3:2 -map-by node"},
+        {"-N 4 --ntasks-per-node=2", "bpmpirun -N 2"},
+        {"-n 8 --ntasks-per-node=2", "bpmpirun -np 8 -N 2"},
+        {"-n 8 --ntasks-per-node=2", "--np 8 --map-by ppr:2:node"},
+        {"-N 4 --ntasks-per-socket=1 -n 8", "bpmpirun -npersocket 1"},
+        {"-n 8 --hint=memory_bound", "--np 8 --map-by ppr:1:package"},
+        {"-n 32 --hint=multithread", "--np 32 --map-by hwthread"},
+        {"-n 4 --cpu-bind=sockets", "--np 4 --bind-to package"},
+        {"-n 4 --cpu-bind=ldoms", "--np 4 --bind-to numa"},
+        {"-n 4 --cpu-bind=none", "--np 4 --bind-to none"},
+        {"-n 4 --cpu-bind=map_cpu:3,1,2,0", "--np 4 --map-by pe-list=3,1,2,0"},
+        {"-n 4 --cpu-bind=map_cpu:3,1,2,0", "-n 4 --cpu-bind=mask_cpu:0x8,2,4,0x1"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         compare(rows[i][0], rows[i][1], map_text_of);

@@ -132,9 +132,9 @@ static void one_each(void)
     EXPECT(c, "n2:0,2|n0:1", LIST(2, 0, 2), .one_each = true);
     EXPECT(c, "n2:0,2|n0:1 0 0 1", LIST(2, 0, 2), .one_each = true, .bind_to = BP_OBJECT_CORE);
     EXPECT(c, "n0:0", LIST(0), .one_each = true, .ranks = 7);
-    EXPECT(c, "n1:0,1,2,3,4 ! 5 ranks on 4 CPUs: ranks are not bound", LIST(1, 1, 1, 1, 1),
+    EXPECT(c, "n1:0,1,2,3,4 ! 5 ranks on 4 cores: ranks are not bound", LIST(1, 1, 1, 1, 1),
            .one_each = true, .bind_to = BP_OBJECT_CORE);
-    EXPECT(c, "n1:0 ! 1 rank with 4294967295 CPUs each on 4 CPUs: ranks are not bound", LIST(1),
+    EXPECT(c, "n1:0 ! 1 rank with 4294967295 cores each on 4 cores: ranks are not bound", LIST(1),
            .one_each = true, .bind_to = BP_OBJECT_CORE, .cpus_per_rank = UINT32_MAX);
     EXPECT(c, "n4 does not exist or is not up", LIST(1, 4), .one_each = true);
     EXPECT(c, "no node is left to place ranks on", .one_each = true);
@@ -145,23 +145,25 @@ static void too_many(void)
     struct cluster c;
     cluster_make(&c, 4, (struct build){1, 1, 1, 2, 1, 0}, true);
     EXPECT(c,
-           "n0:0,1|n1:2,3|n2:4,5|n3:6,7 ! 8 ranks on 2 CPUs: ranks are not bound "
+           "n0:0,1|n1:2,3|n2:4,5|n3:6,7 0-1 0-1 0-1 0-1 0-1 0-1 0-1 0-1 ! 8 ranks on 2 cores: ranks are not bound "
            "(nodes n0-n3 share one machine)",
            .ranks = 8);
     EXPECT(c,
-           "n0:0|n1:1|n2:2|n3:3 ! 4 ranks on 2 CPUs: ranks are not bound "
+           "n0:0|n1:1|n2:2|n3:3 0-1 0-1 0-1 0-1 ! 4 ranks on 2 cores: ranks are not bound "
            "(nodes n0-n3 share one machine)",
            .nodes_min = 4);
     EXPECT(c, "n0:0|n1:1 0 1", .nodes_min = 2);
     EXPECT(c, "n0:0,1 0 1", .ranks = 2);
     cluster_make(&c, 2, four, false);
-    EXPECT(c, "n0:0,1,2,3,4|n1:5,6,7,8 ! 9 ranks on 8 CPUs: ranks are not bound", .ranks = 9);
-    EXPECT(c, "n1:0,1,2,3,4 ! 5 ranks on 4 CPUs: ranks are not bound", .ranks = 5, LIST(1));
-    EXPECT(c, "n0:0,1,2|n1:3,4 ! 5 ranks with 2 CPUs each on 8 CPUs: ranks are not bound",
-           .ranks = 5, .cpus_per_rank = 2);
+    EXPECT(c, "n0:0,1,2,3,4|n1:5,6,7,8 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0-3 ! 9 ranks on 8 cores: "
+           "ranks are not bound", .ranks = 9);
+    EXPECT(c, "n1:0,1,2,3,4 0-3 0-3 0-3 0-3 0-3 ! 5 ranks on 4 cores: ranks are not bound",
+           .ranks = 5, LIST(1));
+    EXPECT(c, "n0:0,1,2|n1:3,4 0-3 0-3 0-3 0-3 0-3 ! 5 ranks with 2 cores each on 8 cores: ranks are "
+           "not bound", .ranks = 5, .cpus_per_rank = 2);
     c.hardware[1].slot_count = 1;
-    EXPECT(c, "n0:0,1,2,3,4,5,6,7,8|n1:9,10 ! 11 ranks on 5 CPUs: ranks are not bound",
-           .ranks = 11);
+    EXPECT(c, "n0:0,1,2,3,4,5,6,7,8|n1:9,10 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0 0 ! 11 ranks on 5 "
+           "cores: ranks are not bound", .ranks = 11);
 }
 
 static void used_cpus(void)
@@ -173,17 +175,27 @@ static void used_cpus(void)
     c.nodes[0].used_bytes = sizeof used;
     EXPECT(c, "n0:0,1|n1:2 2 3 0", .ranks = 3);
     EXPECT(c, "n1:0,1,2 0 1 2", .ranks = 3, .nodes_min = 1);
-    EXPECT(c, "n0:0,1,2,3|n1:4,5,6 ! 7 ranks on 6 free CPUs: ranks are not bound", .ranks = 7);
+    EXPECT(c, "needs 7 cores, 6 are free", .ranks = 7);
+    EXPECT(c, "n0:0,1,2,3|n1:4,5,6 0 1 2 3 0 1 2", .ranks = 7, .overlap = true);
+    EXPECT(c, "n0:0,1,2,3,4|n1:5,6,7,8 2-3 2-3 2-3 2-3 2-3 0-3 0-3 0-3 0-3 ! 9 ranks on 6 free cores: "
+           "ranks are not bound", .ranks = 9);
+    EXPECT(c, "needs nodes for itself, 0 of 1 are free", .ranks = 1, LIST(0), .exclusive = true);
+    EXPECT(c, "n1:0 0", .ranks = 1, .exclusive = true);
+    EXPECT(c, "needs 3 cores, 2 are free", .ranks = 3, LIST(0));
+    EXPECT(c, "needs 3 cores, 2 are free", .cpus_per_rank = 3, LIST(0));
+    EXPECT(c, "6 cores are free, but not where its 2 ranks may be", .ranks = 2, .cpus_per_rank = 3,
+           .nodes_min = 2);
     cluster_make(&c, 2, four, true);
     c.nodes[1].used = used;
     c.nodes[1].used_bytes = sizeof used;
     EXPECT(c, "n0:0 2", .ranks = 0);
     EXPECT(c, "n0:0|n1:1 2 3", .nodes_min = 2);
     used[0] = 0xf;
-    EXPECT(c,
-           "n0:0 ! 1 rank on 0 free CPUs: ranks are not bound "
-           "(nodes n0-n1 share one machine)",
-           .ranks = 1);
+    EXPECT(c, "needs 1 core, 0 are free", .ranks = 1);
+    EXPECT(c, "n0:0 0", .ranks = 1, .overlap = true);
+    EXPECT(c, "no core of n0 is free", .ranks = 5);
+    EXPECT(c, "n0:0,1,2|n1:3,4 0-3 0-3 0-3 0-3 0-3 ! 5 ranks on 4 cores: ranks are not bound (nodes "
+           "n0-n1 share one machine)", .ranks = 5, .overlap = true);
 }
 
 static void wide_ranks(void)
@@ -198,8 +210,8 @@ static void wide_ranks(void)
     EXPECT(c, "n0:0 0-5,8-13", .ranks = 1, .cpus_per_rank = 6);
     c.hardware[0].slot_count = 4;
     EXPECT(c, "n1:0 0-5,8-13", .ranks = 1, .cpus_per_rank = 6);
-    EXPECT(c, "-c 6 wants 6 CPUs on one node; n0 has 4", .cpus_per_rank = 6, LIST(1, 0));
-    EXPECT(c, "-c 9 wants 9 CPUs on one node; n1 has 8", .cpus_per_rank = 9);
+    EXPECT(c, "-c 6 wants 6 cores on one node; n0 has 4", .cpus_per_rank = 6, LIST(1, 0));
+    EXPECT(c, "-c 9 wants 9 cores on one node; n1 has 8", .cpus_per_rank = 9);
     EXPECT(c, "-N 2: only 1 node can be used", .cpus_per_rank = 6, .nodes_min = 2);
     c.hardware[0].slot_count = c.hardware[1].slot_count = 0;
     EXPECT(c, "n0 has no CPU for this job", .ranks = 1);
@@ -224,8 +236,8 @@ static void contradictions(void)
     cluster_make(&c, 2, four, false);
     EXPECT(c, "-N 3: only 2 nodes can be used", .nodes_min = 3);
     EXPECT(c, "-N 4294967295: only 2 nodes can be used", .nodes_min = UINT32_MAX, .ranks = 1);
-    EXPECT(c, "4294967295 ranks, but 65536 is the most", .nodes_min = UINT32_MAX);
-    EXPECT(c, "18446744065119617025 ranks, but 65536 is the most", .nodes_min = UINT32_MAX,
+    EXPECT(c, "-N 4294967295: only 2 nodes can be used", .nodes_min = UINT32_MAX);
+    EXPECT(c, "8589934590 ranks, but 65536 is the most", .nodes_min = 2,
            .ranks_per_node = UINT32_MAX);
     EXPECT(c, "-n 5 is more than --ntasks-per-node 2 on 2 nodes", .ranks = 5, .ranks_per_node = 2);
     EXPECT(c, "-n 5 is more than --ntasks-per-node 4 on 1 node", .ranks = 5, .ranks_per_node = 4,

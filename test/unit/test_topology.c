@@ -43,7 +43,9 @@ static void offlines(void)
 {
     expect("16em64t-4s2c2t-offlines.xml", 2, 1, "0 3");
     expect("16em64t-4s2c2t-offlines.xml", 4, 1, "0 1 6 3");
-    expect("16em64t-4s2c2t-offlines.xml", 7, 1, "      "); /* six cores: not bound */
+    expect("16em64t-4s2c2t-offlines.xml", 7, 1, /* six cores: they share them */
+           "0-1,3-4,6,12,15 0-1,3-4,6,12,15 0-1,3-4,6,12,15 0-1,3-4,6,12,15 0-1,3-4,6,12,15 "
+           "0-1,3-4,6,12,15 0-1,3-4,6,12,15");
     expect("16em64t-4s2c2t-offlines.xml", 6, 1, "0 4,12 1 6 3 15");
     expect("16em64t-4s2c2t-offlines.xml", 1, 2, "0,4,12");
     expect("16em64t-4s2c2t-offlines.xml", 3, 2, "0,4,12 1,6 3,15");
