@@ -111,6 +111,8 @@ void node_accept(struct master *master, int number, int fd, const char *address)
 /* 1 = another connection for this number must be refused. */
 int node_is_alive(const struct node *node);
 void node_send(struct node *node, const struct bp_frame *frame, const void *message);
+/* The same with a body that is packed already, of frame->length bytes. */
+void node_send_bytes(struct node *node, const struct bp_frame *frame, const uint8_t *body);
 /* Send leases, look for nodes that have gone silent; every quarter of a lease. late: bpmaster
  * itself was held up, and answers may be waiting to be read. */
 void node_tick(struct master *master, int late);
