@@ -148,11 +148,12 @@ static int reader(const struct io_options *options)
 }
 
 static void apply_environment(struct io_options *options, Bpmix__JobRequest *request,
-                              const char *tool)
+                              const struct run_policy *policy)
 {
     const char *missing = environment_missing(&options->environment, request->env);
-    if (missing != NULL)
-        fprintf(stderr, "%s: the environment has no %s to give to the ranks\n", tool, missing);
+    if (missing != NULL && !policy->quiet)
+        fprintf(stderr, "%s: the environment has no %s to give to the ranks\n", policy->tool,
+                missing);
     options->variables = environment_make(&options->environment, request->env, &request->n_env);
     request->env = options->variables;
 }
@@ -165,7 +166,7 @@ void io_options_apply(struct io_options *options, Bpmix__JobRequest *request,
     request->stdin_rank = policy->stdin_rank = reader(options);
     redirect_settle(&options->redirect, request);
     policy->redirect = &options->redirect;
-    apply_environment(options, request, policy->tool);
+    apply_environment(options, request, policy);
     propagate_apply(~options->limits_left, request);
     if (options->has_pty) {
         terminal_init(&options->terminal, &options->pty, request);

@@ -2,16 +2,20 @@
 /* life_options.c - bprun's options about how a job lives and ends. */
 #include <string.h>
 
+#include "common/mem.h"
 #include "tools/life_options.h"
 #include "tools/words.h"
 
-enum { OPT_NO_KILL = 256, OPT_KILL_WAIT, OPT_STATUS };
+enum { OPT_NO_KILL = 256, OPT_KILL_WAIT, OPT_STATUS, OPT_SIGNAL };
 
 #define WAIT_MAX_S (100u * 365 * 86400)
+#define WARN_S     60 /* as srun */
 
 static const struct argp_option rows[] = {
     {"time", 't', "TIME", 0,
      "End the job after minutes, minutes:seconds, days-hours... (exit status 124)", 0},
+    {"signal", OPT_SIGNAL, "SIGNAL[@SECONDS]", 0,
+     "So long before the time is over, send this signal to the ranks (60)", 0},
     {"wait", 'W', "SECONDS", 0,
      "So long after the first rank ended, end the others (0 = never; exit status 124)", 0},
     {"kill-on-bad-exit", 'K', "0|1", OPTION_ARG_OPTIONAL,
@@ -20,6 +24,8 @@ static const struct argp_option rows[] = {
     {"kill-wait", OPT_KILL_WAIT, "SECONDS", 0, "From the polite signal to SIGKILL (5)", 0},
     {"status", OPT_STATUS, "json[:FILE]", 0, "Tell the end of every rank, on stderr or in FILE",
      0},
+    {"verbose", 'v', NULL, 0, "Tell the steps with their times; twice: of each rank, too", 0},
+    {"quiet", 'Q', NULL, 0, "Tell only what went wrong", 0},
     {0}};
 
 static const char *parse_status(struct argp_state *state, const char *arg)
@@ -31,12 +37,35 @@ static const char *parse_status(struct argp_state *state, const char *arg)
     return arg + 5;
 }
 
+static void parse_signal(struct argp_state *state, const char *arg, struct run_policy *policy)
+{
+    auto_free char *name = bp_strdup(arg);
+    char *at = strchr(name, '@');
+    policy->warn_s = WARN_S;
+    if (at != NULL) {
+        *at = '\0';
+        policy->warn_s = word_number(state, "--signal", at + 1, 0, WAIT_MAX_S);
+    }
+    policy->warn_signal = word_signal(name);
+    if (policy->warn_signal < 1)
+        argp_error(state, "--signal: there is no signal \"%s\"", name);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct run_policy *policy = state->input;
     switch (key) {
     case 't':
         policy->limit_s = word_time(state, "-t", arg);
+        return 0;
+    case OPT_SIGNAL:
+        parse_signal(state, arg, policy);
+        return 0;
+    case 'v':
+        policy->verbose++;
+        return 0;
+    case 'Q':
+        policy->quiet = 1;
         return 0;
     case 'W':
         policy->wait_s = word_number(state, "-W", arg, 0, WAIT_MAX_S);

@@ -8,6 +8,7 @@ librun_la_SOURCES = \
 	src/tools/map_nodes.c src/tools/map_nodes.h \
 	src/tools/map_show.c src/tools/map_show.h \
 	src/tools/output.c src/tools/output.h \
+	src/tools/progress.c src/tools/progress.h \
 	src/tools/ranks.c src/tools/ranks.h \
 	src/tools/redirect.c src/tools/redirect.h \
 	src/tools/report.c src/tools/report.h \

@@ -17,6 +17,7 @@
 #include "tools/input.h"
 #include "tools/local.h"
 #include "tools/map_show.h"
+#include "tools/progress.h"
 #include "tools/ranks.h"
 #include "tools/report.h"
 #include "tools/run.h"
@@ -42,6 +43,7 @@ struct run {
     sigset_t old_mask;
     struct event *signal_event, *silence_timer;
     struct ending ending;
+    struct progress progress;
     size_t ghosts; /* children of ours still there */
     char **env;    /* in a rank: the request's, without what the rank was told of its job */
     int heard;     /* output came since await_end */
@@ -53,9 +55,9 @@ static int is_raw(const struct run *run)
     return run->policy->terminal != NULL && run->policy->terminal->is_raw;
 }
 
-static void say(const struct run *run, const char *text)
+static void say(struct run *run, const char *text)
 {
-    fprintf(stderr, "%s: %s%s\n", run->policy->tool, text, is_raw(run) ? "\r" : "");
+    progress_say(&run->progress, text);
 }
 
 static void await_end(struct run *run);
@@ -111,10 +113,13 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         give_keys(run, event->rank);
     if (event->kind == BPMIX__JOB_EVENT__KIND__FAILED && run->turns != NULL)
         turns_gone(run->turns, event->rank);
+    progress_event(&run->progress, event, node);
     if (verdict_event(&run->verdict, event, node))
         ending_ask(&run->ending, 1);
-    if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings)
+    if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings) {
+        progress_hide(&run->progress);
         report_binding(run->job, run->map, &run->verdict, event->rank);
+    }
 }
 
 static void on_lost(void *arg, const char *why)
@@ -133,6 +138,7 @@ static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t 
 {
     struct run *run = arg;
     run->heard = 1;
+    progress_hide(&run->progress);
     auto_free char *lines = NULL;
     if (length > 0)
         give_keys(run, rank);
@@ -313,7 +319,7 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
 {
     struct bp_launch launch;
     struct bp_local_message herds;
-    int r = bp_launch_open(request, waits_say, (void *)run->policy->tool, &launch, &herds, err);
+    int r = bp_launch_open(request, waits_say, (void *)run->policy, &launch, &herds, err);
     if (r < 0)
         return r;
     r = open_files(run, launch.map, err);
@@ -325,11 +331,14 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
     run->map = map_show_job(launch.map, run->policy->map, run->policy->tool,
                             run->policy->report_bindings || run->policy->status != NULL);
     take_signals(run);
+    progress_step(&run->progress, "job %llu has %zu ranks on %zu nodes",
+                  (unsigned long long)launch.map->job, launch.map->n_ranks, launch.map->n_nodes);
     r = bp_launch_ghosts(&launch, request, &herds, err);
     if (r < 0) {
         bp_launch_done(&launch);
         return r;
     }
+    progress_step(&run->progress, "the ghosts are made");
     /* OpenSSL takes 2 ms to start: now, while the nodes create the processes */
     run->job = bp_job_attach(run->base, &launch, &events, run, err);
     return run->job != NULL ? 0 : err->code;
@@ -346,7 +355,7 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
         const Bpmix__JobMap *map = bp_job_map(run->job);
         on_nodes = (uint32_t)map->n_ranks;
         run->ghosts = run->env == NULL ? map->n_ranks : 0;
-        for (size_t i = 0; i < map->n_warnings; i++)
+        for (size_t i = 0; !run->policy->quiet && i < map->n_warnings; i++)
             say(run, map->warnings[i]);
         start_send(&run->start, run->job, on_image_failed, run);
     } else {
@@ -388,6 +397,10 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
         r = start_capture(&run->start, request, run->policy->tool, err);
     if (r < 0)
         return r;
+    if (run->start.image != NULL)
+        progress_step(&run->progress, "an image of the program is taken, %llu bytes (%s)",
+                      (unsigned long long)bp_image_bytes(run->start.image),
+                      start_name(request->start));
     raise_files();
     run->base = event_base_new();
     run->signals = signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -404,6 +417,7 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
         run->turns = turns_new(run->output, run->ranks, run->policy->dividers);
     run->input = input_new(run->base, run->ranks, run->policy->stdin_rank);
     event_add(run->signal_event, NULL);
+    progress_watch(&run->progress, run->base, ranks_count(run->ranks));
     ending_init(&run->ending, run->base, run->policy, &run->verdict, run->ranks);
     return 0;
 }
@@ -416,7 +430,7 @@ static void say_verdict(struct run *run, int status)
                 WIFEXITED(verdict->ranks[verdict->by_rank].status);
     if (verdict->text[0] != '\0' && !(plain && run->policy->quiet_exits))
         say(run, verdict->text);
-    else if (status == 0 && report_singletons(run->request, verdict))
+    else if (status == 0 && !run->policy->quiet && report_singletons(run->request, verdict))
         say(run, "the ranks never asked for PMIx: each ran as an MPI job of its own (is the "
                  "program's Open MPI older than 4, or built without PMIx?)");
 }
@@ -445,6 +459,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
 {
     struct run run = {.policy = policy, .request = request, .start_ms = bp_clock_ms()};
     struct bp_error err = {0};
+    progress_init(&run.progress, policy);
     leave_own(&run);
     int r = start(&run, request, &err);
     if (r < 0) {
@@ -463,6 +478,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
         bp_job_incomplete(run.job, &err) < 0)
         verdict_end(&run.verdict, 125, err.text);
     int status = verdict_status(&run.verdict);
+    progress_step(&run.progress, "the job is over");
     say_verdict(&run, status);
     if (policy->status != NULL)
         report_status(run.job, run.map, &run.verdict, status, bp_clock_ms() - run.start_ms, request,
@@ -478,6 +494,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     verdict_done(&run.verdict);
     event_free(run.signal_event);
     ending_done(&run.ending);
+    progress_done(&run.progress);
     event_free(run.silence_timer);
     close(run.signals);
     event_base_free(run.base);

@@ -11,6 +11,7 @@
 
 struct run_policy {
     const char *tool;   /* name in messages */
+    int verbose, quiet; /* tell the steps (2: of each rank); no more than what went wrong */
     int no_kill;        /* a rank's failure does not end the others */
     int quiet_exits;    /* say nothing about plain exit statuses */
     unsigned kill_wait_ms;

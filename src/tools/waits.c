@@ -4,15 +4,17 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "tools/run.h"
 #include "tools/text.h"
 #include "tools/waits.h"
 
 void waits_say(void *arg, const Bpmix__JobWait *wait)
 {
     static const char *const endings[] = {"th", "st", "nd", "rd"};
-    const char *tool = arg;
+    const struct run_policy *policy = arg;
+    const char *tool = policy->tool;
     uint32_t last = wait->position % 10, tens = wait->position / 10 % 10;
-    if (!isatty(STDERR_FILENO))
+    if (policy->quiet || (!policy->verbose && !isatty(STDERR_FILENO)))
         return;
     auto_free char *text = text_plain(wait->text);
     if (wait->position == 1)

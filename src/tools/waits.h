@@ -5,7 +5,7 @@
 
 #include "lib/launch.h"
 
-/* A bp_launch_waits; arg: the tool's name. */
+/* A bp_launch_waits; arg: the struct run_policy. */
 void waits_say(void *arg, const Bpmix__JobWait *wait);
 
 #endif

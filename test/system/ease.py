@@ -277,6 +277,64 @@ def _():
     assert bprun("-t", "1-", "true").code == 64
 
 
+@test("--signal: ranks hear of the end of their time before it comes")
+def _():
+    script = "trap 'echo warned; exit 0' USR1; while :; do sleep 0.02; done"
+    for process in [start(BPRUN + ["-Q", "--overlap", "-n", "2", "-t", "1", "--signal=" + option,
+                                   "sh", "-c", script])
+                    for option in ("USR1@57", "sigusr1@57", "10@57")]:
+        result = bptest.finish(process)
+        assert result.code == 0 and result.out == "warned\nwarned\n", repr(result)
+    result = bprun("-t", "0:1", "--signal=CONT", "sleep", "60")
+    assert result.code == 124, repr(result)
+    for wrong in ("NOSUCH", "USR1@", "USR1@x", "0", ""):
+        result = bprun("--signal=" + wrong, "true")
+        assert result.code == 64 and "--signal" in result.err, repr(result)
+
+
+# ---- what is told ----
+
+@test("-v tells the steps, -vv each rank; -Q only what went wrong")
+def _():
+    result = ok("-v", "-N", "2", "-n", "2", "true")
+    words = ("job ", "2 ranks on 2 nodes", "ghosts are made", "2 of 2 ranks run", "ended first",
+             "all ranks have ended", "the job is over")
+    for word in words:
+        assert word in result.err, (word, repr(result))
+    assert all(" ms  " in line for line in result.err.splitlines()), repr(result)
+    result = ok("-vv", "-n", "2", "true")
+    assert "rank 1 runs on n" in result.err and "PID" in result.err, repr(result)
+    result = run(BPRUN + ["-n", "50", "true"])
+    assert result.code == 0 and "not bound" in result.err, repr(result)
+    result = run(BPRUN + ["-Q", "-n", "50", "true"])
+    assert result.code == 0 and result.err == "", repr(result)
+    result = run(BPRUN + ["-Q", "-n", "50", "false"])
+    assert result.code == 1 and "exited with status 1" in result.err, repr(result)
+
+
+@test("a long launch is shown on a terminal, and erased when it is done; never elsewhere")
+def _():
+    fresh()
+    for rank in (0, 1):
+        os.mkfifo("%s/%d" % (HERE, rank))
+    words = BPRUN + ["-n", "2", "-i", HERE + "/%t", "cat"]  # a rank starts when its input is there
+    with bptest.Terminal(words) as t:
+        with open(HERE + "/0", "wb"):
+            t.read_until("bprun: launched 1/2\x1b[K")
+            with open(HERE + "/1", "wb") as f:
+                t.read_until("\r\x1b[K")
+                f.write(b"data\n")
+                f.flush()
+                assert "launched" not in t.read_until("data")
+        assert t.wait() == 0
+    process = start(words)
+    with open(HERE + "/0", "wb"):
+        with open(HERE + "/1", "wb") as f:
+            f.write(b"data\n")
+    result = bptest.finish(process)
+    assert result.code == 0 and result.err == "" and result.out == "data\n", repr(result)
+
+
 if __name__ == "__main__":
     with bptest.Cluster(4, lease=10):
         bptest.main()

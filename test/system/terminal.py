@@ -101,14 +101,14 @@ def _():
 def _():
     with session() as t:
         t.read_until(SHOWN)
-        t.send("cat\n")
-        t.read_until("cat")
+        t.send("echo sta''rted; cat\n")
+        t.read_until("started\r\n")
         t.send("some\n")
         t.read_until("some\r\nsome")
         t.send("^C")
         t.read_until(SHOWN)
-        t.send("cat\n")
-        t.read_until("cat")
+        t.send("echo sta''rted; cat\n")
+        t.read_until("started\r\n")
         t.send("a line\n")
         t.read_until("a line\r\na line")
         t.send("^D")
