@@ -1,17 +1,17 @@
-// sources: src/master/admin.c src/master/job.c src/master/job_frames.c src/master/job_list.c
-// src/master/limits.c src/master/listen.c src/master/machine.c src/master/node.c src/master/order.c
-// src/master/place.c src/master/proc.c src/master/in_place.c src/master/publish.c
-// src/master/relay.c src/master/rights.c src/master/roster.c src/master/tool.c src/master/open.c
-// src/master/signal.c src/master/start.c src/master/take.c src/master/tree.c src/placement/choice.c
-// src/placement/count.c src/placement/crowd.c src/placement/deal.c src/placement/device.c
-// src/placement/exact.c src/placement/hardware.c src/placement/hardware_wire.c
-// src/placement/machine.c src/placement/map.c src/placement/map_bytes.c src/placement/mask.c
-// src/placement/number.c src/placement/place.c src/placement/policy.c src/placement/seat.c
-// src/placement/seek.c src/placement/units.c src/placement/wire.c src/placement/words.c
-// src/proto/frame.c src/proto/relay.c src/proto/key.c src/proto/local.c src/proto/pack.c
-// src/proto/preamble.c src/proto/bpmix.pb-c.c src/common/cpuset.c src/common/error.c
-// src/common/log.c src/common/mem.c src/common/nodeset.c src/master/breed.c src/master/nested.c
-// src/master/splice.c src/proto/apps.c src/master/hardware.c
+// sources: src/master/admin.c src/master/hardware.c src/master/job.c src/master/job_frames.c
+// src/master/job_list.c src/master/limits.c src/master/listen.c src/master/machine.c
+// src/master/node.c src/master/order.c src/master/place.c src/master/proc.c src/master/in_place.c
+// src/master/publish.c src/master/relay.c src/master/rights.c src/master/roster.c
+// src/master/tool.c src/master/open.c src/master/signal.c src/master/start.c src/master/take.c
+// src/master/tree.c src/placement/choice.c src/placement/count.c src/placement/crowd.c
+// src/placement/deal.c src/placement/device.c src/placement/exact.c src/placement/hardware.c
+// src/placement/hardware_wire.c src/placement/machine.c src/placement/map.c
+// src/placement/map_bytes.c src/placement/mask.c src/placement/number.c src/placement/place.c
+// src/placement/policy.c src/placement/seat.c src/placement/seek.c src/placement/units.c
+// src/placement/wire.c src/placement/words.c src/proto/frame.c src/proto/relay.c src/proto/key.c
+// src/proto/local.c src/proto/pack.c src/proto/preamble.c src/proto/bpmix.pb-c.c
+// src/common/cpuset.c src/common/error.c src/common/log.c src/common/mem.c src/common/nodeset.c
+// src/master/breed.c src/master/nested.c src/master/splice.c src/proto/apps.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_master.c - bpmaster under nodes, tools and herders that say anything, in any order: every
  * frame it sends is one its peer takes, and in the end nothing is left of any job. */
