@@ -113,7 +113,8 @@ static int check_user(uint64_t processes, struct bp_error *err)
     if (geteuid() == 0 || getrlimit(RLIMIT_NPROC, &limit) < 0 || processes < limit.rlim_cur)
         return 0;
     return bp_error_set(err, -EAGAIN, "%llu more processes, but the user's limit (ulimit -u) "
-                        "is %llu", (unsigned long long)processes, (unsigned long long)limit.rlim_cur);
+                        "is %llu", (unsigned long long)processes,
+                        (unsigned long long)limit.rlim_cur);
 }
 
 static int check_files(uint64_t files, struct bp_error *err)

@@ -27,8 +27,9 @@ static char **all_words(const struct apps *apps, size_t *ret_count)
     return words;
 }
 
-static int show_map(const struct options *options, char **argv, int argc)
+static int show_map(struct options *options, char **argv, int argc)
 {
+    options->map.show_bindings |= options->place.report_bindings;
     auto_free char *command = map_show_command(argv, (size_t)argc);
     return map_show_dry(&options->place.place, &options->map, options->policy.tool, command);
 }

@@ -30,12 +30,16 @@ void map_json_where(json_t *row, const uint8_t *cpus, size_t cpus_bytes,
                   {"cores", offsetof(struct bp_slot, core)}};
     for (size_t k = 0; k < sizeof levels / sizeof *levels; k++) {
         uint8_t set[BP_CPUSET_BYTES_MAX] = {0};
+        uint32_t end = 0;
         for (size_t i = 0; i < hardware->slot_count; i++) {
             const char *slot = (const char *)&hardware->slots[i];
-            if (bp_cpuset_has(cpus, cpus_bytes, hardware->slots[i].pu))
-                bp_cpuset_add(set, sizeof set, *(const uint32_t *)(slot + levels[k].offset));
+            uint32_t number = *(const uint32_t *)(slot + levels[k].offset);
+            if (!bp_cpuset_has(cpus, cpus_bytes, hardware->slots[i].pu))
+                continue;
+            bp_cpuset_add(set, sizeof set, number);
+            end = number >= end ? number + 1 : end;
         }
-        set_mask(row, levels[k].key, set, sizeof set);
+        set_mask(row, levels[k].key, set, bp_cpuset_bytes(end));
     }
 }
 

@@ -40,8 +40,23 @@ class _Writer:
                           % (number, _mask(bits), _mask(bits), _mask(1 << number), _mask(1 << number)))
 
 
-def topology(packages=1, numas=1, l3s=1, cores=1, threads=1):
-    """packages x NUMA nodes x L3 caches x cores x threads."""
+    def device(self, pci_type, name, kind, infos=()):
+        """A PCI device behind a bridge of its own."""
+        number = self.counts.get("device", 0)
+        self.counts["device"] = number + 1
+        bus = 16 * (number + 1)
+        self.lines += [
+            '<object type="Bridge" bridge_type="0-1" depth="0" bridge_pci="0000:[%02x-%02x]">' % (bus, bus + 1),
+            '<object type="PCIDev" pci_busid="0000:%02x:00.0" pci_type="%s" pci_link_speed="63.0">'
+            % (bus, pci_type),
+            '<object type="OSDev" name="%s" %s>' % (name, kind)]
+        self.lines += ['<info name="%s" value="%s"/>' % info for info in infos]
+        self.lines += ["</object>", "</object>", "</object>"]
+
+
+def topology(packages=1, numas=1, l3s=1, cores=1, threads=1, gpus=(), nics=()):
+    """packages x NUMA nodes x L3 caches x cores x threads; for each GPU and NIC the number of its NUMA
+    node."""
     per_numa = l3s * cores
     total = packages * numas * per_numa
     out = _Writer(total, threads)
@@ -53,7 +68,7 @@ def topology(packages=1, numas=1, l3s=1, cores=1, threads=1):
         out.open("Package", out.cpus(first, numas * per_numa),
                  ((1 << numas) - 1) << (package * numas))
         for _ in range(numas):
-            _numa(out, first, l3s, cores)
+            _numa(out, first, l3s, cores, gpus, nics)
             first += per_numa
         out.close()
     out.close()
@@ -61,7 +76,19 @@ def topology(packages=1, numas=1, l3s=1, cores=1, threads=1):
             '<topology version="2.0">\n%s\n</topology>\n' % "\n".join(out.lines))
 
 
-def _numa(out, first, l3s, cores):
+def _devices(out, numa, gpus, nics):
+    for number, near in enumerate(nics):
+        if near == numa:
+            out.device("0207 [15b3:1021] [15b3:0041] 00", "mlx5_%d" % number, 'osdev_type="3"')
+    for number, near in enumerate(gpus):
+        if near == numa:
+            out.device("0302 [10de:2335] [10de:18be] a1", "nvml%d" % number,
+                       'subtype="NVML" osdev_type="1"',
+                       [("Backend", "NVML"), ("GPUVendor", "NVIDIA Corporation"),
+                        ("GPUModel", "NVIDIA H200"), ("NVIDIAUUID", "GPU-%08d" % number)])
+
+
+def _numa(out, first, l3s, cores, gpus, nics):
     number = out.counts.get("Group", 0)
     bits = out.cpus(first, l3s * cores)
     out.open("Group", bits, 1 << number)
@@ -74,6 +101,7 @@ def _numa(out, first, l3s, cores):
             _core(out, core, number)
         out.close()
         first += cores
+    _devices(out, number, gpus, nics)
     out.close()
 
 

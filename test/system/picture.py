@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """picture.py - bpmap: what it computes is what jobs get; its pictures are what it computed; and what
 it says of files, nodes and options that are wrong."""
+import contextlib
 import json
 import os
 import re
+import socket
 import tempfile
+import threading
 import xml.etree.ElementTree as xml
 
 import bptest
+import wire
 from bptest import run, start, test
 from topologies import topology
 
@@ -103,17 +107,40 @@ def _():
         assert rank[key] == expected[key], (key, rank, expected)
 
 
-@test("CPUs of other jobs are left out, and marked")
+@contextlib.contextmanager
+def holding(ranks):
+    """A job that has so many CPUs until the end of the block."""
+    job = start(["bprun", "--mpi=none", "-n", str(ranks), "sh", "-c", "echo up; exec cat"], stdin=-1)
+    assert job.stdout.readline() == "up\n", bptest.finish(job)
+    try:
+        yield job
+    finally:
+        job.terminate()
+        bptest.finish(job)
+
+
+@test("CPUs of other jobs are left out, and marked; a job that would wait is told so")
 def _():
     needs_two_cpus()
-    holder = start(["bprun", "--mpi=none", "-n", "1", "sh", "-c", "echo; exec sleep 60"])
-    holder.stdout.readline()
-    now = run(["bpmap", "-n", "1"])
-    assert "#" in now.out and now.err == "", repr(now)
-    shared = run(["bpmap", "-n", str(len(CPUS)), "--overlap"])
-    assert shared.code == 0 and "wait" not in shared.err, repr(shared)
-    holder.terminate()
-    bptest.finish(holder)
+    with holding(1):
+        now = run(["bpmap", "-n", "1"])
+        assert "#" in now.out and now.err == "", repr(now)
+        late = run(["bpmap", "-n", str(len(CPUS))])
+        assert late.code == 0 and "the job would wait: " in late.err and "#" not in late.out, repr(late)
+        shared = run(["bpmap", "-n", str(len(CPUS)), "--overlap"])
+        assert shared.code == 0 and "wait" not in shared.err, repr(shared)
+
+
+@test("what is kept for a job that waits is not promised to another")
+def _():
+    needs_two_cpus()
+    with holding(1):
+        waiter = start(["bprun", "--mpi=none", "-n", str(len(CPUS)), "true"])
+        bptest.wait_for(lambda: '"reason"' in bptest.must(["bpstat", "-j", "--json"]),
+                        what="a job that waits")
+        late = run(["bpmap", "-n", "1"])
+        assert late.code == 0 and "kept for earlier jobs" in late.err, repr(late)
+    assert bptest.finish(waiter).code == 0
 
 
 @test("bpmap in a rank, and for somebody without rights")
@@ -139,6 +166,56 @@ def _():
         assert job.err == "bprun: " + refused(*words) + "\n", (job, words)
     result = run(["bpmap"], env={"BPMIX_MASTER": "/nowhere"})
     assert result.code == 125 and "/nowhere" in result.err, repr(result)
+
+
+class Liar:
+    """A bpmaster that answers everything with one packet."""
+
+    def __init__(self, answer):
+        self.path = os.path.join(FILES, "liar.sock")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.bind(self.path)
+        self.socket.listen()
+        self.thread = threading.Thread(target=self._serve, args=[answer])
+        self.thread.start()
+
+    def _serve(self, answer):
+        try:
+            connection, _ = self.socket.accept()
+            with connection:
+                if connection.recv(65536) and answer:
+                    connection.send(answer)
+        except OSError:
+            pass # nobody came
+
+    def __enter__(self):
+        return self.path
+
+    def __exit__(self, *_):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.socket.close()
+        os.unlink(self.path)
+
+
+@test("a bpmaster that lies or breaks off: one line")
+def _():
+    slot, hardware = (1, [(1, 0)]), (1, [(1, [(1, 0)])])
+    node = [(1, 0), (2, "up"), (7, 1)]
+    for body, why in ((b"\xff\xff", ""), (wire.pack((2, node)), "no hardware of node 0"),
+                      (wire.pack(hardware, (2, node + [(4, 7)])), "no hardware of node 0"),
+                      (wire.pack(hardware, (2, [(1, 5)]), (2, [(1, 5)])), "disorder"),
+                      (wire.pack(hardware, (2, [(1, 70000)])), "disorder"),
+                      (wire.pack((1, [slot, slot])), ""), (wire.pack((1, [(1, [(1, 9999)])])), ""),
+                      (wire.pack(hardware), "no node is up"),
+                      (wire.pack(hardware, (2, [(1, 0), (2, "up"), (8, [(1, 13), (2, "no\nway")])])),
+                       "may not place"), (None, "")):
+        answer = b"" if body is None else wire.frame(wire.HARDWARE, body)
+        with Liar(answer) as path:
+            result = run(["bpmap", "-n", "1"], env={"BPMIX_MASTER": path})
+        assert result.code == 125 and result.err.count("\n") == 1 and why in result.err, (body, result)
+    with Liar(wire.frame(wire.HARDWARE, wire.pack(hardware, (2, node)))) as path: # the truth
+        assert bptest.must(["bpmap", "-n", "1"], env={"BPMIX_MASTER": path}).startswith("n0: rank 0\n")
 
 
 # ---- topology files ----

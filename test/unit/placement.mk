@@ -28,4 +28,4 @@ test_picture_CPPFLAGS = $(TEST_CPPFLAGS)
 test_picture_CFLAGS = $(BP_CFLAGS)
 test_picture_LDADD = libtap.la libplacement.la libcommon.la
 EXTRA_DIST += test/unit/picture_small.svg
-EXTRA_DIST += test/fuzz/fuzz_place.c test/fuzz/fuzz_hardware.c
+EXTRA_DIST += test/fuzz/fuzz_picture.c test/fuzz/fuzz_place.c test/fuzz/fuzz_hardware.c
