@@ -64,6 +64,12 @@ int node_is_alive(const struct node *node)
     return node->state == NODE_UP;
 }
 
+void node_send_bytes(struct node *node, const struct bp_frame *frame, const uint8_t *body)
+{
+    if (node->channel != NULL)
+        bp_channel_send(node->channel, frame, body);
+}
+
 void node_send(struct node *node, const struct bp_frame *frame, const void *message)
 {
     if (node->channel == NULL)

@@ -13,12 +13,14 @@ test_hardware_CPPFLAGS = $(TEST_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
 test_hardware_CFLAGS = $(BP_CFLAGS)
 test_hardware_LDADD = libtap.la libplacement.la $(BP_PROTO_LIBS)
 test_topology_SOURCES = test/unit/test_topology.c \
-	src/placement/topology.c src/placement/topology.h
+	src/placement/topology.c src/placement/topology.h \
+	src/placement/topology_devices.c src/placement/topology_devices.h
 test_topology_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
 test_topology_CFLAGS = $(BP_CFLAGS)
 test_topology_LDADD = libtap.la libplacement.la libcommon.la $(HWLOC_LIBS)
 test_machine_SOURCES = test/unit/test_machine.c \
-	src/placement/topology.c src/placement/topology.h
+	src/placement/topology.c src/placement/topology.h \
+	src/placement/topology_devices.c src/placement/topology_devices.h
 test_machine_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
 test_machine_CFLAGS = $(BP_CFLAGS)
 test_machine_LDADD = libtap.la libplacement.la libcommon.la $(HWLOC_LIBS)
@@ -28,4 +30,10 @@ test_picture_CPPFLAGS = $(TEST_CPPFLAGS)
 test_picture_CFLAGS = $(BP_CFLAGS)
 test_picture_LDADD = libtap.la libplacement.la libcommon.la
 EXTRA_DIST += test/unit/picture_small.svg
+EXTRA_DIST += test/fuzz/fuzz_place.c test/fuzz/fuzz_hardware.c
+check_PROGRAMS += test_map_bytes
+test_map_bytes_SOURCES = test/unit/test_map_bytes.c
+test_map_bytes_CPPFLAGS = $(TEST_CPPFLAGS)
+test_map_bytes_CFLAGS = $(BP_CFLAGS)
+test_map_bytes_LDADD = libtap.la libplacement.la libcommon.la
 EXTRA_DIST += test/fuzz/fuzz_picture.c test/fuzz/fuzz_place.c test/fuzz/fuzz_hardware.c
