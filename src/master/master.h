@@ -35,6 +35,7 @@ struct joining;
 struct attribute;
 struct order;
 struct nested;
+struct mirror;
 struct splice;
 struct queue;
 struct waiter;
@@ -63,7 +64,7 @@ struct master {
     char **libraries;
     unsigned library_count;
     struct queue *queue;
-    uint64_t next_job;
+    uint64_t next_job, last_mirror;
     uint64_t lease_number;
     struct event *lease_timer;
     struct event *tcp_event, *local_event;
@@ -287,11 +288,17 @@ struct job {
     unsigned herd_count, herds_open, herds_ready;
     unsigned bred;   /* ghosts that herders of other jobs have, or are making */
     unsigned unborn; /* of these: not there yet */
+    struct mirror *mirror; /* its launcher is on a node; NULL = it is here */
     struct nested *nested; /* opened by a process on a node, and not answered yet */
     uint64_t parent;       /* the job of that process; 0 = opened here */
     struct waiting_signal *signals; /* to be sent when the processes are created */
     uint64_t waiting;               /* those of them that are for all, a bit each */
     unsigned queued;                /* real-time signals among them: each one counts */
+    struct job *host;  /* whose spaces it uses, inside.c; NULL = it has its own */
+    unsigned guests;   /* jobs whose host this is */
+    uint32_t first;    /* number of rank 0 on the host's data connections */
+    uint32_t guest_ranks; /* of all guests so far */
+    uint8_t kept;      /* it lasts without processes, until its launcher releases it */
     struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
     uint8_t created, closing, ended;
     uint8_t orphaned; /* the launcher's process group is */
@@ -325,6 +332,8 @@ void job_tell(struct job *job, const Bpmix__JobEvent *event);
 /* All ghosts of all herds are there. */
 void job_create(struct job *job);
 void job_check_end(struct job *job);
+/* Close it if nothing is left to do for it. */
+void job_check_idle(struct job *job);
 void job_free(struct job *job);
 
 /* ---- open.c: a request for a job ---- */
@@ -378,6 +387,24 @@ void placing_free(struct placing *placing);
 void job_list(struct master *master, Bpmix__JobList *ret_list);
 void job_list_done(Bpmix__JobList *list);
 
+/* ---- open.c: the spaces of a job ---- */
+/* The nodes make them while the launcher makes the ghosts. */
+void spaces_open(struct job *job);
+/* One more, for guests: the job itself has no process there. */
+void spaces_open_one(struct job *job, unsigned index);
+
+/* ---- inside.c: jobs in the spaces of another one, the host's ---- */
+/* A request says so: may it be? Sets job->host. -ESTALE: its launcher is not what it was. */
+int inside_init(struct job *job, struct bp_error *err);
+/* It is placed: -ESTALE: the host had a space there, which has ended. */
+int inside_check(const struct job *guest, struct bp_error *err);
+/* The host gets a space wherever the guest has one. */
+void inside_open(struct job *guest);
+/* The host closes. */
+void inside_close(struct job *host);
+/* The guest is freed. */
+void inside_gone(struct job *guest);
+
 /* ---- tree.c: the tree by which nodes pass a big image on, in map order ---- */
 /* The first ones get it from the launcher; who cannot be reached by others has nobody below it. */
 void tree_prepare(struct job *job);
@@ -396,6 +423,27 @@ int nested_start(struct job *job, uint64_t tag, char **warnings, size_t count,
 void nested_free(struct job *job);
 /* What became of the order of a ghost: proc->pid, or a negative errno. */
 void job_ghost_made(struct job *job, struct proc *proc, int error);
+
+/* ---- mirror.c: placeholders, children of a launcher on a node ---- */
+/* Before the launcher gets its map. */
+void mirror_open(struct job *job);
+/* What became of the process: it ended, with this wait status; it was stopped (0: goes on). */
+void mirror_end(const struct job *job, const struct proc *proc, int32_t status);
+void mirror_stop(const struct job *job, const struct proc *proc, int signal);
+/* The launcher got this signal itself. */
+void mirror_forward(struct job *job, const Bpmix__JobForward *forward);
+/* A ghost got this signal: its launcher may say the same. */
+void mirror_witness(const struct job *job, const struct proc *proc,
+                    const struct bp_ghost_record *record);
+/* From the node that has the herd of this number for a job of `parent`. 0, or -EPROTO. */
+int mirror_frame(struct job *parent, struct node *node, const struct bp_frame *frame,
+                 const uint8_t *body, struct bp_error *err);
+/* The space that had it is no more. */
+void mirror_place_gone(struct job *parent, const struct node *node);
+void mirror_tick(struct job *job, int late);
+/* 1 = something is still there. */
+int mirror_is_open(const struct job *job);
+void mirror_free(struct job *job);
 
 /* ---- splice.c: data connections of launchers on nodes ---- */
 /* This one has come from the node of a rank: the launcher's node shall dial for it, when the job's

@@ -139,7 +139,10 @@ static int space_frame(struct agent *agent, const struct bp_frame *frame, const 
         if (signal == NULL)
             return err->code;
         space_signal(space, frame->tag, signal);
-    } else if (frame->type == BP_TOOL_HEARS || frame->type == BP_TOOL_GONE) {
+    } else if (frame->type == BP_HERD_HEARS || frame->type == BP_HERD_GONE) {
+        mirror_frame(space, frame, body);
+    } else if (frame->type == BP_TOOL_HEARS || frame->type == BP_TOOL_GONE ||
+               frame->type == BP_HERD_OPEN) {
         return relay_frame(space, frame, body, err);
     } else {
         shepherd_frame(space, frame, body);
@@ -174,7 +177,8 @@ static void rejoin_when_empty(struct agent *agent)
 {
     struct space *space, *next;
     HASH_ITER(hh, agent->spaces, space, next)
-        space_close(space, BPMIX__JOB_EVENT__KIND__NODE_LOST, "lost contact with bpmaster");
+        if (space->host == NULL) /* guests go with their hosts */
+            space_close(space, BPMIX__JOB_EVENT__KIND__NODE_LOST, "lost contact with bpmaster");
     if (agent->spaces == NULL)
         retry_later(agent);
 }
