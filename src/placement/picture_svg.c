@@ -8,7 +8,8 @@
 #include "placement/picture_fold.h"
 #include "placement/picture_xml.h"
 
-#define LEAST_WIDTH  440 /* of the whole picture */
+#define LEAST_WIDTH  320 /* of the whole picture */
+#define MOST_WIDTH   640 /* that it has for the sake of its title alone */
 #define KEY_HEIGHT   34
 #define STRIPES_MAX  8   /* colours of a GPU's ranks */
 #define FOLD_NODES   32 /* with more of them, those that look alike are drawn once */
@@ -252,8 +253,9 @@ char *bp_picture_svg(const struct bp_picture *picture)
             add_note(&canvas, picture, fold);
     }
     bp_box_arrange(&canvas);
-    if (canvas.width < LEAST_WIDTH)
-        canvas.width = LEAST_WIDTH;
+    int wanted = picture->command != NULL ? (int)strlen(picture->command) * 8 + 40 : 0;
+    wanted = wanted < LEAST_WIDTH ? LEAST_WIDTH : wanted > MOST_WIDTH ? MOST_WIDTH : wanted;
+    canvas.width = canvas.width < wanted ? wanted : canvas.width;
     FILE *out = open_memstream(&bytes, &length);
     write_document(out, picture, &canvas, marked);
     fclose(out);
