@@ -114,8 +114,10 @@ static void draw_device(FILE *out, const struct bp_box *box)
                 bp_xml_colour(board->ranks[locals[i]]), box->x + from, box->y, to - from,
                 box->height, to - from);
     }
-    rect(out, count > 0 ? "gpu" : "device", box->x, box->y, box->width, box->height,
-         count > 0 ? 1 : 5);
+    const char *class = count > 0                                  ? "gpu"
+                        : bp_board_device_used(board, box->first) ? "used"
+                                                                   : "device";
+    rect(out, class, box->x, box->y, box->width, box->height, count > 0 ? 1 : 5);
     words(out, "b", box->x + 8, box->y + 16, font, label);
     if (ranks[0] != '\0')
         words(out, "e", box->x + box->width - 8, box->y + 16, font, ranks);
