@@ -41,6 +41,13 @@ void job_tell(struct job *job, const Bpmix__JobEvent *event)
     tool_send(job->tool, (struct bp_frame){.type = BP_JOB_EVENT, .job = job->id}, &told, NULL, 0);
 }
 
+static void proc_done(struct proc *proc)
+{
+    free(proc->cpus);
+    free(proc->mems);
+    free(proc->gpus);
+}
+
 void job_free(struct job *job)
 {
     struct master *master = job->master;
@@ -51,12 +58,13 @@ void job_free(struct job *job)
     if (job->tool != NULL)
         job->tool->job = NULL;
     breed_forget(job);
+    mirror_free(job);
     nested_free(job);
     splice_job_gone(job);
     herds_free(job);
     place_release(job);
     for (unsigned i = 0; i < job->proc_count; i++)
-        free(job->procs[i].cpus);
+        proc_done(&job->procs[i]);
     struct waiting_signal *signal, *next;
     DL_FOREACH_SAFE(job->signals, signal, next)
         free(signal);
@@ -139,6 +147,9 @@ void job_create(struct job *job)
             row->pid = proc->pid;
             row->rank = r;
             row->cpus = (ProtobufCBinaryData){.data = proc->cpus, .len = proc->cpu_bytes};
+            row->mems = (ProtobufCBinaryData){.data = proc->mems, .len = proc->mem_bytes};
+            row->gpus = proc->gpus;
+            row->n_gpus = proc->gpu_count;
             list[create.n_procs++] = row;
             job_proc_event(job, proc, PROC_CREATE, 0, NULL);
         }
@@ -190,6 +201,7 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
         event.status = status;
     job_tell(job, &event);
     herd_end_ghost(proc, status);
+    mirror_end(job, proc, status);
     tell_shepherds(job, proc);
     if (--job->live == 0)
         job_close(job);
@@ -212,6 +224,7 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
         break;
     case ACT_MIRROR:
         herd_mirror(proc, event == PROC_STOP ? status : 0);
+        mirror_stop(job, proc, event == PROC_STOP ? status : 0);
         break;
     case ACT_END:
         proc_ended(job, proc, status, more);
@@ -267,7 +280,7 @@ void job_check_end(struct job *job)
                       0);
         bp_log_info("job-end job=%" PRIx64 " ms=%" PRIu64, job->id, bp_clock_ms() - job->start_ms);
     }
-    if (job->herds_open == 0 && job->bred == 0)
+    if (job->herds_open == 0 && job->bred == 0 && !mirror_is_open(job))
         job_free(job);
 }
 
@@ -305,6 +318,7 @@ void job_place_ended(struct job *job, struct place *place, int kind, const char 
     for (unsigned i = 0; i < job->proc_count; i++)
         if (job->procs[i].place == index)
             job_proc_event(job, &job->procs[i], PROC_EXIT, SIGKILL, NULL);
+    mirror_place_gone(job, place->node);
     job_check_end(job);
 }
 

@@ -17,22 +17,37 @@ static const char *job_state(const struct job *job)
     return job->closing ? "closing" : job->created ? "running" : "starting";
 }
 
-/* The cores of which it has a CPU; a core is counted once for all nodes on a machine, as those of
- * a job never share one. */
+static int compare_machines(const void *a, const void *b)
+{
+    const struct place *x = *(const struct place *const *)a, *y = *(const struct place *const *)b;
+    return (x->machine->id > y->machine->id) - (x->machine->id < y->machine->id);
+}
+
+static void add_cores(const struct place *place, uint8_t cores[BP_CPUSET_BYTES_MAX])
+{
+    const struct bp_hardware *hardware = &place->node->hardware;
+    for (size_t i = 0; i < hardware->slot_count; i++)
+        if (bp_cpuset_has(place->taken, place->taken_bytes, hardware->slots[i].pu))
+            bp_cpuset_add(cores, BP_CPUSET_BYTES_MAX, hardware->slots[i].core);
+}
+
+/* The cores of which it has a CPU, each once: several of its nodes may share a machine. */
 static unsigned count_cores(const struct job *job)
 {
-    unsigned cores = 0;
-    auto_free uint8_t *seen = bp_calloc(1, BP_CPUSET_BYTES_MAX);
+    unsigned count = 0;
+    uint8_t cores[BP_CPUSET_BYTES_MAX] = {0};
+    auto_free const struct place **places = bp_calloc(job->place_count, sizeof(struct place *));
+    for (unsigned i = 0; i < job->place_count; i++)
+        places[i] = &job->places[i];
+    qsort(places, job->place_count, sizeof *places, compare_machines);
     for (unsigned i = 0; i < job->place_count; i++) {
-        const struct place *place = &job->places[i];
-        memset(seen, 0, BP_CPUSET_BYTES_MAX);
-        const struct bp_hardware *hardware = &place->node->hardware;
-        for (size_t k = 0; k < hardware->slot_count; k++)
-            if (bp_cpuset_has(place->taken, place->taken_bytes, hardware->slots[k].pu))
-                bp_cpuset_add(seen, BP_CPUSET_BYTES_MAX, hardware->slots[k].core);
-        cores += bp_cpuset_count(seen, BP_CPUSET_BYTES_MAX);
+        add_cores(places[i], cores);
+        if (i + 1 < job->place_count && places[i + 1]->machine == places[i]->machine)
+            continue;
+        count += bp_cpuset_count(cores, sizeof cores);
+        memset(cores, 0, sizeof cores);
     }
-    return cores;
+    return count;
 }
 
 static Bpmix__JobRow *job_row(struct job *job)

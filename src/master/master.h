@@ -35,6 +35,7 @@ struct joining;
 struct attribute;
 struct order;
 struct nested;
+struct mirror;
 struct splice;
 struct queue;
 struct waiter;
@@ -63,7 +64,7 @@ struct master {
     char **libraries;
     unsigned library_count;
     struct queue *queue;
-    uint64_t next_job;
+    uint64_t next_job, last_mirror;
     uint64_t lease_number;
     struct event *lease_timer;
     struct event *tcp_event, *local_event;
@@ -110,6 +111,8 @@ void node_accept(struct master *master, int number, int fd, const char *address)
 /* 1 = another connection for this number must be refused. */
 int node_is_alive(const struct node *node);
 void node_send(struct node *node, const struct bp_frame *frame, const void *message);
+/* The same with a body that is packed already, of frame->length bytes. */
+void node_send_bytes(struct node *node, const struct bp_frame *frame, const uint8_t *body);
 /* Send leases, look for nodes that have gone silent; every quarter of a lease. late: bpmaster
  * itself was held up, and answers may be waiting to be read. */
 void node_tick(struct master *master, int late);
@@ -218,8 +221,11 @@ struct proc { /* a rank */
     uint8_t connected, finalized; /* PMIx */
     int32_t status;
     uint64_t waiting; /* signals that wait for its creation, a bit each */
-    uint8_t *cpus;
-    size_t cpu_bytes;
+    uint8_t *cpus, *mems; /* masks; 0 bytes = not bound */
+    size_t cpu_bytes, mem_bytes;
+    uint32_t *gpus; /* indexes into its node's devices */
+    size_t gpu_count;
+    uint32_t nic; /* the nearest one's index, plus 1; 0 = none */
 };
 
 /* ---- job.c: what one opener started ---- */
@@ -282,6 +288,7 @@ struct job {
     unsigned herd_count, herds_open, herds_ready;
     unsigned bred;   /* ghosts that herders of other jobs have, or are making */
     unsigned unborn; /* of these: not there yet */
+    struct mirror *mirror; /* its launcher is on a node; NULL = it is here */
     struct nested *nested; /* opened by a process on a node, and not answered yet */
     uint64_t parent;       /* the job of that process; 0 = opened here */
     struct waiting_signal *signals; /* to be sent when the processes are created */
@@ -292,6 +299,7 @@ struct job {
     uint8_t orphaned; /* the launcher's process group is */
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
     uint8_t yield;  /* more ranks than CPUs somewhere */
+    uint8_t shared; /* and so the ranks of a node share its CPUs */
     uint8_t no_hfi; /* no node has a device of libpsm */
     uint64_t start_ms, ended_ms;
     UT_hash_handle hh;
@@ -390,6 +398,27 @@ int nested_start(struct job *job, uint64_t tag, char **warnings, size_t count,
 void nested_free(struct job *job);
 /* What became of the order of a ghost: proc->pid, or a negative errno. */
 void job_ghost_made(struct job *job, struct proc *proc, int error);
+
+/* ---- mirror.c: placeholders, children of a launcher on a node ---- */
+/* Before the launcher gets its map. */
+void mirror_open(struct job *job);
+/* What became of the process: it ended, with this wait status; it was stopped (0: goes on). */
+void mirror_end(const struct job *job, const struct proc *proc, int32_t status);
+void mirror_stop(const struct job *job, const struct proc *proc, int signal);
+/* The launcher got this signal itself. */
+void mirror_forward(struct job *job, const Bpmix__JobForward *forward);
+/* A ghost got this signal: its launcher may say the same. */
+void mirror_witness(const struct job *job, const struct proc *proc,
+                    const struct bp_ghost_record *record);
+/* From the node that has the herd of this number for a job of `parent`. 0, or -EPROTO. */
+int mirror_frame(struct job *parent, struct node *node, const struct bp_frame *frame,
+                 const uint8_t *body, struct bp_error *err);
+/* The space that had it is no more. */
+void mirror_place_gone(struct job *parent, const struct node *node);
+void mirror_tick(struct job *job, int late);
+/* 1 = something is still there. */
+int mirror_is_open(const struct job *job);
+void mirror_free(struct job *job);
 
 /* ---- splice.c: data connections of launchers on nodes ---- */
 /* This one has come from the node of a rank: the launcher's node shall dial for it, when the job's

@@ -64,6 +64,12 @@ int node_is_alive(const struct node *node)
     return node->state == NODE_UP;
 }
 
+void node_send_bytes(struct node *node, const struct bp_frame *frame, const uint8_t *body)
+{
+    if (node->channel != NULL)
+        bp_channel_send(node->channel, frame, body);
+}
+
 void node_send(struct node *node, const struct bp_frame *frame, const void *message)
 {
     if (node->channel == NULL)
@@ -132,6 +138,8 @@ static int on_frame(void *arg, const struct bp_frame *frame, const uint8_t *body
         return bp_error_set(err, -EPERM, "a frame for a job that is not on this node");
     if (frame->type == BP_TOOL_SAYS || frame->type == BP_TOOL_GONE)
         return place->ended ? 0 : relay_frame(job, node, frame, body, err);
+    if (frame->type == BP_HERD_SAYS || frame->type == BP_HERD_GONE)
+        return place->ended ? 0 : mirror_frame(job, node, frame, body, err);
     return job_node_frame(job, place, frame, body, err);
 }
 

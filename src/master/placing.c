@@ -16,7 +16,7 @@
 #include "common/mem.h"
 #include "master/master.h"
 
-#define TIME_S    30         /* of a child that does not end */
+#define TIME_S    10         /* of a child that does not end */
 #define BYTES_MAX (256 << 20) /* of its answer */
 
 struct placing {

@@ -199,8 +199,9 @@ static void fill_numas(hwloc_topology_t topology, struct bp_hardware *ret)
         return;
     ret->numas = bp_calloc(count, sizeof *ret->numas);
     ret->numa_count = count;
-    for (uint32_t i = 0; i < count; i++)
-        total += hwloc_get_obj_by_type(topology, HWLOC_OBJ_NUMANODE, i)->attr->numanode.local_memory;
+    hwloc_obj_t any = NULL;
+    while ((any = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_NUMANODE, any)) != NULL)
+        total += any->attr->numanode.local_memory;
     for (uint32_t i = 0; i < count; i++) {
         hwloc_obj_t numa = hwloc_get_obj_by_type(topology, HWLOC_OBJ_NUMANODE, i);
         bool allowed = hwloc_bitmap_isset(hwloc_topology_get_allowed_nodeset(topology),

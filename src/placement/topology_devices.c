@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* topology_devices.c - the GPUs and NICs of a computer by hwloc: what they are, and what is near. */
+/* topology_devices.c - the GPUs and NICs of a computer by hwloc: what they are, what is near. */
 #include <stdio.h>
 #include <string.h>
 
@@ -43,7 +43,7 @@ static void copy_info(char to[BP_DEVICE_NAME_MAX], hwloc_obj_t obj, const char *
         snprintf(to, BP_DEVICE_NAME_MAX, "%s", value);
 }
 
-/* Its name and UUID are those of the operating system's devices below it. 0: none is of the kind. */
+/* Its name and UUID are those of the operating system's devices below it. 0: none of the kind. */
 static int describe_children(hwloc_obj_t pci, struct bp_device *device)
 {
     int best = 0;

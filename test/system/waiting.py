@@ -144,6 +144,32 @@ def _():
             assert run(BPRUN + ["-I", "-n", ALL, "echo", "z"]).out == "z\n" * len(CPUS)
 
 
+@test("--exclusive waits for a whole node, and has it")
+def _():
+    needs_two_cpus()
+    with remains.none(cluster), holding("-n", "1") as holder:
+        job = start(BPRUN + ["--exclusive", "-w", "0", "-n", "1", *HOLD], stdin=-1)
+        waits(job)
+        let_go(holder)
+        assert job.stdout.readline() == "up\n", bptest.finish(job)
+        assert row_of(job)["cores"] == len(CPUS), row_of(job)
+        assert run(BPRUN + ["-I", "-w", "0", "-n", "1", "true"]).code == 125
+        let_go(job)
+
+
+@test("more ranks than CPUs: the job has all that are free; the next waits, and --overlap does not")
+def _():
+    needs_two_cpus()
+    many = str(3 * len(CPUS))
+    with remains.none(cluster), holding("-n", many) as holder:
+        assert row_of(holder)["cores"] == len(CPUS), row_of(holder)
+        job = start(BPRUN + ["-n", many, "echo", "x"])
+        waits(job)
+        assert run(BPRUN + ["--overlap", "-n", many, "echo", "y"]).out == "y\n" * 3 * len(CPUS)
+        let_go(holder)
+        end(job, out="x\n" * 3 * len(CPUS))
+
+
 @test("jobs at once never have one core")
 def _():
     script = ("for c in $(sed -n 's/Cpus_allowed_list:.//p' /proc/self/status | tr , ' '); do "
@@ -369,23 +395,42 @@ def children(pid):
     return []
 
 
-@test("a placement that is killed is that job's error alone")
-def _():
+def hit_placement(how):
+    """Send it to the first placement that is caught at work; the job's result."""
     master = cluster.daemon_pid("master")
+    for _ in range(200):
+        job = start(BPRUN + ["-n", "1", "true"])
+        while job.poll() is None:
+            for child in children(master):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, how)
+        result = bptest.finish(job)
+        if result.code != 0:
+            assert cluster.daemon_pid("master") == master
+            return result
+    raise AssertionError("no placement was caught")
+
+
+@test("a placement that is killed, or hangs, is that job's error alone")
+def _():
     with remains.none(cluster):
-        for _ in range(200):
-            job = start(BPRUN + ["-n", "1", "true"])
-            while job.poll() is None:
-                for child in children(master):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(child, signal.SIGKILL)
-            result = bptest.finish(job)
-            if result.code != 0:
-                break
-        assert result.code == 125 and "placement" in result.err, repr(result)
-        assert len(result.err.splitlines()) == 1, repr(result)
-        assert run(BPRUN + ["-n", "1", "true"]).code == 0
-        assert cluster.daemon_pid("master") == master
+        for how in (signal.SIGKILL, signal.SIGSTOP) if bptest.ALL else (signal.SIGKILL,):
+            result = hit_placement(how)
+            assert result.code == 125 and "placement" in result.err, repr(result)
+            assert len(result.err.splitlines()) == 1, repr(result)
+            assert run(BPRUN + ["-n", "1", "true"]).code == 0
+
+
+@test("bpmaster ends while jobs wait: they end, and nothing of them is left")
+def _():
+    with remains.none(cluster), holding() as holder:
+        job = start(BPRUN + ["--start=ld", "-n", ALL, "true"])
+        waits(job)
+        cluster.order("kill", "master")
+        result = end(job, 125)
+        assert "bpmaster" in result.err and len(result.err.splitlines()) == 1, repr(result)
+        cluster.order("start", "master")
+        bptest.finish(holder)
 
 
 if __name__ == "__main__":

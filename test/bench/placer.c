@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* placing.c - bpmaster with simulated nodes is asked for a big job: when is the map there, and how
+/* placer.c - bpmaster with simulated nodes is asked for a big job: when is the map there, and how
  * long is its loop deaf meanwhile? Connections of nodes encode and drop what they are sent. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,7 +82,7 @@ static void join(struct master *master, int number, unsigned cpus)
     node_accept(master, number, dup(STDIN_FILENO), "10.0.0.1");
     struct bp_frame frame = {.type = BP_JOIN, .length = (uint32_t)length};
     if (last->events.frame(last->arg, &frame, body, &err) < 0) {
-        fprintf(stderr, "placing: %s\n", err.text);
+        fprintf(stderr, "placer: %s\n", err.text);
         exit(1);
     }
     free(rows);
@@ -138,7 +138,7 @@ static uint64_t one_job(struct master *master, unsigned ranks)
     uint64_t took = bp_clock_us() - began;
     event_base_loop(master->base, EVLOOP_NONBLOCK);
     if (r != 1 || message.frame.type != BP_JOB_MAP) {
-        fprintf(stderr, "placing: no map: %s\n", err.text);
+        fprintf(stderr, "placer: no map: %s\n", err.text);
         exit(1);
     }
     bp_local_done(&message);
@@ -159,7 +159,7 @@ int main(int argc, char **argv)
     unsigned ranks = argc > 3 ? (unsigned)atoi(argv[3]) : 16384;
     struct bp_error err = {0};
     static struct master master;
-    bp_log_init("placing", BP_LOG_ERROR);
+    bp_log_init("placer", BP_LOG_ERROR);
     master.base = event_base_new();
     master.next_job = 1;
     master.config = (struct bp_config){
@@ -170,7 +170,7 @@ int main(int argc, char **argv)
         join(&master, (int)i, cpus);
     }
     if (tool_listen(&master, &err) < 0) {
-        fprintf(stderr, "placing: %s\n", err.text);
+        fprintf(stderr, "placer: %s\n", err.text);
         return 1;
     }
     struct event *turn = event_new(master.base, -1, EV_PERSIST, on_turn, NULL);
