@@ -39,6 +39,18 @@ void report_binding(const struct bp_job *job, const struct map_job *map,
     fprintf(stderr, "rank %u on %s: %s%s\n", number, node, words, where);
 }
 
+/* Each rank's program, where there are several. */
+static void add_apps(json_t *ranks, const Bpmix__JobRequest *request)
+{
+    auto_free struct bp_app_rank *apps = NULL;
+    size_t count = json_array_size(ranks);
+    if (request->n_apps == 0 ||
+        bp_apps_ranks(request->apps, request->n_apps, (uint32_t)count, &apps, NULL) < 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(json_array_get(ranks, i), "app", json_integer(apps[i].app));
+}
+
 static json_t *rank_row(const struct bp_job *job, const struct map_job *map,
                         const struct verdict *verdict, size_t number)
 {
