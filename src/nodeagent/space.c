@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/capacity.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -21,6 +22,8 @@
 #include "nodeagent/space_start.h"
 
 #define RECORDS_AT_ONCE 64
+#define RANK_FILES      2 /* bpnode's ends of its pipes; stdin's are as many */
+#define SPACE_PROCESSES 4 /* bpspace and stubs */
 #define TEXT_MAX        256 /* bytes of a sentence from bpspace */
 
 /* While Open MPI 4 waits in MPI_Init it sleeps 0.1 ms at a time. 64 ranks on two CPUs spend two
@@ -236,6 +239,18 @@ static int find_ranks(struct space *space)
 static void on_record(evutil_socket_t fd, short what, void *arg);
 static void on_death(evutil_socket_t fd, short what, void *arg);
 
+/* The processes of this job, and the descriptors of all jobs' ranks. */
+static int check_capacity(const struct space *space, struct bp_error *err)
+{
+    uint64_t pipes = 0;
+    for (const struct space *other = space->agent->spaces; other != NULL; other = other->hh.next)
+        if (other->ranks_here != NULL)
+            pipes += other->open->map[other->node_rank]->n_ranks *
+                     (other->open->stdin_rank == -1 ? 2u : 1u);
+    return bp_capacity_check("", space->open->map[space->node_rank]->n_ranks + SPACE_PROCESSES,
+                             pipes * RANK_FILES, err);
+}
+
 /* Start bpspace and watch it. */
 static int start_space(struct space *space, struct bp_error *err)
 {
@@ -274,6 +289,8 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
         bp_error_set(&err, r, "this node is not in the job's map");
     if (r == 0)
         r = app_prepare(space, &err);
+    if (r == 0)
+        r = check_capacity(space, &err);
     if (r == 0)
         r = start_space(space, &err);
     if (r < 0) {
@@ -456,6 +473,7 @@ void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal 
 void space_lease(struct space *space)
 {
     relay_resume(space);
+    mirror_resume(space);
     tree_look(space);
     if (space->state <= SPACE_READY)
         space_send_record(space, &(struct bp_space_record){.type = BP_SPACE_LEASE,
@@ -524,6 +542,7 @@ static void space_free(struct space *space)
     HASH_ITER(hh, space->ranks, rank, next)
         rank_free(rank);
     HASH_DEL(agent->spaces, space);
+    mirror_close(space);
     tree_free(space);
     data_free(space);
     image_free(space);
