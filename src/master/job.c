@@ -41,6 +41,13 @@ void job_tell(struct job *job, const Bpmix__JobEvent *event)
     tool_send(job->tool, (struct bp_frame){.type = BP_JOB_EVENT, .job = job->id}, &told, NULL, 0);
 }
 
+static void proc_done(struct proc *proc)
+{
+    free(proc->cpus);
+    free(proc->mems);
+    free(proc->gpus);
+}
+
 void job_free(struct job *job)
 {
     struct master *master = job->master;
@@ -56,7 +63,7 @@ void job_free(struct job *job)
     herds_free(job);
     place_release(job);
     for (unsigned i = 0; i < job->proc_count; i++)
-        free(job->procs[i].cpus);
+        proc_done(&job->procs[i]);
     struct waiting_signal *signal, *next;
     DL_FOREACH_SAFE(job->signals, signal, next)
         free(signal);
@@ -139,6 +146,9 @@ void job_create(struct job *job)
             row->pid = proc->pid;
             row->rank = r;
             row->cpus = (ProtobufCBinaryData){.data = proc->cpus, .len = proc->cpu_bytes};
+            row->mems = (ProtobufCBinaryData){.data = proc->mems, .len = proc->mem_bytes};
+            row->gpus = proc->gpus;
+            row->n_gpus = proc->gpu_count;
             list[create.n_procs++] = row;
             job_proc_event(job, proc, PROC_CREATE, 0, NULL);
         }

@@ -220,8 +220,11 @@ struct proc { /* a rank */
     uint8_t connected, finalized; /* PMIx */
     int32_t status;
     uint64_t waiting; /* signals that wait for its creation, a bit each */
-    uint8_t *cpus;
-    size_t cpu_bytes;
+    uint8_t *cpus, *mems; /* masks; 0 bytes = not bound */
+    size_t cpu_bytes, mem_bytes;
+    uint32_t *gpus; /* indexes into its node's devices */
+    size_t gpu_count;
+    uint32_t nic; /* the nearest one's index, plus 1; 0 = none */
 };
 
 /* ---- job.c: what one opener started ---- */
@@ -294,6 +297,7 @@ struct job {
     uint8_t orphaned; /* the launcher's process group is */
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
     uint8_t yield;  /* more ranks than CPUs somewhere */
+    uint8_t shared; /* and so the ranks of a node share its CPUs */
     uint8_t no_hfi; /* no node has a device of libpsm */
     uint64_t start_ms, ended_ms;
     UT_hash_handle hh;

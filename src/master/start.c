@@ -18,6 +18,7 @@ void job_answer_map(struct job *job, uint64_t tag, char **warnings, size_t warni
     map.lease_ms = job->master->config.lease_ms;
     map.warnings = warnings;
     map.n_warnings = warning_count;
+    map.shared = job->shared;
     map.n_ranks = job->proc_count;
     map.ranks = bp_calloc(job->proc_count, sizeof *map.ranks);
     for (unsigned i = 0; i < job->proc_count; i++) {
@@ -28,6 +29,10 @@ void job_answer_map(struct job *job, uint64_t tag, char **warnings, size_t warni
         ranks[i].serial = i + 1;
         ranks[i].pid = proc->pid;
         ranks[i].cpus = (ProtobufCBinaryData){.data = proc->cpus, .len = proc->cpu_bytes};
+        ranks[i].mems = (ProtobufCBinaryData){.data = proc->mems, .len = proc->mem_bytes};
+        ranks[i].gpus = proc->gpus;
+        ranks[i].n_gpus = proc->gpu_count;
+        ranks[i].nic = proc->nic;
         map.ranks[i] = &ranks[i];
     }
     map.n_nodes = job->place_count;

@@ -49,7 +49,12 @@ static void fill_ranks(struct job *job, const struct bp_map *map)
         struct proc *proc = &job->procs[i];
         *proc = (struct proc){.rank = i, .place = row->node, .local = row->local,
                               .cpu_bytes = row->cpus_bytes,
-                              .cpus = bp_memdup(row->cpus, row->cpus_bytes)};
+                              .cpus = bp_memdup(row->cpus, row->cpus_bytes),
+                              .mem_bytes = row->mems_bytes,
+                              .mems = bp_memdup(row->mems, row->mems_bytes),
+                              .gpu_count = row->gpu_count,
+                              .gpus = bp_memdup(row->gpus, row->gpu_count * sizeof *row->gpus),
+                              .nic = row->nic + 1}; /* BP_NOWHERE becomes 0 */
     }
 }
 
@@ -104,6 +109,7 @@ int place_take(struct job *job, const struct bp_map *map)
     fill_places(job, map);
     fill_ranks(job, map);
     job->yield = (uint8_t)is_crowded(job);
+    job->shared = map->shared;
     return 0;
 }
 

@@ -95,7 +95,10 @@ struct rank {
     int32_t status;
     uint64_t cpu_us;
     uint32_t maxrss_kib;
-    uint8_t *cpus;
+    uint8_t *cpus, *mems;
+    size_t mem_bytes;
+    uint32_t *gpus; /* indexes into the agent's devices */
+    size_t gpu_count;
     size_t cpu_bytes;
     int input;  /* write end of its stdin pipe; -1 = none */
     int input_peek; /* a read end of it, to count what nobody read */

@@ -60,11 +60,21 @@ static void env_fill(struct strings *env, const struct rank *rank)
         env_add(env, mtl);
 }
 
-/* Payload of CREATE: head, CPU mask, strings. NULL = the strings are too long. */
+/* Which GPUs the program should see. */
+static void env_add_gpus(struct strings *env, const struct rank *rank)
+{
+    char *words[BP_GPU_WORDS_MAX + 1];
+    bp_gpu_environment(&rank->space->agent->hardware, rank->gpus, rank->gpu_count, words);
+    for (size_t i = 0; words[i] != NULL; i++)
+        env_add(env, words[i]);
+}
+
+/* Payload of CREATE: head, CPU mask, memory mask, strings. NULL = the strings are too long. */
 static uint8_t *payload(const struct rank *rank, uint32_t *ret_length)
 {
     const Bpmix__App *app = app_of(rank);
     struct bp_space_create head = {.cpu_bytes = (uint32_t)rank->cpu_bytes,
+                                   .mem_bytes = (uint32_t)rank->mem_bytes,
                                    .argc = app != NULL ? (uint32_t)app->n_argv : 0,
                                    .has_cwd = app != NULL && app->cwd[0] != '\0',
                                    .extra_fds = rank->space->image.whole};
@@ -72,6 +82,7 @@ static uint8_t *payload(const struct rank *rank, uint32_t *ret_length)
     for (uint32_t i = 0; i < head.argc; i++)
         env_add(&strings, app_word(rank, app->argv[i]));
     env_fill(&strings, rank);
+    env_add_gpus(&strings, rank);
     head.envc = (uint32_t)strings.count - head.argc;
     if (head.has_cwd)
         env_add(&strings, bp_strdup(app->cwd));
@@ -79,13 +90,15 @@ static uint8_t *payload(const struct rank *rank, uint32_t *ret_length)
     for (size_t i = 0; i < strings.count; i++)
         length += strlen(strings.list[i]) + 1;
     uint8_t *bytes = NULL;
-    if (sizeof head + head.cpu_bytes + length <= BP_SPACE_PAYLOAD_MAX) {
+    size_t masks = rank->cpu_bytes + rank->mem_bytes;
+    if (sizeof head + masks + length <= BP_SPACE_PAYLOAD_MAX) {
         head.string_bytes = (uint32_t)length;
-        *ret_length = (uint32_t)sizeof head + head.cpu_bytes + head.string_bytes;
+        *ret_length = (uint32_t)(sizeof head + masks) + head.string_bytes;
         bytes = bp_calloc(1, *ret_length);
         memcpy(bytes, &head, sizeof head);
         memcpy(bytes + sizeof head, rank->cpus, rank->cpu_bytes);
-        char *next = (char *)bytes + sizeof head + head.cpu_bytes;
+        memcpy(bytes + sizeof head + rank->cpu_bytes, rank->mems, rank->mem_bytes);
+        char *next = (char *)bytes + sizeof head + masks;
         for (size_t i = 0; i < strings.count; i++)
             next = stpcpy(next, strings.list[i]) + 1;
     }
@@ -112,8 +125,11 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
     *rank = (struct rank){.space = space, .serial = proc->serial, .rank = proc->rank,
                           .local = local_rank(space, proc->rank), .pid = proc->pid, .input = -1,
                           .input_peek = -1,
-                          .output = {-1, -1}, .cpu_bytes = proc->cpus.len};
+                          .output = {-1, -1}, .cpu_bytes = proc->cpus.len,
+                          .mem_bytes = proc->mems.len, .gpu_count = proc->n_gpus};
     rank->cpus = bp_memdup(proc->cpus.data, proc->cpus.len);
+    rank->mems = bp_memdup(proc->mems.data, proc->mems.len);
+    rank->gpus = bp_memdup(proc->gpus, proc->n_gpus * sizeof *proc->gpus);
     HASH_ADD(hh, space->ranks, serial, sizeof rank->serial, rank);
     int fds[4];
     if (space->image.failed.code != 0) {
@@ -180,7 +196,7 @@ static const char *failed_text(const struct rank *rank, int step)
     case BP_STEP_LIMITS:
         return "its limits cannot be set";
     case BP_STEP_AFFINITY:
-        return "it cannot be bound to its CPUs";
+        return "it cannot be bound to its CPUs or its memory";
     case BP_STEP_IDENTITY:
         return "it cannot be given its user and groups";
     default:
@@ -237,5 +253,7 @@ void rank_free(struct rank *rank)
     HASH_DEL(rank->space->ranks, rank);
     stdio_close(rank);
     free(rank->cpus);
+    free(rank->mems);
+    free(rank->gpus);
     free(rank);
 }

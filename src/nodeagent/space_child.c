@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/mempolicy.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -172,6 +173,20 @@ static _Noreturn void run_program(const struct bp_space_order *order,
     give_up(pipe, errno, BP_STEP_EXEC);
 }
 
+/* A kernel without NUMA has but one place for memory. */
+static void bind_memory(const struct bp_space_order *order, int pipe)
+{
+    unsigned long mask[BP_SPACE_CPUS_BYTES / sizeof(unsigned long)] = {0};
+    if (order->mem_bytes == 0)
+        return;
+    if (order->mem_bytes > sizeof mask)
+        give_up(pipe, EINVAL, BP_STEP_AFFINITY);
+    memcpy(mask, order->mems, order->mem_bytes);
+    if (syscall(SYS_set_mempolicy, MPOL_BIND, mask, 8ul * order->mem_bytes + 1) < 0 &&
+        errno != ENOSYS)
+        give_up(pipe, errno, BP_STEP_AFFINITY);
+}
+
 static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_space_order *order,
                                 struct path path)
 {
@@ -186,6 +201,7 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
     if (order->cpu_bytes > 0 &&
         syscall(SYS_sched_setaffinity, 0, order->cpu_bytes, order->cpus) < 0)
         give_up(path.mishap, errno, BP_STEP_AFFINITY);
+    bind_memory(order, path.mishap);
     place_fds(order, &path);
     if (order->terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
         give_up(path.mishap, errno, BP_STEP_LIMITS);

@@ -23,9 +23,11 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
         return -EPROTO;
     memcpy(&create, packet->payload, sizeof create);
     uint32_t rest = record->length - (uint32_t)sizeof create;
-    if (create.cpu_bytes > rest || create.string_bytes != rest - create.cpu_bytes)
+    if (create.cpu_bytes > rest || create.mem_bytes > rest - create.cpu_bytes ||
+        create.string_bytes != rest - create.cpu_bytes - create.mem_bytes)
         return -EPROTO;
-    char *strings = (char *)packet->payload + sizeof create + create.cpu_bytes;
+    uint8_t *mems = packet->payload + sizeof create + create.cpu_bytes;
+    char *strings = (char *)mems + create.mem_bytes;
     uint64_t wanted = (uint64_t)create.argc + create.envc + create.has_cwd;
     if (create.has_cwd > 1 || count_strings(strings, create.string_bytes) != wanted)
         return -EPROTO;
@@ -51,6 +53,8 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
         .result = (int64_t)record->value,
         .cpus = packet->payload + sizeof create,
         .cpu_bytes = create.cpu_bytes,
+        .mems = mems,
+        .mem_bytes = create.mem_bytes,
         .strings = strings,
         .string_bytes = create.string_bytes,
         .argc = create.argc,

@@ -15,6 +15,8 @@ struct bp_space_order { /* everything points into the packet */
     int64_t result; /* for it */
     const uint8_t *cpus;
     uint32_t cpu_bytes;
+    const uint8_t *mems;
+    uint32_t mem_bytes;
     char *strings;
     uint32_t string_bytes;
     uint32_t argc, envc;

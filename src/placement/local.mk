@@ -37,7 +37,8 @@ libplacement_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
 libplacement_la_CFLAGS = $(BP_CFLAGS)
 
 pkglibexec_PROGRAMS += bptopo
-bptopo_SOURCES = src/placement/topo_main.c src/placement/topology.c src/placement/topology.h
+bptopo_SOURCES = src/placement/topo_main.c src/placement/topology.c src/placement/topology.h \
+	src/placement/topology_devices.c src/placement/topology_devices.h
 bptopo_CPPFLAGS = $(BP_CPPFLAGS) $(HWLOC_CFLAGS)
 bptopo_CFLAGS = $(BP_CFLAGS)
 bptopo_LDADD = libplacement.la libcommon.la $(HWLOC_LIBS)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* topology.c - the hardware threads of a computer; the only file that uses hwloc. */
+/* topology.c - the hardware of a computer by hwloc: its threads and NUMA nodes. */
 #include <errno.h>
 #include <string.h>
 
@@ -7,6 +7,7 @@
 
 #include "common/mem.h"
 #include "placement/topology.h"
+#include "placement/topology_devices.h"
 
 /* A slot with what orders it. */
 struct thread {
@@ -26,14 +27,17 @@ static void bitmap_free(hwloc_bitmap_t *bitmap)
     hwloc_bitmap_free(*bitmap);
 }
 
-static int load(const char *xml, unsigned long flags, enum hwloc_type_filter_e devices,
-                hwloc_topology_t *ret_topology, struct bp_error *err)
+static int load(const char *xml, const char *synthetic, unsigned long flags,
+                enum hwloc_type_filter_e devices, hwloc_topology_t *ret_topology,
+                struct bp_error *err)
 {
     hwloc_topology_t topology __attribute__((cleanup(topology_destroy))) = NULL;
     if (hwloc_topology_init(&topology) < 0)
         return bp_error_set(err, -ENOMEM, "hwloc cannot start");
     if (xml != NULL && hwloc_topology_set_xml(topology, xml) < 0)
         return bp_error_set(err, -errno, "%s: %s", xml, strerror(errno));
+    if (synthetic != NULL && hwloc_topology_set_synthetic(topology, synthetic) < 0)
+        return bp_error_set(err, -EINVAL, "'%.100s' is no synthetic topology", synthetic);
     if (hwloc_topology_set_flags(topology, flags | HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED) < 0 ||
         hwloc_topology_set_io_types_filter(topology, devices) < 0 ||
         hwloc_topology_load(topology) < 0) {
@@ -148,31 +152,98 @@ static void unite_kinds(struct thread *threads, size_t count)
             threads[i - 1].slot.kind = threads[i].slot.kind;
 }
 
-int bp_topology_load(const char *xml, struct bp_hardware *ret, struct bp_error *err)
+static void fill_slots(hwloc_topology_t topology, hwloc_const_bitmap_t allowed,
+                       struct bp_hardware *ret)
 {
-    hwloc_topology_t topology __attribute__((cleanup(topology_destroy))) = NULL;
-    hwloc_bitmap_t allowed __attribute__((cleanup(bitmap_free))) = hwloc_bitmap_alloc();
-    int r = load(xml, HWLOC_TOPOLOGY_FLAG_NO_DISTANCES | HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS,
-                 HWLOC_TYPE_FILTER_KEEP_NONE, &topology, err);
-    if (r == 0)
-        r = allowed_cpus(topology, allowed, err);
-    if (r < 0)
-        return r;
     size_t room = objects(topology, HWLOC_OBJ_PU);
     auto_free struct thread *threads = bp_calloc(room, sizeof *threads);
     size_t count = collect(topology, allowed, threads, room);
     unite_kinds(threads, count);
-    qsort(threads, count, sizeof *threads, compare_threads);
-    struct bp_hardware hardware = {.slots = bp_calloc(count, sizeof *hardware.slots),
-                                   .slot_count = count};
+    if (count > 0)
+        qsort(threads, count, sizeof *threads, compare_threads);
+    ret->slots = bp_calloc(count, sizeof *ret->slots);
+    ret->slot_count = count;
     for (size_t i = 0; i < count; i++)
-        hardware.slots[i] = threads[i].slot;
+        ret->slots[i] = threads[i].slot;
+}
+
+/* From each NUMA node to each, as firmware tells it. */
+static void fill_distances(hwloc_topology_t topology, struct bp_hardware *ret)
+{
+    struct hwloc_distances_s *found = NULL;
+    unsigned nr = 1;
+    size_t count = ret->numa_count;
+    if (hwloc_distances_get_by_type(topology, HWLOC_OBJ_NUMANODE, &nr, &found,
+                                    HWLOC_DISTANCES_KIND_MEANS_LATENCY, 0) < 0 ||
+        nr == 0)
+        return;
+    if (found->nbobjs == count) {
+        ret->distances = bp_calloc(count * count, sizeof *ret->distances);
+        for (size_t i = 0; i < count * count; i++) {
+            size_t from = found->objs[i / count]->logical_index;
+            size_t to = found->objs[i % count]->logical_index;
+            uint64_t value = found->values[i];
+            ret->distances[from * count + to] = value < UINT16_MAX ? (uint16_t)value : UINT16_MAX;
+        }
+    }
+    hwloc_distances_release(topology, found);
+}
+
+/* A node without memory, or with none that this process may use, cannot be bound to. Where nobody
+ * says how much there is, each has some. */
+static void fill_numas(hwloc_topology_t topology, struct bp_hardware *ret)
+{
+    uint32_t count = objects(topology, HWLOC_OBJ_NUMANODE);
+    uint64_t total = 0;
+    if (count > BP_NUMAS_MAX)
+        return;
+    ret->numas = bp_calloc(count, sizeof *ret->numas);
+    ret->numa_count = count;
+    hwloc_obj_t any = NULL;
+    while ((any = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_NUMANODE, any)) != NULL)
+        total += any->attr->numanode.local_memory;
+    for (uint32_t i = 0; i < count; i++) {
+        hwloc_obj_t numa = hwloc_get_obj_by_type(topology, HWLOC_OBJ_NUMANODE, i);
+        bool allowed = hwloc_bitmap_isset(hwloc_topology_get_allowed_nodeset(topology),
+                                          numa->os_index);
+        ret->numas[i].os = numa->os_index;
+        ret->numas[i].has_memory = allowed && (total == 0 || numa->attr->numanode.local_memory > 0);
+    }
+    fill_distances(topology, ret);
+}
+
+/* The computer of an hwloc XML file, of a synthetic description, or, with neither, this one. */
+static int load_hardware(const char *xml, const char *synthetic, struct bp_hardware *ret,
+                         struct bp_error *err)
+{
+    hwloc_topology_t topology __attribute__((cleanup(topology_destroy))) = NULL;
+    hwloc_bitmap_t allowed __attribute__((cleanup(bitmap_free))) = hwloc_bitmap_alloc();
+    struct bp_hardware hardware = {0};
+    int r = load(xml, synthetic, HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS,
+                 HWLOC_TYPE_FILTER_KEEP_IMPORTANT, &topology, err);
+    if (r == 0)
+        r = allowed_cpus(topology, allowed, err);
+    if (r < 0)
+        return r;
+    fill_slots(topology, allowed, &hardware);
+    fill_numas(topology, &hardware);
+    bp_topology_devices(topology, &hardware);
     r = bp_hardware_check(&hardware, err);
     if (r < 0)
         bp_hardware_done(&hardware);
     else
         *ret = hardware;
     return r;
+}
+
+int bp_topology_load(const char *xml, struct bp_hardware *ret, struct bp_error *err)
+{
+    return load_hardware(xml, NULL, ret, err);
+}
+
+int bp_topology_synthetic(const char *text, struct bp_hardware *ret, struct bp_error *err)
+{
+    return load_hardware(NULL, text, ret, err);
 }
 
 /* Written so that hwloc's own small parser reads it, without libxml2. */
@@ -182,7 +253,7 @@ int bp_topology_export(char **ret_xml, struct bp_error *err)
     char *xml;
     int length;
     setenv("HWLOC_LIBXML_EXPORT", "0", 1);
-    int r = load(NULL, 0, HWLOC_TYPE_FILTER_KEEP_IMPORTANT, &topology, err);
+    int r = load(NULL, NULL, 0, HWLOC_TYPE_FILTER_KEEP_IMPORTANT, &topology, err);
     if (r < 0)
         return r;
     if (hwloc_topology_export_xmlbuffer(topology, &xml, &length, 0) < 0)

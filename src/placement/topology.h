@@ -12,6 +12,9 @@
  * errno. */
 int bp_topology_load(const char *xml, struct bp_hardware *ret, struct bp_error *err);
 
+/* The same of a computer that hwloc makes up: "pack:2 numa:2 l3:2 core:4 pu:2". */
+int bp_topology_synthetic(const char *text, struct bp_hardware *ret, struct bp_error *err);
+
 /* This computer as hwloc XML, with the devices that libpmix and Open MPI look at (finding those is
  * what takes hwloc its time). The caller frees *ret_xml. 0 or negative errno. */
 int bp_topology_export(char **ret_xml, struct bp_error *err);

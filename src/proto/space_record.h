@@ -64,7 +64,7 @@ enum bp_space_step { /* where a creation failed */
     BP_STEP_CLONE,     /* EEXIST: PID taken, or serial in use. EOVERFLOW: PID above pid_max. EAGAIN:
                         * no more processes. ESRCH: the launcher's stub was killed (by root) */
     BP_STEP_LIMITS,    /* limits, descriptors */
-    BP_STEP_AFFINITY,
+    BP_STEP_AFFINITY, /* CPUs, memory */
     BP_STEP_IDENTITY, /* groups, gid, uid */
     BP_STEP_CHDIR,
     BP_STEP_EXEC,
@@ -138,18 +138,20 @@ struct bp_space_strings {
     uint32_t files;
 };
 
-/* Payload of CREATE: this, cpu_bytes of CPU mask (as sched_setaffinity takes it; 0 = leave), then
- * argc + envc NUL-terminated strings: an argument vector that replaces the job's (argc > 0; a
- * helper needs one, its argv[0] is an absolute path), and environment that is added to the job's,
- * replacing variables of the same name; and with has_cwd one more: the working directory in place
- * of the job's. */
+/* Payload of CREATE: this, cpu_bytes of CPU mask (as sched_setaffinity takes it; 0 = leave),
+ * mem_bytes of a mask of NUMA nodes that its memory must be of (as set_mempolicy takes it; 0 =
+ * leave), then argc + envc NUL-terminated strings: an argument vector that replaces the job's
+ * (argc > 0; a helper needs one, its argv[0] is an absolute path), and environment that is
+ * added to the job's, replacing variables of the same name; and with has_cwd one more: the
+ * working directory in place of the job's. */
 struct bp_space_create {
     uint32_t cpu_bytes;
     uint32_t argc, envc;
     uint32_t string_bytes;
     uint32_t extra_fds;
     uint32_t has_cwd;
-    uint32_t zero[2];
+    uint32_t mem_bytes;
+    uint32_t zero;
 };
 
 _Static_assert(sizeof(struct bp_space_record) == 64, "a record is 64 bytes");

@@ -13,12 +13,14 @@ test_hardware_CPPFLAGS = $(TEST_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
 test_hardware_CFLAGS = $(BP_CFLAGS)
 test_hardware_LDADD = libtap.la libplacement.la $(BP_PROTO_LIBS)
 test_topology_SOURCES = test/unit/test_topology.c \
-	src/placement/topology.c src/placement/topology.h
+	src/placement/topology.c src/placement/topology.h \
+	src/placement/topology_devices.c src/placement/topology_devices.h
 test_topology_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
 test_topology_CFLAGS = $(BP_CFLAGS)
 test_topology_LDADD = libtap.la libplacement.la libcommon.la $(HWLOC_LIBS)
 test_machine_SOURCES = test/unit/test_machine.c \
-	src/placement/topology.c src/placement/topology.h
+	src/placement/topology.c src/placement/topology.h \
+	src/placement/topology_devices.c src/placement/topology_devices.h
 test_machine_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
 test_machine_CFLAGS = $(BP_CFLAGS)
 test_machine_LDADD = libtap.la libplacement.la libcommon.la $(HWLOC_LIBS)
