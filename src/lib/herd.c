@@ -16,15 +16,17 @@
 
 #define PROGRAM BP_LIBEXECDIR "/bpghost"
 
-static int setup_file(uint32_t count, uint32_t lease_ms, const char *command)
+static int setup_file(uint32_t count, uint32_t lease_ms, const char *command, const int32_t *given)
 {
     struct bp_ghost_setup setup = {
-        .version = BP_GHOST_VERSION, .count = count, .lease_ms = lease_ms};
+        .version = BP_GHOST_VERSION, .count = count, .lease_ms = lease_ms,
+        .flags = given != NULL ? BP_GHOST_GIVEN : 0};
+    size_t bytes = given != NULL ? count * sizeof *given : 0;
     const char *slash = strrchr(command, '/');
     strncpy(setup.comm, slash != NULL ? slash + 1 : command, sizeof setup.comm - 1);
     auto_close int fd = memfd_create("bpmix-herd", MFD_CLOEXEC);
     if (fd < 0 || write(fd, &setup, sizeof setup) != (ssize_t)sizeof setup ||
-        lseek(fd, 0, SEEK_SET) < 0)
+        write(fd, given, bytes) != (ssize_t)bytes || lseek(fd, 0, SEEK_SET) < 0)
         return -errno;
     return bp_take_fd(fd);
 }
@@ -73,9 +75,9 @@ static void reap_failed(int setup, uint32_t count)
 }
 
 int bp_herd_make(int socket, uint32_t count, uint32_t lease_ms, char *const argv[],
-                 int32_t *ret_pids, struct bp_error *err)
+                 const int32_t *given, int32_t *ret_pids, struct bp_error *err)
 {
-    auto_close int setup = setup_file(count, lease_ms, argv[0]);
+    auto_close int setup = setup_file(count, lease_ms, argv[0], given);
     pid_t maker;
     int status;
     if (setup < 0)

@@ -17,7 +17,7 @@ static int take_map(const struct bp_local_message *message, Bpmix__JobMap **ret_
     Bpmix__JobMap *map = BP_UNPACK(JobMap, job_map, message->body, message->frame.length, err);
     if (map == NULL)
         return err->code;
-    size_t herds = bp_client_node() < 0 ? (map->n_ranks + BP_GHOST_MAX - 1) / BP_GHOST_MAX : 0;
+    size_t herds = (map->n_ranks + BP_GHOST_MAX - 1) / BP_GHOST_MAX;
     if (map->n_ranks == 0 || map->key.len != BP_KEY_BYTES || herds != message->fd_count) {
         bp_unpack_free(map);
         return bp_error_set(err, -EPROTO, "bpmaster sent a map that makes no sense");
@@ -79,11 +79,16 @@ int bp_launch_children(const struct bp_launch *launch, char *const argv[],
                        struct bp_local_message *take_herds, int32_t *ret_pids,
                        struct bp_error *err)
 {
+    int32_t given[BP_GHOST_MAX];
     int r = 0;
     for (unsigned i = 0; r == 0 && i < take_herds->fd_count; i++) {
         size_t first = (size_t)i * BP_GHOST_MAX, left = launch->map->n_ranks - first;
-        r = bp_herd_make(take_herds->fds[i], left < BP_GHOST_MAX ? (uint32_t)left : BP_GHOST_MAX,
-                         launch->map->lease_ms, argv, ret_pids != NULL ? ret_pids + first : NULL,
+        uint32_t count = left < BP_GHOST_MAX ? (uint32_t)left : BP_GHOST_MAX;
+        for (uint32_t k = 0; k < count; k++)
+            given[k] = launch->map->ranks[first + k]->pid;
+        /* Where the ghosts are there already, these are to be placeholders. */
+        r = bp_herd_make(take_herds->fds[i], count, launch->map->lease_ms, argv,
+                         given[0] != 0 ? given : NULL, ret_pids != NULL ? ret_pids + first : NULL,
                          err);
     }
     bp_local_done(take_herds);

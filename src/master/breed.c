@@ -141,8 +141,10 @@ int breed_said(struct herd *herd, const struct bp_ghost_record *record)
     case BP_GHOST_SIGNAL:
         if (bred->state != BRED_BORN || record->signo < 1 || record->signo > 64)
             return -EPROTO;
-        if (proc_of(herd, bred, &job) != NULL)
+        if (proc_of(herd, bred, &job) != NULL) {
+            mirror_witness(job, &job->procs[bred->rank], record);
             herd_said_signal(job, &job->procs[bred->rank], record);
+        }
         return 0;
     default:
         return -EPROTO;

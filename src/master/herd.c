@@ -70,6 +70,10 @@ void herd_mirror(struct proc *proc, int signal)
 
 void herd_forward(struct job *job, const Bpmix__JobForward *forward)
 {
+    if (job->mirror != NULL) {
+        mirror_forward(job, forward);
+        return;
+    }
     if (job->herd_count == 0)
         return;
     herd_order(&job->herds[0], &(struct bp_ghost_record){.type = BP_GHOST_FORWARD,

@@ -58,6 +58,7 @@ void job_free(struct job *job)
     if (job->tool != NULL)
         job->tool->job = NULL;
     breed_forget(job);
+    mirror_free(job);
     nested_free(job);
     splice_job_gone(job);
     herds_free(job);
@@ -200,6 +201,7 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
         event.status = status;
     job_tell(job, &event);
     herd_end_ghost(proc, status);
+    mirror_end(job, proc, status);
     tell_shepherds(job, proc);
     if (--job->live == 0)
         job_close(job);
@@ -222,6 +224,7 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
         break;
     case ACT_MIRROR:
         herd_mirror(proc, event == PROC_STOP ? status : 0);
+        mirror_stop(job, proc, event == PROC_STOP ? status : 0);
         break;
     case ACT_END:
         proc_ended(job, proc, status, more);
@@ -277,7 +280,7 @@ void job_check_end(struct job *job)
                       0);
         bp_log_info("job-end job=%" PRIx64 " ms=%" PRIu64, job->id, bp_clock_ms() - job->start_ms);
     }
-    if (job->herds_open == 0 && job->bred == 0)
+    if (job->herds_open == 0 && job->bred == 0 && !mirror_is_open(job))
         job_free(job);
 }
 
@@ -315,6 +318,7 @@ void job_place_ended(struct job *job, struct place *place, int kind, const char 
     for (unsigned i = 0; i < job->proc_count; i++)
         if (job->procs[i].place == index)
             job_proc_event(job, &job->procs[i], PROC_EXIT, SIGKILL, NULL);
+    mirror_place_gone(job, place->node);
     job_check_end(job);
 }
 

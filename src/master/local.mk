@@ -10,6 +10,7 @@ bpmaster_SOURCES = \
 	src/master/listen.c \
 	src/master/machine.c \
 	src/master/main.c src/master/master.h \
+	src/master/mirror.c \
 	src/master/nested.c \
 	src/master/node.c \
 	src/master/order.c \

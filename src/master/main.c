@@ -82,6 +82,7 @@ static void on_lease(evutil_socket_t fd, short what, void *arg)
     struct job *job, *next;
     HASH_ITER(hh, master->jobs, job, next) {
         herd_tick(job, late);
+        mirror_tick(job, late);
         job_check_end(job);
     }
 }

@@ -35,6 +35,7 @@ struct joining;
 struct attribute;
 struct order;
 struct nested;
+struct mirror;
 struct splice;
 struct queue;
 struct waiter;
@@ -63,7 +64,7 @@ struct master {
     char **libraries;
     unsigned library_count;
     struct queue *queue;
-    uint64_t next_job;
+    uint64_t next_job, last_mirror;
     uint64_t lease_number;
     struct event *lease_timer;
     struct event *tcp_event, *local_event;
@@ -287,6 +288,7 @@ struct job {
     unsigned herd_count, herds_open, herds_ready;
     unsigned bred;   /* ghosts that herders of other jobs have, or are making */
     unsigned unborn; /* of these: not there yet */
+    struct mirror *mirror; /* its launcher is on a node; NULL = it is here */
     struct nested *nested; /* opened by a process on a node, and not answered yet */
     uint64_t parent;       /* the job of that process; 0 = opened here */
     struct waiting_signal *signals; /* to be sent when the processes are created */
@@ -396,6 +398,27 @@ int nested_start(struct job *job, uint64_t tag, char **warnings, size_t count,
 void nested_free(struct job *job);
 /* What became of the order of a ghost: proc->pid, or a negative errno. */
 void job_ghost_made(struct job *job, struct proc *proc, int error);
+
+/* ---- mirror.c: placeholders, children of a launcher on a node ---- */
+/* Before the launcher gets its map. */
+void mirror_open(struct job *job);
+/* What became of the process: it ended, with this wait status; it was stopped (0: goes on). */
+void mirror_end(const struct job *job, const struct proc *proc, int32_t status);
+void mirror_stop(const struct job *job, const struct proc *proc, int signal);
+/* The launcher got this signal itself. */
+void mirror_forward(struct job *job, const Bpmix__JobForward *forward);
+/* A ghost got this signal: its launcher may say the same. */
+void mirror_witness(const struct job *job, const struct proc *proc,
+                    const struct bp_ghost_record *record);
+/* From the node that has the herd of this number for a job of `parent`. 0, or -EPROTO. */
+int mirror_frame(struct job *parent, struct node *node, const struct bp_frame *frame,
+                 const uint8_t *body, struct bp_error *err);
+/* The space that had it is no more. */
+void mirror_place_gone(struct job *parent, const struct node *node);
+void mirror_tick(struct job *job, int late);
+/* 1 = something is still there. */
+int mirror_is_open(const struct job *job);
+void mirror_free(struct job *job);
 
 /* ---- splice.c: data connections of launchers on nodes ---- */
 /* This one has come from the node of a rank: the launcher's node shall dial for it, when the job's

@@ -105,9 +105,9 @@ void job_ghost_made(struct job *job, struct proc *proc, int error)
     if (job->unborn > 0)
         return;
     if (job->tool != NULL) {
+        mirror_open(job);
         job_answer_map(job, nested->tag, nested->warnings, nested->warning_count);
         splice_tell(job);
     }
     nested_free(job);
-    job_create(job);
 }

@@ -138,6 +138,8 @@ static int on_frame(void *arg, const struct bp_frame *frame, const uint8_t *body
         return bp_error_set(err, -EPERM, "a frame for a job that is not on this node");
     if (frame->type == BP_TOOL_SAYS || frame->type == BP_TOOL_GONE)
         return place->ended ? 0 : relay_frame(job, node, frame, body, err);
+    if (frame->type == BP_HERD_SAYS || frame->type == BP_HERD_GONE)
+        return place->ended ? 0 : mirror_frame(job, node, frame, body, err);
     return job_node_frame(job, place, frame, body, err);
 }
 

@@ -28,6 +28,7 @@ struct tree;
 struct visitor;
 struct client;
 struct dial;
+struct mirror;
 
 struct agent {
     struct event_base *base;
@@ -162,6 +163,7 @@ struct space {
     uint8_t master_told;
     struct event *relay_event; /* accepts; NULL = nobody can ask from there */
     struct client *clients;
+    struct mirror *mirrors;
     unsigned client_count;
     UT_hash_handle hh;
 };
@@ -296,6 +298,14 @@ int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t
 int dial_open(struct space *space, int client, struct dial **list, const struct bp_frame *frame,
               const uint8_t *body, struct bp_error *err);
 void dial_free(struct dial *dial);
+
+/* ---- mirror.c: herders of placeholders ---- */
+/* The end for the herder of a new herd, or -errno. */
+int mirror_open(struct space *space, uint64_t number);
+void mirror_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body);
+/* With each lease: read on where that was stopped. */
+void mirror_resume(struct space *space);
+void mirror_close(struct space *space);
 
 /* ---- asker.c: who asks ---- */
 /* The rank that this process (a PID here) is, or comes from; else any that runs here. 0 = none. */

@@ -139,7 +139,10 @@ static int space_frame(struct agent *agent, const struct bp_frame *frame, const 
         if (signal == NULL)
             return err->code;
         space_signal(space, frame->tag, signal);
-    } else if (frame->type == BP_TOOL_HEARS || frame->type == BP_TOOL_GONE) {
+    } else if (frame->type == BP_HERD_HEARS || frame->type == BP_HERD_GONE) {
+        mirror_frame(space, frame, body);
+    } else if (frame->type == BP_TOOL_HEARS || frame->type == BP_TOOL_GONE ||
+               frame->type == BP_HERD_OPEN) {
         return relay_frame(space, frame, body, err);
     } else {
         shepherd_frame(space, frame, body);

@@ -22,6 +22,7 @@ bpspace_SOURCES = \
 	src/nodeagent/space_exe.c src/nodeagent/space_exe.h \
 	src/nodeagent/space_family.c src/nodeagent/space_family.h \
 	src/nodeagent/space_file.c src/nodeagent/space_file.h \
+	src/nodeagent/space_ghost.c src/nodeagent/space_ghost.h \
 	src/nodeagent/space_job.c src/nodeagent/space_job.h \
 	src/nodeagent/space_link.c src/nodeagent/space_link.h \
 	src/nodeagent/space_main.c \
@@ -45,6 +46,7 @@ bpnode_SOURCES = \
 	src/nodeagent/join.c \
 	src/nodeagent/lease.c \
 	src/nodeagent/main.c \
+	src/nodeagent/mirror.c \
 	src/nodeagent/ompi.c src/nodeagent/ompi.h \
 	src/nodeagent/order.c \
 	src/nodeagent/rank.c \

@@ -34,6 +34,7 @@ struct client {
     struct space *space;
     int fd;
     struct dial *dials; /* data connections under way */
+    int herder; /* to go with the map of its job; -1 = none */
     struct event *event;
     uint64_t number; /* by which bpmaster knows it; 0 = not yet */
     pid_t pid;
@@ -74,6 +75,8 @@ static void client_free(struct client *client, const char *why)
         tell_master(client, BP_TOOL_GONE, NULL, 0);
     while (client->dials != NULL)
         dial_free(client->dials);
+    if (client->herder >= 0)
+        close(client->herder);
     DL_DELETE(space->clients, client);
     space->client_count--;
     event_free(client->event);
@@ -218,7 +221,7 @@ static void on_accept(evutil_socket_t listener, short what, void *arg)
     if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
         return;
     struct client *client = bp_calloc(1, sizeof *client);
-    *client = (struct client){.space = space, .fd = bp_take_fd(fd), .pid = cred.pid,
+    *client = (struct client){.space = space, .fd = bp_take_fd(fd), .pid = cred.pid, .herder = -1,
                               .stranger = cred.uid != space->open->uid};
     client->event = event_new(space->agent->base, client->fd, EV_READ | EV_PERSIST, on_readable,
                               client);
@@ -277,6 +280,28 @@ static int knows_already(struct client *client)
     return told;
 }
 
+/* The job that it asked for is to have placeholders. */
+static int open_herd(struct client *client, const struct bp_frame *frame, const uint8_t *body,
+                     struct bp_error *err)
+{
+    auto_unpack Bpmix__HerdOpen *open = BP_UNPACK(HerdOpen, herd_open, body, frame->length, err);
+    if (open == NULL)
+        return err->code;
+    if (client->herder < 0)
+        client->herder = mirror_open(client->space, open->number);
+    return 0;
+}
+
+/* With the map goes the socket of its herder. */
+static void pass_answer(struct client *client, const struct bp_frame *inner, const uint8_t *body)
+{
+    int herder = inner->type == BP_JOB_MAP ? bp_take_fd(client->herder) : -1;
+    if (bp_local_send(client->fd, inner, body, &herder, herder >= 0) < 0)
+        client_free(client, "it does not take an answer");
+    if (herder >= 0)
+        close(herder);
+}
+
 int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body,
                 struct bp_error *err)
 {
@@ -292,6 +317,8 @@ int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t
         client_free(client, "bpmaster has hung up");
         return 0;
     }
+    if (frame->type == BP_HERD_OPEN)
+        return open_herd(client, frame, body, err);
     int r = bp_relay_unpack(body, frame->length, BP_PEER_MASTER, BP_PEER_CALLER, &inner,
                             &inner_body, err);
     if (r < 0)
@@ -306,7 +333,6 @@ int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t
         client->opening = 0;
     if (inner.type != BP_NODE_CHANGED)
         client->asking = client->waiting = client->told = 0;
-    if (bp_local_send(client->fd, &inner, inner_body, NULL, 0) < 0)
-        client_free(client, "it does not take an answer");
+    pass_answer(client, &inner, inner_body);
     return 0;
 }

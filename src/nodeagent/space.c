@@ -456,6 +456,7 @@ void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal 
 void space_lease(struct space *space)
 {
     relay_resume(space);
+    mirror_resume(space);
     tree_look(space);
     if (space->state <= SPACE_READY)
         space_send_record(space, &(struct bp_space_record){.type = BP_SPACE_LEASE,
@@ -524,6 +525,7 @@ static void space_free(struct space *space)
     HASH_ITER(hh, space->ranks, rank, next)
         rank_free(rank);
     HASH_DEL(agent->spaces, space);
+    mirror_close(space);
     tree_free(space);
     data_free(space);
     image_free(space);

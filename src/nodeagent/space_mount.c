@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/log.h"
+#include "nodeagent/space_ghost.h"
 #include "nodeagent/space_mount.h"
 
 #define PID_MAX_FILE "/proc/sys/kernel/pid_max"
@@ -46,6 +48,9 @@ int bp_space_mount_all(const struct bp_space_job *job, struct bp_error *err)
     int r = mount_one("proc", "/proc", MS_NOEXEC, NULL, err);
     if (r == 0)
         r = mount_one("tmpfs", "/dev/shm", 0, "mode=1777", err);
+    int allowed = r == 0 ? bp_space_ghost_allow(job) : 0;
+    if (allowed < 0)
+        bp_log_warning("no-placeholders why=\"%s\"", strerror(-allowed));
     if (r == 0 && setup->directory[0] != '\0') {
         char options[64];
         snprintf(options, sizeof options, "mode=0700,uid=%u,gid=%u", setup->uid, setup->gid);

@@ -63,6 +63,10 @@ static const struct bp_route routes[BP_FRAME_TYPES] = {
     [BP_TOOL_SAYS] = {"TOOL_SAYS", N, M, 9 * MIB + BP_FRAME_BYTES},
     [BP_TOOL_HEARS] = {"TOOL_HEARS", M, N, 16 * MIB + BP_FRAME_BYTES},
     [BP_TOOL_GONE] = {"TOOL_GONE", N | M, N | M, 0},
+    [BP_HERD_OPEN] = {"HERD_OPEN", M, N, 64},
+    [BP_HERD_SAYS] = {"HERD_SAYS", N, M, 4 * KIB},
+    [BP_HERD_HEARS] = {"HERD_HEARS", M, N, 4 * KIB},
+    [BP_HERD_GONE] = {"HERD_GONE", N | M, N | M, 0},
 
     [BP_PMIX_JOB] = {"PMIX_JOB", N, S, 4 * MIB},
     [BP_PMIX_READY] = {"PMIX_READY", S, N, 16 * MIB},

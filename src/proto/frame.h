@@ -88,6 +88,12 @@ enum bp_frame_type {
                       * body: the head and body of a frame of tools, relay.h */
     BP_TOOL_HEARS,   /* bpmaster to bpnode: the same the other way */
     BP_TOOL_GONE,    /* that connection has ended */
+    BP_HERD_OPEN,    /* bpmaster to bpnode: tag = number of a connection, HerdOpen: the JOB_MAP that
+                      * follows is to have a herder's socket beside it */
+    BP_HERD_SAYS,    /* bpnode to bpmaster: tag = number of a herd of placeholders; body: what its
+                      * herder says, records of ghost_record.h */
+    BP_HERD_HEARS,   /* bpmaster to bpnode: the same the other way */
+    BP_HERD_GONE,    /* the herder has ended, or nothing more is to be said to it */
     /* bpshepherd; bpnode passes them on without decoding but for READY and ABORT's type */
     BP_PMIX_JOB = 64, /* bpnode to bpshepherd: PmixJob; first frame */
     BP_PMIX_READY,    /* bpshepherd to bpnode: PmixReady */

@@ -8,15 +8,17 @@
 #include "tools/words.h"
 
 enum {
-    OPT_NP = 'n', OPT_HOST = 'H', OPT_PER_NODE = 'N', OPT_ENV = 'x', OPT_MAP_BY = 256, OPT_RANK_BY,
-    OPT_BIND_TO, OPT_HOSTFILE, OPT_RANKFILE, OPT_CPU_SET, OPT_OVERSUBSCRIBE, OPT_NO_OVERSUBSCRIBE,
-    OPT_PER_PACKAGE, OPT_WDIR, OPT_TIMEOUT, OPT_TAG, OPT_OUTPUT, OPT_MCA, OPT_ROOT
+    OPT_NP = 'n', OPT_HOST = 'H', OPT_PER_NODE = 'N', OPT_ENV = 'x', OPT_FILE = 'f',
+    OPT_VERBOSE = 'v', OPT_QUIET = 'q', OPT_MAP_BY = 256, OPT_RANK_BY, OPT_BIND_TO, OPT_HOSTFILE,
+    OPT_RANKFILE, OPT_CPU_SET, OPT_OVERSUBSCRIBE, OPT_NO_OVERSUBSCRIBE, OPT_PER_PACKAGE, OPT_WDIR,
+    OPT_TIMEOUT, OPT_TAG, OPT_OUTPUT, OPT_MCA, OPT_GENV, OPT_ROOT
 };
 
 static const struct argp_option rows[] = {
     {"np", OPT_NP, "N", 0, "Number of ranks", 0},
     {NULL, 'c', NULL, OPTION_ALIAS, NULL, 0},
     {"npernode", OPT_PER_NODE, "N", 0, "Ranks on every node", 0},
+    {"ppn", 0, NULL, OPTION_ALIAS, NULL, 0},
     {"npersocket", OPT_PER_PACKAGE, "N", 0, "Ranks on every package", 0},
     {"map-by", OPT_MAP_BY, "HOW", 0, "Deal ranks out by slot, hwthread, core, l1, l2, l3, numa, "
      "package, node, device=gpu, device=nic, ppr:N:OBJECT, seq, rankfile or pe-list=CPUS; then "
@@ -25,8 +27,9 @@ static const struct argp_option rows[] = {
     {"bind-to", OPT_BIND_TO, "WHAT", 0, "Bind each rank to a hwthread, core, l1, l2, l3, numa, "
      "package, or none; :overload-allowed lets them share", 0},
     {"host", OPT_HOST, "NODES", 0, "Run on these nodes, n0:4 gives slots", 0},
+    {"hosts", 0, NULL, OPTION_ALIAS, NULL, 0},
     {"hostfile", OPT_HOSTFILE, "FILE", 0, "Run on the nodes of the file, in its order", 0},
-    {"machinefile", 0, NULL, OPTION_ALIAS, NULL, 0},
+    {"machinefile", 'f', NULL, OPTION_ALIAS, NULL, 0},
     {"rankfile", OPT_RANKFILE, "FILE", 0, "Each rank's node and CPUs", 0},
     {"cpu-set", OPT_CPU_SET, "CPUS", 0, "Use only these CPUs of each node", 0},
     {"cpu-list", 0, NULL, OPTION_ALIAS, NULL, 0},
@@ -39,6 +42,9 @@ static const struct argp_option rows[] = {
     {"output", OPT_OUTPUT, "HOW", 0, "tag: the rank in front of each line; file=NAME: a file for "
      "each rank, NAME.RANK", 0},
     {"mca", OPT_MCA, "NAME VALUE", 0, "Set Open MPI's parameter NAME for the ranks", 0},
+    {"genv", OPT_GENV, "NAME VALUE", 0, "Set a variable for the ranks", 0},
+    {NULL, OPT_VERBOSE, NULL, 0, "As --verbose", 0},
+    {NULL, OPT_QUIET, NULL, 0, "As --quiet", 0},
     {"allow-run-as-root", OPT_ROOT, NULL, 0, "Nothing: bpmaster's configuration decides", 0},
     {0}};
 
@@ -99,6 +105,7 @@ static int parse_nodes(struct mpirun_options *options, const struct said *said)
         place_hosts(options->place, said);
         return 0;
     case OPT_HOSTFILE:
+    case OPT_FILE:
         place_hostfile(options->place, said);
         return 0;
     case OPT_RANKFILE:
@@ -116,13 +123,13 @@ static void add_variable(struct io_options *io, const struct said *said, const c
         said_wrong(said, &err);
 }
 
-/* Open MPI reads its parameters from its ranks' environment. */
-static void set_parameter(struct io_options *io, const struct said *said)
+/* Two words; Open MPI reads its parameters from its ranks' environment. */
+static void set_variable(struct io_options *io, const struct said *said, const char *prefix)
 {
     struct argp_state *state = said->state;
     if (state->next >= state->argc || strpbrk(said->arg, "= ") != NULL)
         argp_error(state, "%s takes a name and a value", said->name);
-    auto_free char *variable = bp_format("OMPI_MCA_%s=%s", said->arg, state->argv[state->next++]);
+    auto_free char *variable = bp_format("%s%s=%s", prefix, said->arg, state->argv[state->next++]);
     add_variable(io, said, variable);
 }
 
@@ -165,7 +172,16 @@ static int parse_rest(struct mpirun_options *options, const struct said *said)
         set_output(options->io, said);
         return 0;
     case OPT_MCA:
-        set_parameter(options->io, said);
+        set_variable(options->io, said, "OMPI_MCA_");
+        return 0;
+    case OPT_GENV:
+        set_variable(options->io, said, "");
+        return 0;
+    case OPT_VERBOSE:
+        options->policy->verbose++;
+        return 0;
+    case OPT_QUIET:
+        options->policy->quiet = 1;
         return 0;
     case OPT_ROOT:
         return 0;

@@ -354,7 +354,7 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
             return r;
         const Bpmix__JobMap *map = bp_job_map(run->job);
         on_nodes = (uint32_t)map->n_ranks;
-        run->ghosts = run->env == NULL ? map->n_ranks : 0;
+        run->ghosts = map->n_ranks;
         for (size_t i = 0; !run->policy->quiet && i < map->n_warnings; i++)
             say(run, map->warnings[i]);
         start_send(&run->start, run->job, on_image_failed, run);

@@ -11,7 +11,7 @@
 // src/placement/wire.c src/placement/words.c src/proto/frame.c src/proto/relay.c src/proto/key.c
 // src/proto/local.c src/proto/pack.c src/proto/preamble.c src/proto/bpmix.pb-c.c
 // src/common/cpuset.c src/common/error.c src/common/log.c src/common/mem.c src/common/nodeset.c
-// src/master/breed.c src/master/nested.c src/master/splice.c src/proto/apps.c
+// src/master/breed.c src/master/mirror.c src/master/nested.c src/master/splice.c src/proto/apps.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_master.c - bpmaster under nodes, tools and herders that say anything, in any order: every
  * frame it sends is one its peer takes, and in the end nothing is left of any job. */
@@ -262,6 +262,8 @@ static void open_job(unsigned number, unsigned ranks, unsigned options, char *li
     Bpmix__JobRequest request = BPMIX__JOB_REQUEST__INIT;
     Bpmix__Place place = BPMIX__PLACE__INIT;
     Bpmix__Launcher launcher = BPMIX__LAUNCHER__INIT;
+    Bpmix__App app = BPMIX__APP__INIT, *apps[] = {&app, &app};
+    Bpmix__RankRange range = BPMIX__RANK_RANGE__INIT, *ranges[] = {&range};
     char *argv[] = {(char *)"prog"};
     size_t length;
     place.ranks = ranks;
@@ -278,6 +280,14 @@ static void open_job(unsigned number, unsigned ranks, unsigned options, char *li
     request.place = &place;
     request.launcher = &launcher;
     request.mpi = options & 1;
+    range.count = ranks;
+    app.argv = argv;
+    app.ranks = ranges;
+    app.n_argv = app.n_ranks = 1;
+    request.apps = apps;
+    request.n_apps = options >> 8 & 3; /* 2, 3: ranks with two programs */
+    if (request.n_apps == 3)
+        request.n_apps = 0;
     auto_free uint8_t *body = bp_pack(&request, &length);
     tool_says(number, BP_JOB_OPEN, 0, 0, body, length);
 }
@@ -414,7 +424,8 @@ static void step(void)
         tool_says(who, type, node, job, body, length);
     } else if (what == 3) {
         unsigned ranks = byte(), options = byte();
-        open_job(who, ranks, options, (char *)((options & 16) != 0 ? "all" : ""));
+        open_job(who, ranks, options | (who & 192) << 2,
+                 (char *)((options & 16) != 0 ? "all" : ""));
     } else if (what == 4) {
         herder_born(who, byte());
     } else if (what == 5) {

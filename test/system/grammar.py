@@ -109,9 +109,11 @@ def _():
 @test("variables and directories in mpirun's words")
 def _():
     line = "sh", "-c", "echo $A $OMPI_MCA_btl $OMP_NUM_THREADS; pwd"
-    out = must(["bpmpirun", "--mpi=none", "-x", "A=1", "-mca", "btl", "self", "-wdir", "/usr",
+    out = must(["bpmpirun", "--mpi=none", "-q", "-genv", "A", "1", "-mca", "btl", "self", "-wdir", "/usr",
                 "--cpus-per-task", "1", *line])
     assert out == "1 self 1\n/usr\n", out
+    result = run(["bpmpirun", "--mpi=none", "-v", "-x", "A=2", "sh", "-c", "echo $A"])
+    assert result.out == "2\n" and result.err != "", repr(result)
     out = must(["bprun", "--mpi=none", "-c", "1", "--wdir", "/", *line],
                env=dict(os.environ, OMP_NUM_THREADS="7", A="b c"))
     assert out == "b c 7\n/\n", out

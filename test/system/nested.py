@@ -90,6 +90,118 @@ def _():
             assert out == "end 143\n", out
 
 
+COUNTER = """
+import os, signal, sys
+count = {"INT": 0, "USR1": 0}
+def on(number, frame):
+    count[signal.Signals(number).name[3:]] += 1
+def report(number, frame):
+    print(count["INT"], count["USR1"], flush=True)
+signal.signal(signal.SIGINT, on)
+signal.signal(signal.SIGUSR1, on)
+signal.signal(signal.SIGUSR2, report)
+print("in", os.getpid(), flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def inside(machine, pid):
+    """The process that its space numbers so, as we number it."""
+    top = cluster.machine_pid(machine)
+    table = processes()
+    for p in table:
+        q = p
+        while q not in (0, 1, top) and q in table:
+            q = table[q][0]
+        with contextlib.suppress(OSError):
+            with open("/proc/%d/status" % p, encoding="utf-8") as f:
+                numbers = [r.split()[1:] for r in f if r.startswith("NSpid:")][0]
+            if q == top and int(numbers[-1]) == pid and len(numbers) > 2:
+                return p
+    raise AssertionError("no process %d on %s" % (pid, machine))
+
+
+def state(pid):
+    return processes().get(pid, "????")[3]
+
+
+@test("placeholders: children of the launcher there, with the PIDs of the ghosts, for root and a user")
+def _():
+    script = ("bpsh 1,2 sh -c 'echo $BPROC_RANK $$; exec sleep 60' & echo bpsh $!; "
+              "wait $!; echo end $?")
+    for user in (None, USER):
+        with start(["bpsh", "0", "sh", "-c", script], user=user) as job:
+            lines = sorted(job.stdout.readline().split() for _ in range(3))
+            pids, bpsh = [int(line[1]) for line in lines[:2]], int(lines[2][1])
+            stands = [inside("n0", pid) for pid in pids]
+            table = processes()
+            assert all(table[p][0] == inside("n0", bpsh) for p in stands), (stands, table)
+            if user is not None:
+                for p in stands + [table[p][0] for p in stands]:
+                    with open("/proc/%d/status" % p, encoding="utf-8") as f:
+                        assert "CapPrm:\t0000000000000000\n" in f.read(), p
+            os.kill(stands[0], signal.SIGSTOP)
+            real = inside("n1", pids[0])
+            wait_for(lambda p=pids, r=real: state(r) == "T" and state(p[0]) == "t", what="the stop")
+            wait_for(lambda s=stands: state(s[0]) == "t", what="the placeholder's stop")
+            os.kill(pids[0], signal.SIGCONT)
+            wait_for(lambda p=pids, r=real, s=stands: {state(x) for x in (r, p[0], s[0])} == {"S"},
+                     what="the end of the stop")
+            os.kill(stands[0], signal.SIGTERM)
+            os.kill(stands[1], signal.SIGKILL)
+            assert finish(job).out == "end 143\n"
+
+
+@test("signals come once: Ctrl-C to all, to the nested launcher alone, to its group on its node")
+def _():
+    # exec: the nested launcher is the rank itself
+    command = ["bprun", "-n", "1", "-w", "0", "--mpi=none", "bprun", "-n", "2", "-w", "1,2",
+               "--mpi=none", sys.executable, "-c", COUNTER]
+    with start(command, start_new_session=True) as job:
+        ghosts = sorted(int(job.stdout.readline().split()[1]) for _ in range(2))
+        asker = processes()[ghosts[0]][0]
+
+        def counts():
+            for pid in ghosts:
+                os.kill(pid, signal.SIGUSR2)
+            return [job.stdout.readline().split() for _ in ghosts]
+        os.kill(asker, signal.SIGUSR1)
+        assert wait_for_count(counts, ["0", "1"]), counts()
+        os.killpg(job.pid, signal.SIGUSR1)
+        assert wait_for_count(counts, ["0", "2"]), counts()
+        os.killpg(processes()[inside("n0", asker)][1], signal.SIGUSR1)
+        assert wait_for_count(counts, ["0", "3"]), counts()
+        os.killpg(job.pid, signal.SIGINT)
+        assert wait_for_count(counts, ["1", "3"]), counts()
+        os.killpg(job.pid, signal.SIGKILL)
+        finish(job)
+
+
+def wait_for_count(counts, wanted):
+    """Both ranks come to count so much, and stay there."""
+    seen = [None]
+    def reached():
+        seen[0] = counts()
+        return seen[0] == [wanted] * 2
+    wait_for(reached, what=lambda: "%r, not %r" % (wanted, seen[0]))
+    return counts() == [wanted] * 2
+
+
+@test("the herder of the placeholders is killed, or stopped: the nested job ends, the outer one goes on")
+def _():
+    with nothing_left():
+        for sent in (signal.SIGKILL, signal.SIGSTOP):
+            script = "bpsh 1 sh -c 'echo in $$; exec sleep 60'; echo end $?"
+            with start(["bpsh", "0", "sh", "-c", script]) as job:
+                rank = int(job.stdout.readline().split()[1])
+                with open("/proc/%d/status" % inside("n0", rank), encoding="utf-8") as f:
+                    herder = [int(r.split()[1]) for r in f if r.startswith("TracerPid:")][0]
+                os.kill(herder, sent)
+                result = finish(job, timeout=30)
+                assert result.out == "end 137\n" and "herder" in result.err, (sent, result)
+
+
 @test("many at a time, one after the other: slots and connections are used again")
 def _():
     with nothing_left():

@@ -586,6 +586,12 @@ def _():
 def _():
     def place(*fields):
         return pack((1, "true"), (3, "/"), (4, list(fields)), (8, [(1, os.getpid())]))
+
+    def programs(*ranges, ranks=2, more=()):
+        """A job of a program for each range, or for several."""
+        apps = [[(1, "true"), *[(4, [(1, first), (2, count)]) for first, count in some]]
+                for some in ranges]
+        return request(["true"], ranks) + pack(*[(24, app) for app in apps], *more)
     with Tool() as tool:
         for body, text in ((request(["true"], pid=1), "process %d opened" % os.getpid()),
                            (request(["true"], pid=os.getppid()), "not %d" % os.getppid()),
@@ -601,7 +607,19 @@ def _():
                            (place((5, "x" * 20000)), "xxx"),
                            (place((1, 1), (7, "sideways")), "sideways"),
                            (place((1, 1), (4, 2 ** 32 - 1)), ""),
-                           (place((1, 1), (2, 4000)), "")):
+                           (place((1, 1), (2, 4000)), ""),
+                           (programs([(0, 1)]), "rank 1 has no program"),
+                           (programs([(0, 2)], [(1, 1)]), "rank 1 has two programs"),
+                           (programs([(0, 2), (0, 1)]), "rank 0 has two programs"),
+                           (programs([(0, 3)]), "ranks that the job has not"),
+                           (programs([(1, 2 ** 32 - 1)]), "ranks that the job has not"),
+                           (programs([(0, 2)], []), "no words, no ranks"),
+                           (programs([(0, 2)], ranks=0), "says how many ranks it has"),
+                           (programs([(0, 2)], more=[(12, 1)]), "is started by exec"),
+                           (programs([(0, 2)], more=[(21, "sh")]), "is started by exec"),
+                           (programs([(0, 2)], more=[(24, [])] * 4096), "more than 4096 programs"),
+                           (programs([(0, 2)], more=[(24, [(1, "a"), (3, "tmp")])]),
+                            "no absolute path")):
             said = tool.refusal(frame(wire.JOB_OPEN, body))
             assert said is not None and text in said, (text, said)
             assert len(said) < 1000, len(said)

@@ -158,6 +158,8 @@ static void same_place(void)
         {"--map-by ppr:2:package", "bpmpirun -npersocket 2"},
         {"--ntasks-per-node=2 --map-by core", "bpmpirun -N 2 --map-by core"},
         {"--host n0:2,n1", "bpmpirun -H n0:2,n1:*"},
+        {"--ppn 2", "bpmpirun -ppn 2"},
+        {"--host n0,n1", "bpmpirun -hosts n0,n1"},
         {"--host n0 --host n1:2", "bpmpirun -host n0,n1:2"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -174,6 +176,8 @@ static void same_file(void)
     }
     auto_free char *a = bp_format("-n 4 -F %s", hosts_path);
     compare(a, "--np 4 --host n1:1,n3:2", place_text_of);
+    auto_free char *b = bp_format("bpmpirun -n 4 -f %s", hosts_path);
+    compare(a, b, place_text_of);
 }
 
 static void same_map(void)
