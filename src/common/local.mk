@@ -1,5 +1,6 @@
 noinst_LTLIBRARIES += libcommon.la
 libcommon_la_SOURCES = \
+	src/common/capacity.c src/common/capacity.h \
 	src/common/clock.h \
 	src/common/cpuset.c src/common/cpuset.h \
 	src/common/error.c src/common/error.h \

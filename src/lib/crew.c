@@ -84,38 +84,67 @@ static void hear_all(struct crew *crew)
 
 /* ---- making them ---- */
 
-static int make(struct crew *crew, struct bp_error *err)
+/* The keeper sends the image while the ghosts are made. */
+static int give(struct crew *crew, enum bp_keeper_kind kind, struct bp_launch *launch,
+                struct bp_local_message *take_herds, struct bp_error *err)
 {
     const struct bp_order *order = crew->order;
-    struct bp_launch launch;
-    struct bp_local_message herds;
-    int r = bp_order_open(order, &launch, &herds, err);
-    if (r < 0)
-        return r;
-    r = bp_launch_children(&launch, order->argv, &herds, crew->pids, err);
+    int r = bp_keeper_give(crew->keeper, kind, launch, order->image, err);
     if (r < 0) {
-        bp_launch_done(&launch);
+        bp_local_done(take_herds);
         return r;
     }
-    r = bp_keeper_give(crew->keeper, &launch, order->image, err);
-    if (r < 0)
-        settle_rest(crew, r);
-    else
+    r = bp_launch_children(launch, order->argv, take_herds, crew->pids, err);
+    if (r == 0)
         hear_all(crew);
-    return 0;
+    return r;
+}
+
+/* As a guest of the job that this process has. -ESTALE: it has none that can be used. */
+static int make_inside(struct crew *crew, struct bp_launch *ret_launch,
+                       struct bp_local_message *ret_herds, struct bp_error *err)
+{
+    struct bp_order order = *crew->order;
+    crew->keeper = bp_keeper_find(&order.inside);
+    if (crew->keeper < 0)
+        return -ESTALE;
+    int r = bp_order_open(&order, ret_launch, ret_herds, err);
+    if (r == -ESTALE)
+        bp_keeper_refuse(bp_take_fd(crew->keeper));
+    return r;
+}
+
+static int make(struct crew *crew, struct bp_error *err)
+{
+    enum bp_keeper_kind kind = BP_KEEPER_GUEST;
+    struct bp_order order = *crew->order;
+    struct bp_launch launch;
+    struct bp_local_message herds;
+    bool on_master = bproc_currnode() == BPROC_NODE_MASTER;
+    int r = on_master ? make_inside(crew, &launch, &herds, err) : -ESTALE;
+    if (r == -ESTALE) {
+        kind = on_master ? BP_KEEPER_HOST : BP_KEEPER_ALONE;
+        order.lasting = on_master;
+        crew->keeper = bp_keeper_start(err);
+        r = crew->keeper < 0 ? crew->keeper : bp_order_open(&order, &launch, &herds, err);
+    }
+    if (r < 0)
+        return r;
+    r = give(crew, kind, &launch, &herds, err);
+    bp_launch_done(&launch);
+    return r;
 }
 
 int bp_crew_make(const struct bp_order *order, int *ret_codes, struct bp_error *err)
 {
     auto_free int32_t *pids = calloc((size_t)order->count, sizeof *pids);
-    struct crew crew = {.order = order, .pids = pids, .codes = ret_codes};
+    struct crew crew = {.order = order, .pids = pids, .codes = ret_codes, .keeper = -1};
     struct bp_quiet quiet;
     if (pids == NULL)
         return bp_error_set(err, -ENOMEM, "no memory");
     memset(ret_codes, 0, (size_t)order->count * sizeof *ret_codes);
     bp_quiet_begin(&quiet);
-    crew.keeper = bp_keeper_start(err);
-    int r = crew.keeper < 0 ? crew.keeper : make(&crew, err);
+    int r = make(&crew, err);
     if (crew.keeper >= 0)
         close(crew.keeper);
     bp_quiet_end(&quiet);

@@ -35,6 +35,12 @@ struct bp_job_events {
  * when it fails: NULL with a sentence in *err. */
 struct bp_job *bp_job_attach(struct event_base *base, struct bp_launch *launch,
                              const struct bp_job_events *events, void *arg, struct bp_error *err);
+/* The same for a job inside of another one of this launcher, whose data connections it uses. It
+ * must be freed before its host. */
+struct bp_job *bp_job_attach_guest(struct bp_job *host, struct bp_launch *launch,
+                                   const struct bp_job_events *events, void *arg);
+/* A lasting job may end, as soon as it has neither processes nor guests. */
+void bp_job_release(struct bp_job *job);
 void bp_job_free(struct bp_job *job);
 
 const Bpmix__JobMap *bp_job_map(const struct bp_job *job);

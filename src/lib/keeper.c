@@ -17,6 +17,7 @@
 #define PROGRAM     BP_LIBEXECDIR "/bpkeeper"
 #define STACK_BYTES 32768 /* of each of the two processes on the way */
 #define HIGH        10    /* descriptors from here on are in nobody's way */
+#define HELLO_S     2     /* a keeper that is stopped is none */
 
 struct birth { /* in memory that caller, middle process and keeper-to-be share until the exec */
     int control;
@@ -39,7 +40,8 @@ static int become_keeper(void *arg)
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
     int control = fcntl(birth->control, F_DUPFD_CLOEXEC, HIGH);
-    close(STDIN_FILENO); /* bpkeeper opens /dev/null there */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        close(fd); /* bpkeeper opens /dev/null there */
     if (control < 0 || dup2(control, BP_KEEPER_CONTROL) < 0 ||
         syscall(SYS_close_range, BP_KEEPER_CONTROL + 1, ~0u, 0) < 0 || chdir("/") < 0) {
         birth->error = errno;
@@ -92,39 +94,85 @@ int bp_keeper_start(struct bp_error *err)
     return bp_take_fd(ours);
 }
 
-static int send_map(int keeper, const struct bp_launch *launch, pid_t source, const int *fds,
-                    unsigned fd_count)
+/* ---- the one that is there ---- */
+
+/* A name can be taken by anybody; a keeper is the caller's own user's. */
+int bp_keeper_find(uint64_t *ret_host)
+{
+    struct sockaddr_un address;
+    struct timeval limit = {.tv_sec = HELLO_S};
+    struct bp_keeper_hello hello;
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    auto_close int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    socklen_t length = bp_keeper_name(geteuid(), getpid(), &address);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
+        connect(fd, (struct sockaddr *)&address, length) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != geteuid() ||
+        recv(fd, &hello, sizeof hello, 0) != (ssize_t)sizeof hello || hello.job == 0)
+        return -ENOENT;
+    limit.tv_sec = 0; /* what follows may take long */
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    *ret_host = hello.job;
+    return bp_take_fd(fd);
+}
+
+/* ---- giving it a job ---- */
+
+/* A descriptor of the caller's, or one that swallows all. */
+static int output_fd(int number)
+{
+    int fd = fcntl(number, F_DUPFD_CLOEXEC, HIGH);
+    return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+static int send_map(int keeper, const struct bp_launch *launch, struct bp_frame frame,
+                    const int *fds, unsigned fd_count)
 {
     size_t length = protobuf_c_message_get_packed_size(&launch->map->base);
     auto_free uint8_t *body = malloc(length);
-    struct bp_frame frame = {.type = BP_JOB_MAP, .job = launch->map->job,
-                             .tag = (uint64_t)source, .length = (uint32_t)length};
     if (body == NULL)
         return -ENOMEM;
     protobuf_c_message_pack(&launch->map->base, body);
+    frame.job = launch->map->job;
+    frame.length = (uint32_t)length;
     int r = bp_local_send(keeper, &frame, body, fds, fd_count);
     explicit_bzero(body, length); /* the job's key */
     return r == -EPIPE || r == -ECONNRESET ? -ECONNABORTED : r;
 }
 
-int bp_keeper_give(int keeper, struct bp_launch *take_launch, const struct bp_image *image,
-                   struct bp_error *err)
+int bp_keeper_give(int keeper, enum bp_keeper_kind kind, const struct bp_launch *launch,
+                   const struct bp_image *image, struct bp_error *err)
 {
-    int fds[BP_KEEPER_FDS] = {[BP_KEEPER_JOB] = take_launch->fd};
+    auto_close int out = output_fd(STDOUT_FILENO);
+    auto_close int errors = output_fd(STDERR_FILENO);
     auto_close int prologue = -1;
+    int fds[BP_KEEPER_FDS] = {[BP_KEEPER_JOB] = launch->fd, [BP_KEEPER_OUT] = out,
+                              [BP_KEEPER_ERR] = errors};
     pid_t source = 0;
-    int r = 0;
-    if (image != NULL) {
+    int r = out < 0 || errors < 0 ? bp_error_set(err, -EMFILE, "no descriptors") : 0;
+    if (r == 0 && image != NULL) {
         r = bp_image_pass(image, &prologue, &source, &fds[BP_KEEPER_HOLD], err);
         fds[BP_KEEPER_PROLOGUE] = prologue;
     }
-    if (r == 0) {
-        r = send_map(keeper, take_launch, source, fds, image != NULL ? BP_KEEPER_FDS : 1);
-        if (r < 0)
-            bp_error_set(err, r, "bpkeeper does not take the job: %s", strerror(-r));
-    }
-    bp_launch_done(take_launch);
-    return r;
+    if (r < 0)
+        return r;
+    struct bp_frame frame = {.type = BP_JOB_MAP, .node = kind, .tag = (uint64_t)source};
+    r = send_map(keeper, launch, frame, fds, image != NULL ? BP_KEEPER_FDS : BP_KEEPER_PROLOGUE);
+    return r == 0 ? 0 : bp_error_set(err, r, "bpkeeper does not take the job: %s", strerror(-r));
+}
+
+void bp_keeper_refuse(int take_keeper)
+{
+    struct bp_frame frame = {.type = BP_JOB_MAP, .node = BP_KEEPER_STALE};
+    struct timeval limit = {.tv_sec = HELLO_S};
+    auto_close int keeper = take_keeper;
+    char nothing;
+    setsockopt(keeper, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (bp_local_send(keeper, &frame, NULL, NULL, 0) == 0) /* it hangs up when that is done */
+        while (recv(keeper, &nothing, sizeof nothing, 0) < 0 && errno == EINTR)
+            ;
 }
 
 int bp_keeper_hear(int keeper, struct bp_keeper_news *ret_news)

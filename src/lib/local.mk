@@ -3,7 +3,8 @@ noinst_LTLIBRARIES += libjob.la
 libjob_la_SOURCES = \
 	src/lib/client.c src/lib/client.h \
 	src/lib/herd.c src/lib/herd.h \
-	src/lib/job.c src/lib/job.h \
+	src/lib/job.c src/lib/job.h src/lib/job_inner.h \
+	src/lib/job_data.c \
 	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \
 	src/lib/request.c \

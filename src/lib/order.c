@@ -114,6 +114,8 @@ int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
     request.stdin_rank = -2;
     fill_files(&request, order, files, rows, addresses);
     request.in_place = order->in_place;
+    request.lasting = order->lasting;
+    request.inside = order->inside;
     if (order->program != NULL)
         request.program = (char *)order->program;
     request.start = order->start;

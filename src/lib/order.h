@@ -15,6 +15,8 @@ struct bp_order {
     const int *nodes; /* a process on each, in this order; a node may stand here several times */
     int count;
     bool in_place;     /* the one process is the caller itself */
+    bool lasting;      /* further jobs may come to be inside of this one; bp_job_release ends it */
+    uint64_t inside;   /* 0, or the lasting job in whose spaces it is to be */
     char *const *argv; /* ends with NULL; what ps shows */
     const char *program; /* with EXEC: the node's file to execute */
     char *const *envp; /* ends with NULL; NULL = the caller's */
@@ -28,8 +30,8 @@ struct bp_order {
  * memory. */
 char **bp_order_own_words(void);
 
-/* Ask bpmaster for the job of an order, as bp_launch_open does. -BE_INVALIDNODE, -BE_NODEDOWN or
- * another negative errno. */
+/* Ask bpmaster for the job of an order, as bp_launch_open does. -BE_INVALIDNODE, -BE_NODEDOWN,
+ * -ESTALE: it cannot be inside of that one any more, or another negative errno. */
 int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
                   struct bp_local_message *ret_herds, struct bp_error *err);
 

@@ -95,7 +95,8 @@ static int go(const struct bp_order *order, int keeper, struct bp_error *err)
         bp_launch_done(&launch);
         return r;
     }
-    r = bp_keeper_give(keeper, &launch, order->image, err);
+    r = bp_keeper_give(keeper, BP_KEEPER_ALONE, &launch, order->image, err);
+    bp_launch_done(&launch);
     if (r == 0)
         r = hear(keeper);
     if (r == 0)

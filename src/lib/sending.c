@@ -91,8 +91,8 @@ static int load(struct bp_sending *sending, uint64_t offset, struct bp_error *er
     return digest(sending, err);
 }
 
-int bp_sending_feed(struct bp_sending *sending, struct bp_stream *stream, uint64_t *offset,
-                    struct bp_error *err)
+int bp_sending_feed(struct bp_sending *sending, struct bp_stream *stream, uint32_t first,
+                    uint64_t *offset, struct bp_error *err)
 {
     while (*offset < sending->source.bytes) {
         if (sending->ended || bp_stream_backlog(stream) >= BACKLOG_BYTES)
@@ -105,10 +105,11 @@ int bp_sending_feed(struct bp_sending *sending, struct bp_stream *stream, uint64
         if (length > BP_STREAM_DATA_MAX)
             length = BP_STREAM_DATA_MAX;
         bp_stream_send(stream, &(struct bp_stream_head){.kind = BP_STREAM_IMAGE,
+                                                        .rank = first,
                                                         .length = (uint32_t)length},
                        sending->bytes + at);
         *offset += length;
     }
-    bp_stream_send(stream, &(struct bp_stream_head){.kind = BP_STREAM_IMAGE}, NULL);
+    bp_stream_send(stream, &(struct bp_stream_head){.kind = BP_STREAM_IMAGE, .rank = first}, NULL);
     return 1;
 }

@@ -26,10 +26,11 @@ struct bp_sending;
 struct bp_sending *bp_sending_new(const struct bp_image_source *source);
 void bp_sending_free(struct bp_sending *sending);
 
-/* Put bytes from *offset on into the stream until it holds enough, or all are in it: then the mark
- * of their end follows, and 1 is returned, once. 0 = not yet; -errno: the source cannot be read. */
-int bp_sending_feed(struct bp_sending *sending, struct bp_stream *stream, uint64_t *offset,
-                    struct bp_error *err);
+/* Put bytes from *offset on into the stream, of the job whose rank 0 has the number `first` there,
+ * until it holds enough, or all are in it: then the mark of their end follows, and 1 is returned,
+ * once. 0 = not yet; -errno: the source cannot be read. */
+int bp_sending_feed(struct bp_sending *sending, struct bp_stream *stream, uint32_t first,
+                    uint64_t *offset, struct bp_error *err);
 
 /* With relay: the digests of all pieces that were read so far. */
 const uint8_t *bp_sending_digests(const struct bp_sending *sending, size_t *ret_bytes);

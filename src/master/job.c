@@ -63,6 +63,7 @@ void job_free(struct job *job)
     splice_job_gone(job);
     herds_free(job);
     place_release(job);
+    inside_gone(job);
     for (unsigned i = 0; i < job->proc_count; i++)
         proc_done(&job->procs[i]);
     struct waiting_signal *signal, *next;
@@ -203,8 +204,8 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
     herd_end_ghost(proc, status);
     mirror_end(job, proc, status);
     tell_shepherds(job, proc);
-    if (--job->live == 0)
-        job_close(job);
+    --job->live;
+    job_check_idle(job);
 }
 
 void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, int32_t status,
@@ -238,6 +239,13 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
 
 /* ---- the end ---- */
 
+/* Lasting jobs go on as long as what was made inside of them, those of bprun and bpsh do not. */
+void job_check_idle(struct job *job)
+{
+    if (job->live == 0 && !job->kept && (job->guests == 0 || !job->request->lasting))
+        job_close(job);
+}
+
 void job_close(struct job *job)
 {
     if (job->waiter != NULL) {
@@ -247,6 +255,7 @@ void job_close(struct job *job)
     if (job->closing)
         return;
     job->closing = 1;
+    inside_close(job);
     for (unsigned i = 0; i < job->place_count; i++) {
         struct place *place = &job->places[i];
         if (place->opened && !place->ended)
@@ -269,8 +278,11 @@ static int stream_is_due(const struct job *job)
 
 void job_check_end(struct job *job)
 {
-    if (job->waiter != NULL || job->open_places > 0 || job->live > 0 || stream_is_due(job))
+    if (job->waiter != NULL || job->open_places > 0 || job->live > 0 || job->guests > 0 ||
+        stream_is_due(job))
         return;
+    if (!job->closing && job->kept)
+        return; /* its spaces are gone, its launcher may want new ones */
     if (!job->ended) {
         job->ended = 1;
         job->ended_ms = bp_clock_ms();

@@ -294,6 +294,11 @@ struct job {
     struct waiting_signal *signals; /* to be sent when the processes are created */
     uint64_t waiting;               /* those of them that are for all, a bit each */
     unsigned queued;                /* real-time signals among them: each one counts */
+    struct job *host;  /* whose spaces it uses, inside.c; NULL = it has its own */
+    unsigned guests;   /* jobs whose host this is */
+    uint32_t first;    /* number of rank 0 on the host's data connections */
+    uint32_t guest_ranks; /* of all guests so far */
+    uint8_t kept;      /* it lasts without processes, until its launcher releases it */
     struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
     uint8_t created, closing, ended;
     uint8_t orphaned; /* the launcher's process group is */
@@ -327,6 +332,8 @@ void job_tell(struct job *job, const Bpmix__JobEvent *event);
 /* All ghosts of all herds are there. */
 void job_create(struct job *job);
 void job_check_end(struct job *job);
+/* Close it if nothing is left to do for it. */
+void job_check_idle(struct job *job);
 void job_free(struct job *job);
 
 /* ---- open.c: a request for a job ---- */
@@ -379,6 +386,24 @@ void placing_free(struct placing *placing);
 /* ---- job_list.c ---- */
 void job_list(struct master *master, Bpmix__JobList *ret_list);
 void job_list_done(Bpmix__JobList *list);
+
+/* ---- open.c: the spaces of a job ---- */
+/* The nodes make them while the launcher makes the ghosts. */
+void spaces_open(struct job *job);
+/* One more, for guests: the job itself has no process there. */
+void spaces_open_one(struct job *job, unsigned index);
+
+/* ---- inside.c: jobs in the spaces of another one, the host's ---- */
+/* A request says so: may it be? Sets job->host. -ESTALE: its launcher is not what it was. */
+int inside_init(struct job *job, struct bp_error *err);
+/* It is placed: -ESTALE: the host had a space there, which has ended. */
+int inside_check(const struct job *guest, struct bp_error *err);
+/* The host gets a space wherever the guest has one. */
+void inside_open(struct job *guest);
+/* The host closes. */
+void inside_close(struct job *host);
+/* The guest is freed. */
+void inside_gone(struct job *guest);
 
 /* ---- tree.c: the tree by which nodes pass a big image on, in map order ---- */
 /* The first ones get it from the launcher; who cannot be reached by others has nobody below it. */

@@ -97,6 +97,7 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
     job->group = getpgid(tool->pid);
     job->session = getsid(tool->pid);
     job->request = take_request;
+    job->kept = take_request->lasting;
     job->orphaned = take_request->launcher->orphaned;
     job->parent = tool->via != NULL ? tool->via_job->id : 0;
     job->start_ms = bp_clock_ms();
@@ -124,5 +125,12 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
     /* A job inside of a job: it has that one's CPUs, and would wait for itself. */
     if (tool->via != NULL)
         take_request->place->overlap = 1;
-    queue_add(job_new(tool, take_request), frame->tag);
+    struct job *job = job_new(tool, take_request);
+    r = take_request->inside != 0 ? inside_init(job, &err) : 0;
+    if (r == 0) {
+        queue_add(job, frame->tag);
+        return;
+    }
+    tool_refuse(tool, frame->tag, r, err.text);
+    job_free(job);
 }

@@ -188,6 +188,12 @@ static int job_frame(struct tool *tool, const struct bp_local_message *message,
         herd_forward(tool->job, forward);
         return 0;
     }
+    if (frame->type == BP_JOB_RELEASE) {
+        tool->job->kept = 0;
+        job_check_idle(tool->job);
+        job_check_end(tool->job);
+        return 0;
+    }
     auto_unpack Bpmix__JobKill *kill =
         BP_UNPACK(JobKill, job_kill, message->body, frame->length, err);
     if (kill == NULL)

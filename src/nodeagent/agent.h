@@ -161,6 +161,12 @@ struct space {
     int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
     char text[192];
     uint8_t master_told;
+    /* A guest has no bpspace and no data connection: it uses those of another job's space, its
+     * host's. bpspace knows its processes by numbers of its own, guest.c. */
+    struct space *host;   /* NULL = this is no guest */
+    uint32_t number;      /* of the guest; 0 = no guest */
+    uint32_t last_guest;  /* number of the last one that came here */
+    uint32_t settings;    /* number of the guest whose strings and limits bpspace has */
     struct event *relay_event; /* accepts; NULL = nobody can ask from there */
     struct client *clients;
     struct mirror *mirrors;
@@ -182,6 +188,8 @@ void space_close(struct space *space, int cause, const char *text);
 void space_lease(struct space *space);
 /* Everything is ready for ranks: create those that wait. */
 void space_go(struct space *space);
+/* SETUP, or the same for a guest. 0 or -errno. */
+int space_send_setup(struct space *space, unsigned type);
 void space_send_record(struct space *space, const struct bp_space_record *record,
                        const void *payload, const int *fds, unsigned fd_count);
 /* A frame to bpmaster about this job. */
@@ -195,6 +203,31 @@ int app_prepare(struct space *space, struct bp_error *err);
 const Bpmix__App *app_of(const struct rank *rank);
 /* A word of that program, as this rank gets it; the caller frees it. */
 char *app_word(const struct rank *rank, const char *word);
+/* ---- guest.c: jobs in the space of another one ---- */
+/* The space whose bpspace and data connection this one uses: its host, or itself. */
+struct space *guest_host(struct space *space);
+/* It is open: find its host, and be ready when that is. */
+int guest_init(struct space *guest, struct bp_error *err);
+/* The host has its data connection: ask for the images of guests. */
+void guest_connected(struct space *host);
+/* The host is ready. */
+void guest_ready(struct space *host);
+/* bpspace's number of a process, and back: the space whose process it is (NULL = none's any more),
+ * and that one's own number of it. */
+uint64_t guest_serial(const struct space *space, uint64_t serial);
+struct space *guest_of_serial(struct space *host, uint64_t *serial);
+/* The next orders to bpspace are this one's. 0 or -errno. */
+int guest_settle(struct space *space);
+/* End its processes, but not the space. */
+void guest_close(struct space *guest);
+/* One of its processes has ended. */
+void guest_check(struct space *guest);
+/* The host is dead: so are they. */
+void guest_host_dead(struct space *host);
+/* The guest whose rank 0 has this number on the data connection; NULL = there is none. */
+struct space *guest_by_first(struct space *host, uint32_t first);
+/* Do it for the host and its guests. */
+void guest_each(struct space *host, void (*act)(struct space *space));
 
 /* ---- rank.c: a rank's creation, its end ---- */
 void rank_create(struct space *space, const Bpmix__Proc *proc);
@@ -234,7 +267,7 @@ void terminal_close(struct rank *rank);
 void data_open(struct space *space);
 void data_send(struct space *space, unsigned kind, unsigned channel, uint32_t rank,
                const void *body, size_t length);
-int data_is_full(const struct space *space);
+int data_is_full(struct space *space);
 /* No more will be sent: close when all is with the launcher. */
 void data_end(struct space *space);
 void data_free(struct space *space);

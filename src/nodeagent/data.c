@@ -17,17 +17,20 @@ static void done(struct space *space)
     bp_stream_free(space->stream);
     space->stream = NULL;
     space->stream_done = 1;
-    image_lost(space);
-    stdio_resume(space);
+    guest_each(space, image_lost);
+    guest_each(space, stdio_resume);
     space_check_end(space);
 }
 
 static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *body,
                    struct bp_error *err)
 {
-    struct space *space = arg;
+    struct space *host = arg, *guest = guest_by_first(host, head->rank);
+    struct space *space = guest != NULL ? guest : host;
     int r = -EPROTO;
-    if (head->kind == BP_STREAM_STOP && head->channel != 0) {
+    if (guest == NULL && head->rank >= host->rank_total) {
+        r = 0; /* late: for a guest that has left */
+    } else if (head->kind == BP_STREAM_STOP && head->channel != 0) {
         space->stopped[head->channel] = 1;
         stdio_stop(space, head->channel);
         r = 0;
@@ -48,8 +51,7 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
 
 static void on_drained(void *arg)
 {
-    struct space *space = arg;
-    stdio_resume(space);
+    guest_each(arg, stdio_resume);
 }
 
 static void on_closed(void *arg, const struct bp_error *why)
@@ -88,7 +90,8 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
         return;
     }
     tree_start(space);
-    stdio_resume(space);
+    guest_connected(space);
+    guest_each(space, stdio_resume);
 }
 
 void data_open(struct space *space)
@@ -116,29 +119,27 @@ void data_open(struct space *space)
 void data_send(struct space *space, unsigned kind, unsigned channel, uint32_t rank,
                const void *body, size_t length)
 {
-    if (space->stream == NULL)
-        return;
-    bp_stream_send(space->stream, &(struct bp_stream_head){.kind = (uint8_t)kind,
-                                                           .channel = (uint8_t)channel,
-                                                           .rank = rank,
-                                                           .length = (uint32_t)length}, body);
+    struct bp_stream *stream = guest_host(space)->stream;
+    struct bp_stream_head head = {.kind = (uint8_t)kind, .channel = (uint8_t)channel,
+                                  .rank = space->open->first + rank, .length = (uint32_t)length};
+    if (stream != NULL)
+        bp_stream_send(stream, &head, body);
 }
 
 /* While it connects nothing is taken from the pipes; when nobody reads, all is, and thrown away. */
-int data_is_full(const struct space *space)
+int data_is_full(struct space *space)
 {
-    if (space->stream_done)
+    const struct space *host = guest_host(space);
+    if (host->stream_done)
         return 0;
-    return space->stream == NULL || bp_stream_backlog(space->stream) > BP_STREAM_HIGH;
+    return host->stream == NULL || bp_stream_backlog(host->stream) > BP_STREAM_HIGH;
 }
 
 void data_end(struct space *space)
 {
     /* The launcher closes when it has END; a broken connection ends it too. */
-    if (space->stream != NULL)
-        data_send(space, BP_STREAM_END, 0, 0, NULL, 0);
-    else
-        space->stream_done = 1;
+    data_send(space, BP_STREAM_END, 0, 0, NULL, 0);
+    space->stream_done = space->stream == NULL;
 }
 
 void data_free(struct space *space)

@@ -177,7 +177,8 @@ static void rejoin_when_empty(struct agent *agent)
 {
     struct space *space, *next;
     HASH_ITER(hh, agent->spaces, space, next)
-        space_close(space, BPMIX__JOB_EVENT__KIND__NODE_LOST, "lost contact with bpmaster");
+        if (space->host == NULL) /* guests go with their hosts */
+            space_close(space, BPMIX__JOB_EVENT__KIND__NODE_LOST, "lost contact with bpmaster");
     if (agent->spaces == NULL)
         retry_later(agent);
 }

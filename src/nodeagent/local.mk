@@ -42,6 +42,7 @@ bpnode_SOURCES = \
 	src/nodeagent/agent.h \
 	src/nodeagent/app.c \
 	src/nodeagent/data.c \
+	src/nodeagent/guest.c \
 	src/nodeagent/image.c \
 	src/nodeagent/join.c \
 	src/nodeagent/lease.c \

@@ -180,7 +180,7 @@ static char *file_name(const struct rank *rank, unsigned fd)
     return NULL;
 }
 
-static const char *failed_text(const struct rank *rank, int step)
+static const char *failed_text(const struct rank *rank, int step, int errnum)
 {
     const Bpmix__SpaceOpen *open = rank->space->open;
     const Bpmix__App *app = app_of(rank);
@@ -192,7 +192,8 @@ static const char *failed_text(const struct rank *rank, int step)
     case BP_STEP_CHDIR:
         return app != NULL && app->cwd[0] != '\0' ? app->cwd : open->cwd;
     case BP_STEP_CLONE:
-        return "the process cannot be made";
+        return errnum == EOVERFLOW ? "its PID is above kernel.pid_max here"
+                                   : "the process cannot be made";
     case BP_STEP_LIMITS:
         return "its limits cannot be set";
     case BP_STEP_AFFINITY:
@@ -211,7 +212,7 @@ void rank_failed(struct rank *rank, int errnum, int step, const char *why)
     auto_free char *file = step >= BP_STEP_FILE ? file_name(rank, (unsigned)step - BP_STEP_FILE)
                                                 : NULL;
     if (why == NULL)
-        why = file != NULL ? file : failed_text(rank, step);
+        why = file != NULL ? file : failed_text(rank, step, errnum);
     snprintf(text, sizeof text, "%s", why);
     failed.errnum = errnum;
     failed.step = step;

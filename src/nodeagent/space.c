@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/capacity.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -21,6 +22,8 @@
 #include "nodeagent/space_start.h"
 
 #define RECORDS_AT_ONCE 64
+#define RANK_FILES      2 /* bpnode's ends of its pipes; stdin's are as many */
+#define SPACE_PROCESSES 4 /* bpspace and stubs */
 #define TEXT_MAX        256 /* bytes of a sentence from bpspace */
 
 /* While Open MPI 4 waits in MPI_Init it sleeps 0.1 ms at a time. 64 ranks on two CPUs spend two
@@ -44,11 +47,14 @@ void space_tell(struct space *space, unsigned type, uint64_t tag, const void *me
 void space_send_record(struct space *space, const struct bp_space_record *record,
                        const void *payload, const int *fds, unsigned fd_count)
 {
-    if (space->fd < 0)
+    struct space *host = guest_host(space);
+    struct bp_space_record ours = *record;
+    if (host->fd < 0)
         return;
-    int r = bp_space_send(space->fd, record, payload, fds, fd_count);
+    ours.serial = guest_serial(space, record->serial);
+    int r = bp_space_send(host->fd, &ours, payload, fds, fd_count);
     if (r < 0 && r != -EPIPE && r != -ECONNRESET) /* then it has ended, and on_death will say how */
-        space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST,
+        space_close(host, BPMIX__JOB_EVENT__KIND__SPACE_LOST,
                     "its bpspace does not take its orders");
 }
 
@@ -181,7 +187,7 @@ int space_is_crowded(const struct space *space)
            !ompi_is(open->env, open->n_env, "OMPI_MCA_mpi_yield_when_idle", "0");
 }
 
-static int send_setup(struct space *space)
+int space_send_setup(struct space *space, unsigned type)
 {
     const Bpmix__SpaceOpen *open = space->open;
     struct {
@@ -213,9 +219,9 @@ static int send_setup(struct space *space)
     if (strings < 0)
         return strings;
     struct bp_space_record record = {
-        .type = BP_SPACE_SETUP,
+        .type = type,
         .length = (uint32_t)(sizeof payload.setup + open->n_groups * sizeof payload.groups[0])};
-    return bp_space_send(space->fd, &record, &payload, &strings, 1);
+    return bp_space_send(guest_host(space)->fd, &record, &payload, &strings, 1);
 }
 
 static int find_ranks(struct space *space)
@@ -236,6 +242,18 @@ static int find_ranks(struct space *space)
 static void on_record(evutil_socket_t fd, short what, void *arg);
 static void on_death(evutil_socket_t fd, short what, void *arg);
 
+/* The processes of this job, and the descriptors of all jobs' ranks. */
+static int check_capacity(const struct space *space, struct bp_error *err)
+{
+    uint64_t pipes = 0;
+    for (const struct space *other = space->agent->spaces; other != NULL; other = other->hh.next)
+        if (other->ranks_here != NULL)
+            pipes += other->open->map[other->node_rank]->n_ranks *
+                     (other->open->stdin_rank == -1 ? 2u : 1u);
+    return bp_capacity_check("", space->open->map[space->node_rank]->n_ranks + SPACE_PROCESSES,
+                             pipes * RANK_FILES, err);
+}
+
 /* Start bpspace and watch it. */
 static int start_space(struct space *space, struct bp_error *err)
 {
@@ -255,7 +273,7 @@ static int start_space(struct space *space, struct bp_error *err)
     event_add(space->event, NULL);
     space->pid_event = event_new(base, space->pidfd, EV_READ, on_death, space);
     event_add(space->pid_event, NULL);
-    r = send_setup(space);
+    r = space_send_setup(space, BP_SPACE_SETUP);
     return r == 0 ? 0 : bp_error_set(err, r, "cannot set up the space: %s", strerror(-r));
 }
 
@@ -275,12 +293,16 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
     if (r == 0)
         r = app_prepare(space, &err);
     if (r == 0)
-        r = start_space(space, &err);
+        r = check_capacity(space, &err);
+    if (r == 0)
+        r = take_open->inside != 0 ? guest_init(space, &err) : start_space(space, &err);
     if (r < 0) {
         bp_log_warning("space-failed job=%llx why=\"%s\"", (unsigned long long)job, err.text);
         space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST, err.text); /* may free it */
         return;
     }
+    if (space->host != NULL)
+        return;
     if (take_open->mpi)
         shepherd_prepare(space);
     tree_new(space);
@@ -299,6 +321,7 @@ static void said_failed(struct space *space, const struct bp_space_packet *packe
         char why[TEXT_MAX];
         snprintf(why, sizeof why, "%.*s", (int)record->length, (const char *)packet->payload);
         rank_failed(rank, record->status, (int)record->flags, record->length > 0 ? why : NULL);
+        guest_check(space);
         return;
     }
     snprintf(text, sizeof text, "%s: %s",
@@ -313,6 +336,7 @@ static void said_exit(struct space *space, const struct bp_space_record *record,
     char text[160];
     if (rank != NULL) {
         rank_exited(rank, record);
+        guest_check(space);
         return;
     }
     if (WIFSIGNALED(record->status))
@@ -324,11 +348,15 @@ static void said_exit(struct space *space, const struct bp_space_record *record,
     space_close(space, BPMIX__JOB_EVENT__KIND__SHEPHERD_LOST, text);
 }
 
-static void said(struct space *space, const struct bp_space_packet *packet)
+static void said(struct space *host, const struct bp_space_packet *packet)
 {
     const struct bp_space_record *record = &packet->record;
+    uint64_t serial = record->serial;
     struct rank *rank;
-    HASH_FIND(hh, space->ranks, &record->serial, sizeof record->serial, rank);
+    struct space *space = guest_of_serial(host, &serial);
+    if (space == NULL)
+        return; /* a guest that has left */
+    HASH_FIND(hh, space->ranks, &serial, sizeof serial, rank);
     Bpmix__ProcStopped stopped = BPMIX__PROC_STOPPED__INIT;
     switch (record->type) {
     case BP_SPACE_READY:
@@ -340,6 +368,7 @@ static void said(struct space *space, const struct bp_space_packet *packet)
             shepherd_start(space);
         else
             space_go(space);
+        guest_ready(space);
         return;
     case BP_SPACE_CREATED:
         if (rank != NULL)
@@ -396,6 +425,10 @@ void space_go(struct space *space)
         (space->open->mpi && !space->shepherd_ready) || image_is_due(space))
         return;
     Bpmix__ProcCreate *create = bp_take_ptr(space->waiting);
+    int r = guest_settle(space);
+    if (r < 0)
+        space_close(guest_host(space), BPMIX__JOB_EVENT__KIND__SPACE_LOST,
+                    "its bpspace does not take the strings of a guest");
     for (size_t i = 0; i < create->n_procs && space->state == SPACE_READY; i++)
         rank_create(space, create->procs[i]);
     for (size_t i = 0; i < space->early_count; i++)
@@ -447,14 +480,23 @@ void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal 
                                      .value = signal->value};
     if (signal->signal < 1 || signal->signal > 64)
         return;
+    struct rank *rank, *next;
     if (is_waiting(space, serial))
         keep_early(space, &record);
+    else if (serial == 0 && (space->host != NULL || space->last_guest > 0))
+        HASH_ITER(hh, space->ranks, rank, next) {
+            record.serial = rank->serial;
+            space_send_record(space, &record, NULL, NULL, 0);
+        }
     else
         space_send_record(space, &record, NULL, NULL, 0);
 }
 
 void space_lease(struct space *space)
 {
+    space->seen_ms = space->host != NULL ? bp_clock_ms() : space->seen_ms;
+    if (space->host != NULL)
+        return;
     relay_resume(space);
     mirror_resume(space);
     tree_look(space);
@@ -474,6 +516,10 @@ void space_close(struct space *space, int cause, const char *text)
     relay_close(space);
     space->cause = cause;
     snprintf(space->text, sizeof space->text, "%s", text);
+    if (space->host != NULL) {
+        guest_close(space);
+        return;
+    }
     bp_channel_free(space->shepherd);
     space->shepherd = NULL;
     if (space->pidfd < 0) {
@@ -515,6 +561,7 @@ static void on_death(evutil_socket_t fd, short what, void *arg)
         stdio_finish(rank);
     bp_channel_free(space->shepherd);
     space->shepherd = NULL;
+    guest_host_dead(space);
     space_check_end(space);
 }
 

@@ -187,7 +187,7 @@ void bp_space_family_resume(pid_t pid)
     ptrace(PTRACE_CONT, pid, 0, 0);
 }
 
-int bp_space_family_make(const struct bp_space_job *job, int maker_socket,
+int bp_space_family_make(struct bp_space_job *job, int maker_socket,
                          struct bp_space_family *ret_family, struct bp_error *err)
 {
     struct bp_space_family planned = {.job = job, .maker_socket = maker_socket};

@@ -9,7 +9,7 @@
 #define BP_SPACE_STUBS_MAX 6
 
 struct bp_space_family { /* in memory shared by PID 1 and the stubs while they are made */
-    const struct bp_space_job *job;
+    struct bp_space_job *job;
     pid_t session;  /* to make; 0 = PID 1's own, -1 = any number */
     pid_t group;    /* to be in; 0 = the session's leader's */
     pid_t launcher; /* to make; 0 = any number, and the ranks are children of PID 1 */
@@ -25,7 +25,7 @@ struct bp_space_family { /* in memory shared by PID 1 and the stubs while they a
 
 /* Make the stubs; *ret_family is filled. maker_socket is the maker's end of its socket pair, which
  * stays the caller's too. All signals must be blocked. */
-int bp_space_family_make(const struct bp_space_job *job, int maker_socket,
+int bp_space_family_make(struct bp_space_job *job, int maker_socket,
                          struct bp_space_family *ret_family, struct bp_error *err);
 
 int bp_space_family_has(const struct bp_space_family *family, pid_t pid);

@@ -118,7 +118,7 @@ static int read_strings(struct bp_space_job *job, int fd, struct bp_error *err)
     job->scratch_argv = bp_calloc(BP_SPACE_PAYLOAD_MAX + 1u, sizeof *job->scratch_argv);
     job->scratch_envp =
         bp_calloc(BP_SPACE_PAYLOAD_MAX + header.envc + 1u, sizeof *job->scratch_envp);
-    bytes = NULL; /* argv, envp and the rest point into it for as long as the space lives */
+    job->strings = bp_take_ptr(bytes); /* argv, envp and the rest point into it */
     return 0;
 }
 
@@ -127,4 +127,29 @@ int bp_space_job_read(struct bp_space_job *job, const struct bp_space_packet *pa
 {
     int r = read_setup(job, packet, err);
     return r < 0 ? r : read_strings(job, packet->fds[0], err);
+}
+
+static void free_strings(struct bp_space_job *job)
+{
+    free(job->strings);
+    free(job->argv);
+    free(job->envp);
+    free(job->scratch_argv);
+    free(job->scratch_envp);
+}
+
+int bp_space_job_change(struct bp_space_job *job, const struct bp_space_packet *packet,
+                        struct bp_error *err)
+{
+    struct bp_space_job next = *job;
+    int r = bp_space_job_read(&next, packet, err);
+    if (r < 0)
+        return r;
+    if (next.setup.uid != job->setup.uid || next.setup.gid != job->setup.gid ||
+        next.setup.groups != job->setup.groups ||
+        memcmp(next.groups, job->groups, next.setup.groups * sizeof *next.groups) != 0)
+        return bp_error_set(err, -EPROTO, "SETTINGS of another user");
+    free_strings(job);
+    *job = next;
+    return 0;
 }

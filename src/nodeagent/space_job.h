@@ -20,6 +20,7 @@ struct bp_space_job {
     const char *program; /* to execute; "" = argv[0] */
     struct bp_space_file files[BP_SPACE_FILES_MAX];
     uint32_t file_count;
+    char *strings;       /* all of them */
     char **scratch_argv; /* room for the largest vectors that one CREATE can ask for */
     char **scratch_envp;
     struct rlimit own_nofile; /* as bpspace found it, before it raised its own */
@@ -30,6 +31,10 @@ struct bp_space_job {
  * and lengths do not fit together. */
 int bp_space_job_read(struct bp_space_job *job, const struct bp_space_packet *packet,
                       struct bp_error *err);
+
+/* The same for SETTINGS: what concerns processes that are made from now on. */
+int bp_space_job_change(struct bp_space_job *job, const struct bp_space_packet *packet,
+                        struct bp_error *err);
 
 /* Cut count NUL-terminated strings out of bytes; vector has room for count + 1. -EPROTO unless
  * exactly count strings fill exactly size bytes. */

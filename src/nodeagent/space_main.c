@@ -167,6 +167,8 @@ static void pass_on(struct space *space)
     if (blocked)
         return;
     bp_space_packet_done(packet);
+    if (r < 0 && packet->record.type == BP_SPACE_SETTINGS)
+        bp_space_up_trouble("the maker does not take SETTINGS", r);
     if (r < 0) { /* no memory for it, or the maker has just died */
         int dead = r == -EPIPE || r == -ECONNRESET;
         struct bp_space_record record = {.status = dead ? ESRCH : -r, .flags = BP_STEP_CLONE};
@@ -260,6 +262,19 @@ static void take_setup(struct space *space)
     bp_space_up_send(&space->up, &ready, NULL);
 }
 
+/* The maker makes the processes: it must know before the next CREATE. */
+static void take_settings(struct space *space)
+{
+    struct bp_error err = {0};
+    int r = bp_space_job_change(&space->job, &space->incoming, &err);
+    if (r < 0)
+        bp_space_up_trouble(err.text, r);
+    if (space->maker >= 0)
+        pass_on(space);
+    else
+        bp_space_packet_done(&space->incoming);
+}
+
 static void take_signal(struct space *space, const struct bp_space_record *record)
 {
     if (record->signo >= 1 && record->signo < NSIG)
@@ -288,6 +303,10 @@ static void take_incoming(struct space *space)
     }
     if (record->type == BP_SPACE_CREATE) {
         take_create(space); /* the packet may be in use after this */
+        return;
+    }
+    if (record->type == BP_SPACE_SETTINGS) {
+        take_settings(space);
         return;
     }
     if (record->type == BP_SPACE_SIGNAL)

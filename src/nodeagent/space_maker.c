@@ -103,7 +103,15 @@ static void create(const struct bp_space_job *job, int socket, int as_siblings,
     }
 }
 
-_Noreturn void bp_space_maker_run(const struct bp_space_job *job, int socket, int as_siblings)
+/* PID 1 has read the same already. */
+static void change(struct bp_space_job *job, const struct bp_space_packet *packet)
+{
+    struct bp_error err;
+    if (bp_space_job_change(job, packet, &err) < 0)
+        _exit(1);
+}
+
+_Noreturn void bp_space_maker_run(struct bp_space_job *job, int socket, int as_siblings)
 {
     static struct bp_space_packet packet;
     sigset_t chld;
@@ -128,7 +136,10 @@ _Noreturn void bp_space_maker_run(const struct bp_space_job *job, int socket, in
             continue;
         if (r <= 0)
             _exit(0);
-        create(job, socket, as_siblings, &packet);
+        if (packet.record.type == BP_SPACE_SETTINGS)
+            change(job, &packet);
+        else
+            create(job, socket, as_siblings, &packet);
         bp_space_packet_done(&packet);
     }
 }

@@ -15,8 +15,8 @@ enum bp_space_inner_type { /* between the maker and PID 1 only */
 };
 
 /* Serve socket until PID 1 is gone; as_siblings: the children are made children of our parent.
- * All signals must be blocked. */
-_Noreturn void bp_space_maker_run(const struct bp_space_job *job, int socket, int as_siblings);
+ * All signals must be blocked. The job is the maker's own copy: SETTINGS change it. */
+_Noreturn void bp_space_maker_run(struct bp_space_job *job, int socket, int as_siblings);
 
 /* What waitid() tells about a child, as the record EXIT, STOPPED or CONTINUED (serial 0), without
  * reaping it: 1 = *ret_record is filled, 0 = nothing to tell, -ECHILD. */

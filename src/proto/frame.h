@@ -68,6 +68,7 @@ enum bp_frame_type {
     BP_JOB_SIGNAL,    /* to any `job` of the user's: JobKill; answer DONE */
     BP_NODE_HARDWARE, /* empty; answer HARDWARE */
     BP_HARDWARE,      /* HardwareList: of all nodes, and what jobs use of it */
+    BP_JOB_RELEASE,   /* a lasting job may end: when it has no process, nor a guest */
     /* bpnode and bpmaster */
     BP_JOIN = 32,    /* Join */
     BP_JOINED,       /* Joined */

@@ -43,6 +43,9 @@ enum bp_space_type {
                            * read that process's stdin pipe. value = inode of the pipe. At most 16
                            * at a time */
     BP_SPACE_CLOSE,     /* end everything at once; bpspace exits, with 0 */
+    BP_SPACE_SETTINGS,  /* as SETUP, later: strings, limits and what else each process gets before
+                         * its exec is so for those that CREATE makes from now on. User, groups,
+                         * stubs and names stay */
     /* bpspace to bpnode */
     BP_SPACE_READY = 64, /* namespaces, mounts and stubs are made */
     BP_SPACE_CREATED,    /* serial, pid: exec has succeeded, or it was killed on the way there;

@@ -55,7 +55,7 @@ libbprun_la_CFLAGS = $(BP_CFLAGS)
 libbprun_la_LIBADD = libplacement.la
 
 pkglibexec_PROGRAMS += bpkeeper
-bpkeeper_SOURCES = src/tools/bpkeeper.c
+bpkeeper_SOURCES = src/tools/bpkeeper.c src/tools/kept.c src/tools/kept.h
 bpkeeper_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpkeeper_CFLAGS = $(BP_CFLAGS)
 bpkeeper_LDADD = $(BP_TOOL_LIBS)

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/capacity.h"
 #include "common/clock.h"
 #include "common/cpuset.h"
 #include "common/mem.h"
@@ -25,6 +26,8 @@
 #include "tools/turns.h"
 #include "tools/verdict.h"
 #include "tools/waits.h"
+
+#define OWN_FILES 20 /* open files of the launcher, beside the nodes' connections */
 
 struct run {
     const struct run_policy *policy;
@@ -333,7 +336,13 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
     take_signals(run);
     progress_step(&run->progress, "job %llu has %zu ranks on %zu nodes",
                   (unsigned long long)launch.map->job, launch.map->n_ranks, launch.map->n_nodes);
-    r = bp_launch_ghosts(&launch, request, &herds, err);
+    r = bp_capacity_check("", launch.map->n_ranks, launch.map->n_nodes + OWN_FILES, err);
+    if (r < 0) {
+        bp_error_prefix(err, "here");
+        bp_local_done(&herds);
+    } else {
+        r = bp_launch_ghosts(&launch, request, &herds, err);
+    }
     if (r < 0) {
         bp_launch_done(&launch);
         return r;

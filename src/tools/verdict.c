@@ -4,6 +4,7 @@
  * The first failure that bpmaster saw decides; with no_kill the lowest failing rank. What a rank
  * does after we began to end the job does not count. MPI_Abort's status goes before the wait status
  * of the rank that called it, whichever is heard first. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -50,6 +51,9 @@ static void describe(struct verdict *verdict, uint32_t number, const char *node,
     else if (rank->failed && rank->step == BP_STEP_IMAGE)
         snprintf(verdict->text, sizeof verdict->text,
                  "%s: it cannot be started from its image: %.300s", where, what);
+    else if (rank->failed && rank->step == BP_STEP_EXEC && rank->error == EAGAIN)
+        snprintf(verdict->text, sizeof verdict->text,
+                 "%s: %.200s: the user has too many processes there (ulimit -u)", where, what);
     else if (rank->failed)
         snprintf(verdict->text, sizeof verdict->text, "%s: %.200s: %s", where, what,
                  strerror(rank->error));

@@ -3,6 +3,7 @@
 # time limit: 120 s
 """ease.py - files for output and input, environment, limits, and when a job ends by itself."""
 import os
+import resource
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -292,6 +293,27 @@ def _():
         assert result.code == 64 and "--signal" in result.err, repr(result)
 
 
+@test("a job that a limit cannot take is one line that names the limit; nothing is left")
+def _():
+    left = bptest.Snapshot()
+    rows = (("ulimit -u 20; exec bprun --mpi=none -Q -n 30 true", "ulimit -u) is 20"),
+            ("ulimit -n 12; exec bprun --mpi=none -Q -n 1 true", "ulimit -Hn) is 12"))
+    for script, wanted in rows:
+        result = run(["bash", "-c", script], user=1234)
+        assert result.code == 125 and wanted in result.err, repr(result)
+        assert len(result.err.splitlines()) == 1 and "here: " in result.err, repr(result)
+    left.check()
+    # of the node: the agent's own hard limit of open files
+    resource.prlimit(cluster.daemon_pid("n3"), resource.RLIMIT_NOFILE, (40, 40))
+    result = run(BPRUN + ["-Q", "-w", "n3", "-n", "30", "true"])
+    cluster.order("kill", "n3")
+    cluster.order("start", "n3")
+    cluster.wait_up()
+    assert result.code == 137 and "n3" in result.err and "ulimit -Hn) is 40" in result.err, \
+        repr(result)
+    ok("-w", "n3", "-n", "30", "true")
+
+
 # ---- what is told ----
 
 @test("-v tells the steps, -vv each rank; -Q only what went wrong")
@@ -336,5 +358,5 @@ def _():
 
 
 if __name__ == "__main__":
-    with bptest.Cluster(4, lease=10):
+    with bptest.Cluster(4, lease=10) as cluster:
         bptest.main()

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* job_inner.h - what job.c (bpmaster's side of a job) and job_data.c (its connections) share. */
+#ifndef BP_LIB_JOB_INNER_H
+#define BP_LIB_JOB_INNER_H
+
+#include <utlist.h>
+
+#include "lib/job.h"
+#include "proto/key.h"
+#include "proto/tls.h"
+
+struct data; /* the data connection of one node */
+
+struct part { /* of the job, on one node of its map */
+    uint64_t image_offset; /* so much of the image is on its way there */
+    size_t digest_bytes;   /* so much of its pieces' digests is */
+    uint8_t wants_image;   /* it has asked, or need not ask, and the end is not yet on its way */
+    uint8_t sent;          /* it has the image, or will take no more of it */
+    uint8_t whole;         /* its data came to their proper end */
+    uint8_t gone;          /* a guest's: nothing more can come from there */
+    uint8_t lost;          /* the node is lost, its data connection may never end */
+};
+
+struct want { /* of a guest's image, by a node that was faster than we are */
+    int node;
+    uint32_t first;
+    struct want *prev, *next;
+};
+
+struct bp_job {
+    struct event_base *base;
+    struct bp_job_events events;
+    void *arg;
+    int fd;
+    struct event *event;
+    uint64_t id;
+    Bpmix__JobMap *map;
+    struct part *parts; /* by node of the map */
+    struct bp_key key;
+    SSL_CTX *tls;
+    struct data *data;     /* none of a guest: it uses its host's */
+    struct bp_job *host;   /* NULL = it is no guest */
+    struct bp_job *guests;
+    struct want *wants;
+    unsigned want_count;
+    int paused, ended;
+    int stopped[3];
+    struct bp_sending *sending; /* the image, or NULL */
+    int relay;        /* the nodes pass it on, and ask for it where they need it */
+    char broken[160]; /* why the last data connection that broke did */
+    struct bp_job *prev, *next; /* other guests */
+};
+
+/* The job's part on a node; NULL = it has none there. */
+struct part *bp_job_part(struct bp_job *job, int node);
+
+/* Connections and what they carry. */
+int bp_job_data_init(struct bp_job *job, struct bp_error *err);
+void bp_job_data_add(struct bp_job *job, int node, int take_fd);
+/* A node is lost: what it has sent is read, no more will come. */
+void bp_job_data_lost(struct bp_job *job);
+void bp_job_data_done(struct bp_job *job);
+/* A guest has come: what nodes have asked for its image already? */
+void bp_job_data_welcome(struct bp_job *guest);
+/* Tell the source of the image when nobody needs it any more. */
+void bp_job_check_sent(struct bp_job *job);
+
+#endif

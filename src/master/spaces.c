@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* spaces.c - telling nodes to open the spaces of a job. */
+#include "common/mem.h"
+#include "master/master.h"
+
+static void fill_map(const struct job *job, Bpmix__SpaceOpen *open, Bpmix__MapNode *rows,
+                     uint32_t *ranks)
+{
+    for (unsigned i = 0; i < job->place_count; i++) {
+        bpmix__map_node__init(&rows[i]);
+        rows[i].node = job->places[i].node->number;
+        rows[i].name = job->places[i].node->name;
+        rows[i].ranks = ranks;
+        ranks += job->places[i].ranks;
+        open->map[i] = &rows[i];
+    }
+    for (unsigned r = 0; r < job->proc_count; r++) {
+        Bpmix__MapNode *row = &rows[job->procs[r].place];
+        row->ranks[row->n_ranks++] = r;
+    }
+    open->n_map = job->place_count;
+}
+
+static void fill_launcher(const struct job *job, Bpmix__Launcher *launcher)
+{
+    const Bpmix__Launcher *asked = job->request->launcher;
+    bpmix__launcher__init(launcher);
+    launcher->pid = job->launcher;
+    launcher->group = job->group;
+    launcher->session = job->session;
+    launcher->orphaned = job->orphaned;
+    if (job->in_place != 0)
+        launcher->leads = in_place_lead(job, launcher);
+    /* A user may be nicer than the usual, not less nice. */
+    launcher->ignored = asked->ignored;
+    launcher->nice = job->uid != 0 && asked->nice < 0 ? 0 : asked->nice;
+}
+
+/* What all nodes are told. */
+static void fill_space(struct job *job, Bpmix__SpaceOpen *open)
+{
+    const Bpmix__JobRequest *request = job->request;
+    open->uid = job->uid;
+    open->gid = job->gid;
+    open->groups = job->groups;
+    open->n_groups = job->group_count;
+    open->argv = request->argv;
+    open->n_argv = request->n_argv;
+    open->env = request->env;
+    open->n_env = request->n_env;
+    open->cwd = request->cwd;
+    open->program = request->program;
+    open->apps = request->apps;
+    open->n_apps = request->n_apps;
+    open->umask = request->umask;
+    open->limits = request->limits;
+    open->n_limits = request->n_limits;
+    open->files = request->files;
+    open->n_files = request->n_files;
+    open->pty = request->pty;
+    open->mpi = request->mpi;
+    open->nspace = job->nspace;
+    open->key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
+    open->stdin_rank = request->stdin_rank;
+    open->merge_stderr = request->merge_stderr;
+    open->fanout = job->master->config.fanout;
+    open->yield = job->yield;
+    open->no_hfi = job->no_hfi;
+    open->start = request->start;
+    open->inside = job->host != NULL ? job->host->id : 0;
+    open->first = job->first;
+}
+
+/* The same bytes for all, but for a few at their end: the map of a big job is long. Fields of a
+ * message may be packed in two parts, one after the other. */
+struct opening {
+    uint8_t *bytes;
+    size_t common; /* of them for all nodes */
+};
+
+static void pack_common(struct job *job, struct opening *opening)
+{
+    Bpmix__SpaceOpen open = BPMIX__SPACE_OPEN__INIT;
+    Bpmix__Launcher launcher;
+    auto_free Bpmix__MapNode *rows = bp_calloc(job->place_count, sizeof *rows);
+    auto_free Bpmix__MapNode **map = bp_calloc(job->place_count, sizeof *map);
+    auto_free uint32_t *ranks = bp_calloc(job->proc_count, sizeof *ranks);
+    fill_launcher(job, &launcher);
+    open.launcher = &launcher;
+    open.map = map;
+    fill_space(job, &open);
+    fill_map(job, &open, rows, ranks);
+    opening->bytes = bp_pack(&open, &opening->common);
+}
+
+static void open_space(struct job *job, unsigned index, struct opening *opening)
+{
+    struct place *place = &job->places[index];
+    Bpmix__SpaceOpen own = BPMIX__SPACE_OPEN__INIT;
+    Bpmix__Relay relay;
+    if (job->host == NULL)
+        ticket_add(job->master, job, place);
+    tree_fill(job, index, &relay);
+    own.relay = job->request->relay && job->host == NULL ? &relay : NULL;
+    own.ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
+    size_t length = opening->common + protobuf_c_message_get_packed_size(&own.base);
+    opening->bytes = bp_realloc(opening->bytes, length, 1);
+    protobuf_c_message_pack(&own.base, opening->bytes + opening->common);
+    node_send_bytes(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
+                                                    .node = place->node->number,
+                                                    .length = (uint32_t)length}, opening->bytes);
+    place->opened = 1;
+    place->node->jobs++;
+    job->open_places++;
+}
+
+void spaces_open(struct job *job)
+{
+    struct opening opening;
+    pack_common(job, &opening);
+    tree_prepare(job);
+    for (unsigned i = 0; i < job->place_count; i++)
+        open_space(job, i, &opening);
+    free(opening.bytes);
+}
+
+void spaces_open_one(struct job *job, unsigned index)
+{
+    struct opening opening;
+    Bpmix__SpaceOpen open = BPMIX__SPACE_OPEN__INIT;
+    Bpmix__Launcher launcher;
+    Bpmix__MapNode row = BPMIX__MAP_NODE__INIT, *map = &row;
+    row.node = job->places[index].node->number;
+    row.name = job->places[index].node->name;
+    fill_launcher(job, &launcher);
+    open.launcher = &launcher;
+    open.map = &map;
+    open.n_map = 1;
+    fill_space(job, &open);
+    open.start = BPMIX__START__EXEC; /* no image comes */
+    opening.bytes = bp_pack(&open, &opening.common);
+    open_space(job, index, &opening);
+    free(opening.bytes);
+}
