@@ -47,8 +47,8 @@ enum bp_ghost_type {
     BP_GHOST_PONG,     /* value: the PING's; status: records and events refused so far */
     BP_GHOST_FAILED,   /* status: errno; the herd could not be made; the herder ends */
     BP_GHOST_UNMADE,   /* slot, status: errno; MAKE cannot be done, the slot is free */
-    BP_GHOST_TOLD,     /* slot: every signal that this ghost had got when ASK came was told; or it has
-                        * died */
+    BP_GHOST_TOLD,     /* slot: every signal that this ghost had got when ASK came was told; or it
+                        * has died */
     /* bpmaster to herder */
     BP_GHOST_EXIT = 64, /* slot, status: end the ghost with exactly this wait status */
     BP_GHOST_STOPPED,   /* slot, signo: the process stopped by signo; stop the ghost likewise */
