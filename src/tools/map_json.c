@@ -43,8 +43,9 @@ void map_json_where(json_t *row, const uint8_t *cpus, size_t cpus_bytes,
     }
 }
 
-static json_t *device_row(const struct bp_hardware *hardware, size_t index)
+static json_t *device_row(const struct bp_place_node *node, size_t index)
 {
+    const struct bp_hardware *hardware = node->hardware;
     static const char *const vendors[] = {[BP_VENDOR_OTHER] = "",
                                           [BP_VENDOR_NVIDIA] = "nvidia",
                                           [BP_VENDOR_AMD] = "amd",
@@ -59,6 +60,8 @@ static json_t *device_row(const struct bp_hardware *hardware, size_t index)
         set_text(row, "uuid", device->uuid);
     if (device->bus[0] != '\0')
         set_text(row, "bus", device->bus);
+    if (bp_cpuset_has(node->used_devices, node->used_devices_bytes, (unsigned)index))
+        json_object_set_new(row, "used", json_true());
     if (device->package != BP_NOWHERE)
         json_object_set_new(row, "package", json_integer(device->package));
     if (device->numa != BP_NOWHERE)
@@ -81,7 +84,7 @@ static json_t *node_row(const struct bp_picture *picture, const struct bp_map_no
     map_json_where(row, cpus, sizeof cpus, place->hardware);
     json_t *devices = json_array();
     for (size_t i = 0; i < place->hardware->device_count; i++)
-        json_array_append_new(devices, device_row(place->hardware, i));
+        json_array_append_new(devices, device_row(place, i));
     json_object_set_new(row, "devices", devices);
     return row;
 }
@@ -110,15 +113,18 @@ static json_t *rank_row(const struct bp_picture *picture, uint32_t number)
     return row;
 }
 
-void map_json_print(const struct bp_picture *picture, FILE *out)
+void map_json_print(const struct bp_picture *picture, const struct bp_app_rank *apps, FILE *out)
 {
     const struct bp_map *map = picture->map;
     json_t *nodes = json_array(), *ranks = json_array(), *warnings = json_array();
     json_t *all = json_object();
     for (uint32_t i = 0; i < map->node_count; i++)
         json_array_append_new(nodes, node_row(picture, &map->nodes[i]));
-    for (uint32_t i = 0; i < map->rank_count; i++)
+    for (uint32_t i = 0; i < map->rank_count; i++) {
         json_array_append_new(ranks, rank_row(picture, i));
+        if (apps != NULL)
+            json_object_set_new(json_array_get(ranks, i), "app", json_integer(apps[i].app));
+    }
     for (size_t i = 0; i < map->warning_count; i++)
         json_array_append_new(warnings, json_string(map->warnings[i]));
     if (picture->command != NULL)

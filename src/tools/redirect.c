@@ -103,8 +103,8 @@ static int open_one(struct redirect *redirect, int fd, uint64_t job, struct bp_e
 {
     struct redirect_end *end = &redirect->ends[fd];
     struct bp_pattern_value value = {.letter = 'j', .number = job};
-    int flags = fd == STDIN_FILENO ? O_RDONLY
-                                   : O_WRONLY | O_CREAT | (redirect->append ? O_APPEND : O_TRUNC);
+    int truncate = redirect->append ? 0 : O_TRUNC; /* two names may be one file: always append */
+    int flags = fd == STDIN_FILENO ? O_RDONLY : O_WRONLY | O_CREAT | O_APPEND | truncate;
     char *name = bp_pattern_expand(end->name, &value, 1, 1);
     free(end->name);
     end->name = name;

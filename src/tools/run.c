@@ -141,12 +141,13 @@ static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t 
 {
     struct run *run = arg;
     run->heard = 1;
-    progress_hide(&run->progress);
     auto_free char *lines = NULL;
-    if (length > 0)
+    if (length > 0) {
+        progress_hide(&run->progress);
         give_keys(run, rank);
-    else if (run->policy->terminal != NULL && rank == 0 && channel == 1)
+    } else if (run->policy->terminal != NULL && rank == 0 && channel == 1) {
         terminal_end(run->policy->terminal);
+    }
     if (is_raw(run) && rank != 0 && isatty((int)channel)) {
         lines = terminal_lines(bytes, length, &length);
         bytes = (const uint8_t *)lines;
@@ -334,8 +335,10 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
     run->map = map_show_job(launch.map, run->policy->map, run->policy->tool,
                             run->policy->report_bindings || run->policy->status != NULL);
     take_signals(run);
-    progress_step(&run->progress, "job %llu has %zu ranks on %zu nodes",
-                  (unsigned long long)launch.map->job, launch.map->n_ranks, launch.map->n_nodes);
+    progress_step(&run->progress, "job %llu has %zu rank%s on %zu node%s",
+                  (unsigned long long)launch.map->job, launch.map->n_ranks,
+                  launch.map->n_ranks == 1 ? "" : "s", launch.map->n_nodes,
+                  launch.map->n_nodes == 1 ? "" : "s");
     r = bp_capacity_check("", launch.map->n_ranks, launch.map->n_nodes + OWN_FILES, err);
     if (r < 0) {
         bp_error_prefix(err, "here");

@@ -73,6 +73,8 @@ def _():
     assert len(read("o").splitlines()) == 2, read("o")
     ok("--open-mode=append", "-o", "o", "-e", "e", *words, cwd=HERE)
     assert len(read("o").splitlines()) == 4 and len(read("e").splitlines()) == 4
+    ok("-o", "both", "-e", "./both", *words, cwd=HERE)
+    assert sorted(read("both").splitlines()) == ["0: err", "0: out", "1: err", "1: out"]
 
 
 @test("%t %4t %n %N %h %j %%: files of each rank, opened on its node")

@@ -143,6 +143,25 @@ def _():
     assert bptest.finish(waiter).code == 0
 
 
+@test("a node that was given fewer CPUs has only those")
+def _():
+    needs_two_cpus()
+    os.sched_setaffinity(CLUSTER.machine_pid("n0"), {CPUS[-1]})
+    for order in ("stop", "start"):
+        CLUSTER.order(order, "n0")
+    CLUSTER.wait_up()
+    try:
+        every = bpmap("-w", "0,1", "-n", "2")
+        assert [n["cpus"] for n in every["nodes"]] == [str(CPUS[-1]), bpmap("-w", "1")["nodes"][0]["cpus"]]
+        same("-w", "0,1", "-n", "2")
+        assert "[ 0 ]" in bptest.must(["bpmap", "-w", "0", "-n", "1"])
+    finally:
+        os.sched_setaffinity(CLUSTER.machine_pid("n0"), CPUS)
+        for order in ("stop", "start"):
+            CLUSTER.order(order, "n0")
+        CLUSTER.wait_up()
+
+
 @test("bpmap in a rank, and for somebody without rights")
 def _():
     inside = run(["bprun", "--mpi=none", "-n", "1", "bpmap", "-n", "1", "--json"])
@@ -220,6 +239,20 @@ def _():
 
 # ---- topology files ----
 
+@test("offline is as live: the exported topology of a node gives the maps of that node")
+def _():
+    exported = write("live.xml", bptest.must([bptest.PREFIX + "/libexec/bpmix/bptopo", "--export"]))
+    for options in (["-n", "1"], ["-n", str(len(CPUS))], ["-n", "1", "-c", str(len(CPUS))],
+                    ["-n", "5"], ["-n", "2", "--map-by", "hwthread"], ["-n", "1", "--bind-to", "numa"],
+                    ["-n", "2", "--map-by", "ppr:1:core"], ["-n", "1", "--bind-to", "none"]):
+        live = run(["bpmap", "-w", "0", *options, "--json"])
+        file = run(["bpmap", "-w", "0", *options, "--json", "--topology", exported])
+        assert live.code == file.code, (options, live, file)
+        if live.code == 0:
+            assert json.loads(live.out)["ranks"] == json.loads(file.out)["ranks"], (options, live, file)
+
+
+
 @test("offline: nodes of files, one after the other")
 def _():
     small = write("small.xml", topology(packages=1, cores=2))
@@ -232,6 +265,13 @@ def _():
     colon = write("odd:3", topology(packages=1, cores=2))
     assert bpmap("--topology", colon)["nodes"][0]["topology"] == "odd:3"
     assert len(bpmap("--topology", colon + ":4", "-N", "4")["nodes"]) == 4
+
+
+@test("several programs: each rank's in JSON")
+def _():
+    small = write("small.xml", topology(packages=1, cores=8))
+    every = bpmap("--topology", small, "-np", "2", "a", ":", "-np", "3", "b")
+    assert [r["app"] for r in every["ranks"]] == [0, 0, 1, 1, 1], every
 
 
 @test("files that are no topologies, counts that are no numbers: one line each, nothing left")
@@ -260,6 +300,24 @@ def _():
         for option in (["--json"], ["--svg", "-"], []):
             result = bptest.finish(start(["bpmap", "--topology", small, *option], stdout=full))
             assert result.code == 125 and result.err.count("\n") == 1, (option, result)
+
+
+@test("GPUs: the nearest one of each rank, in text, JSON and SVG")
+def _():
+    path = write("gpus.xml", topology(packages=2, numas=2, cores=4, gpus=(0, 3), nics=(1, 2)))
+    options = ["--topology", path, "-n", "2", "--gpus-per-task", "1"]
+    every = bpmap(*options)
+    devices = every["nodes"][0]["devices"]
+    assert [(d["kind"], d["number"], d["numa"], d["package"]) for d in devices] == [
+        ("gpu", 0, 0, 0), ("nic", 0, 1, 0), ("nic", 1, 2, 1), ("gpu", 1, 3, 1)], devices
+    assert [(r["gpus"], r["numas"], r["nic"]) for r in every["ranks"]] == [
+        ([0], "0", "mlx5_0"), ([1], "3", "mlx5_1")], every["ranks"]
+    art = run(["bpmap", *options, "--display", "map,bind"]).out
+    assert re.search(r"gpu 0 \(nvidia nvml0 [0-9a-f:.]+\): rank 0$", art, re.M), art
+    assert re.search(r"nic mlx5_1 \([0-9a-f:.]+\): near rank 1$", art, re.M), art
+    assert re.search(r"^rank 1 on n0: .*, gpu 1, nic mlx5_1$", art, re.M), art
+    drawn = texts(svg_of(*options)[0])
+    assert {"gpu 0", "gpu 1", "nic mlx5_0", "rank 0", "rank 1", "near rank 1"} <= set(drawn), drawn
 
 
 SHAPES = [dict(packages=1, cores=1), dict(packages=1, cores=2), dict(packages=2, cores=3, threads=2),
@@ -311,6 +369,14 @@ def _():
         bpmap("--topology", small, "./a", word)
     result = run([b"bpmap", b"--topology", small.encode(), b"--svg", b"-", b"\xff\xfe"])
     xml.fromstring(result.out)
+
+
+@test("the example pictures can be drawn anew")
+def _():
+    bptest.must([os.path.join(bptest.SOURCE, "doc/pictures/draw"), FILES])
+    for name in ("gpus.svg", "nodes.svg", "packages.svg"):
+        for folder in (FILES, os.path.join(bptest.SOURCE, "doc/pictures")):
+            assert len(texts(xml.parse(os.path.join(folder, name)).getroot())) > 10, (folder, name)
 
 
 CLUSTER = bptest.Cluster(4)
