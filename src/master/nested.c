@@ -28,12 +28,11 @@ void nested_free(struct job *job)
 struct proc *nested_asker(const struct tool *tool, uint64_t serial, struct bp_error *err)
 {
     struct job *job = tool->via_job;
-    if (serial == 0 || serial > job->proc_count ||
-        job->places[job->procs[serial - 1].place].node != tool->via) {
+    struct proc *proc = job_proc(job, serial);
+    if (proc == NULL || job->places[proc->place].node != tool->via) {
         bp_error_set(err, -ESRCH, "the process that asks is none of this job's");
         return NULL;
     }
-    struct proc *proc = &job->procs[serial - 1];
     if (job->closing || proc->state == PROC_GONE || proc->ghost_gone || proc->pid == 0) {
         bp_error_set(err, -ESRCH, "the process that asks is ending");
         return NULL;

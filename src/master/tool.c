@@ -41,6 +41,7 @@ void tool_free(struct tool *tool, const char *why)
     if (tool->job != NULL)
         job_tool_gone(tool->job);
     order_tool_gone(tool);
+    onward_tool_gone(tool);
     struct packet *packet, *next;
     LL_FOREACH_SAFE(tool->packets, packet, next)
         packet_free(packet);
@@ -221,6 +222,8 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
     case BP_JOB_LIST:
         answer_jobs(tool, message->frame.tag);
         return 0;
+    case BP_JOB_MOVE:
+        return onward_frame(tool, &message->frame, err);
     case BP_JOB_OPEN:
         return open_job(tool, message, err);
     case BP_JOB_SIGNAL:

@@ -173,8 +173,12 @@ static const char *take_question(struct client *client, struct bp_local_message 
         return "it does not read its answers";
     if (check_question(client, &message->frame, &err) < 0)
         return refuse(client, message->frame.tag, &err) < 0 ? "it does not take an answer" : NULL;
+    if (message->frame.type == BP_JOB_MOVE && leave_take(client->space, message, &err) < 0)
+        return refuse(client, message->frame.tag, &err) < 0 ? "it does not take an answer" : NULL;
     if (client->number == 0)
         client->number = ++client->space->agent->last_client;
+    if (message->frame.type == BP_JOB_MOVE)
+        message->frame.job = asker_own_serial(client->space, client->pid);
     if (message->frame.type == BP_JOB_OPEN)
         be_launcher(client, &message->frame);
     client->asking = !is_order(&message->frame);
