@@ -411,9 +411,12 @@ void spaces_open_carried(struct job *job, unsigned index, int again);
 
 /* ---- onward.c: a process that went to a node goes on to another one ---- */
 int onward_frame(struct tool *tool, const struct bp_frame *frame, struct bp_error *err);
+/* It was on its way when it got this. */
+int onward_signal(struct tool *tool, const Bpmix__JobForward *forward, struct bp_error *err);
 /* What a node says of a process; 1 = it was about where it goes to, or where it has been. */
 int onward_heard(struct job *job, const struct place *place, const struct bp_frame *frame,
                  const uint8_t *body);
+void onward_asks(struct job *job, const struct node *node, uint64_t serial);
 void onward_place_ended(struct job *job, unsigned index);
 void onward_tool_gone(struct tool *tool);
 /* Its number for nodes, and back; NULL = it is none of this job's now. */

@@ -28,6 +28,7 @@ void nested_free(struct job *job)
 struct proc *nested_asker(const struct tool *tool, uint64_t serial, struct bp_error *err)
 {
     struct job *job = tool->via_job;
+    onward_asks(job, tool->via, serial);
     struct proc *proc = job_proc(job, serial);
     if (proc == NULL || job->places[proc->place].node != tool->via) {
         bp_error_set(err, -ESRCH, "the process that asks is none of this job's");

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
+#include "proto/relay.h"
 
 #define RANK_BITS    17 /* a serial is a rank and, above it, which of its incarnations */
 #define INCARNATIONS (1u << 15) /* then they begin anew: the old ones are long gone */
@@ -119,6 +120,21 @@ int onward_frame(struct tool *tool, const struct bp_frame *frame, struct bp_erro
     return 0;
 }
 
+int onward_signal(struct tool *tool, const Bpmix__JobForward *forward, struct bp_error *err)
+{
+    struct job *job = tool->via_job;
+    Bpmix__ProcSignal signal = BPMIX__PROC_SIGNAL__INIT;
+    if (job->in_place == 0 || job->proc_count != 1 || forward->signal < 1 || forward->signal > 64)
+        return bp_error_set(err, -EPERM, "no signal of this process");
+    signal.signal = forward->signal;
+    signal.code = forward->code;
+    signal.sender_pid = forward->sender_pid;
+    signal.sender_uid = forward->sender_uid;
+    signal.value = forward->value;
+    job_signal(job, &job->procs[0], &signal);
+    return 0;
+}
+
 /* It stays where it is. */
 static void fail(struct job *job, int code, const char *text)
 {
@@ -129,15 +145,25 @@ static void fail(struct job *job, int code, const char *text)
     job_flush_signals(job);
 }
 
+static void tell_old(struct job *job, uint32_t signal)
+{
+    const struct place *place = &job->places[job->procs[0].place];
+    Bpmix__ProcSignal last = BPMIX__PROC_SIGNAL__INIT;
+    last.signal = signal;
+    last.code = SI_QUEUE;
+    last.value = BP_LEAVE_VALUE;
+    node_send(place->node, &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = job->id,
+                                              .node = place->node->number,
+                                              .tag = job_serial(job, &job->procs[0])}, &last);
+}
+
+/* Behind every signal that it has got there comes the last one. */
 static void arrive(struct job *job)
 {
     struct proc *proc = &job->procs[0];
-    struct place *before = &job->places[proc->place];
-    Bpmix__ProcSignal kill = BPMIX__PROC_SIGNAL__INIT;
-    kill.signal = SIGKILL;
-    node_send(before->node, &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = job->id,
-                                               .node = before->node->number,
-                                               .tag = job_serial(job, proc)}, &kill);
+    const struct place *before = &job->places[proc->place];
+    tell_old(job, SIGCONT); /* it may have been stopped */
+    tell_old(job, BP_LEAVE_SIGNAL);
     proc->place = job->onward.place;
     job->onward.incarnation = next_incarnation(job);
     job->onward.tool = NULL;
@@ -145,6 +171,14 @@ static void arrive(struct job *job)
     job->onward.leaving = !before->ended;
     tell_launcher(job, BPMIX__JOB_EVENT__KIND__MOVED, job->places[proc->place].node);
     job_flush_signals(job);
+}
+
+/* A process that asks runs, also when its node has not said so yet. */
+void onward_asks(struct job *job, const struct node *node, uint64_t serial)
+{
+    if (job->onward.on && job->places[job->onward.place].node == node &&
+        serial >> RANK_BITS == next_incarnation(job))
+        arrive(job);
 }
 
 /* The PID is free where it was. */
@@ -186,8 +220,10 @@ int onward_heard(struct job *job, const struct place *place, const struct bp_fra
 {
     unsigned incarnation = (unsigned)(frame->tag >> RANK_BITS);
     unsigned index = (unsigned)(place - job->places);
-    if (job->in_place == 0 || incarnation == job->onward.incarnation)
+    if (job->in_place == 0)
         return 0;
+    if (incarnation == job->onward.incarnation) /* CREATED: it was faster, and has asked */
+        return incarnation != 0 && frame->type == BP_PROC_CREATED;
     if (job->onward.on && index == job->onward.place && incarnation == next_incarnation(job))
         heard_there(job, frame, body);
     else if (frame->type == BP_PROC_EXIT && index != job->procs[0].place && job->onward.leaving)

@@ -176,6 +176,11 @@ static int job_frame(struct tool *tool, const struct bp_local_message *message,
                      struct bp_error *err)
 {
     const struct bp_frame *frame = &message->frame;
+    if (tool->via != NULL && tool->job == NULL && frame->type == BP_JOB_FORWARD) {
+        auto_unpack Bpmix__JobForward *passed =
+            BP_UNPACK(JobForward, job_forward, message->body, frame->length, err);
+        return passed == NULL ? err->code : onward_signal(tool, passed, err);
+    }
     if (tool->job == NULL || tool->job->id != frame->job)
         return bp_error_set(err, -EPERM, "this connection did not open job %llu",
                             (unsigned long long)frame->job);
