@@ -274,6 +274,20 @@ def _():
     assert [r["app"] for r in every["ranks"]] == [0, 0, 1, 1, 1], every
 
 
+@test("colours on a terminal, unless they are not wanted; rows as wide as it is")
+def _():
+    wide = write("wide.xml", topology(packages=1, l3s=8, cores=8))
+    for columns, first in ((200, "cores 0-31"), (100, "cores 0-15"), (70, "cores 0-7")):
+        script = "stty cols %d; exec bpmap --topology %s -n 64" % (columns, wide)
+        for env, coloured in (({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False),
+                              ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
+            with bptest.Terminal(["sh", "-c", script], env=dict({"NO_COLOR": ""}, **env)) as terminal:
+                shown = terminal.read_until("\r\n") + terminal.read_until("63") + terminal.read_until("]\r\n")
+                assert ("\033[30;48;5;" in shown) == coloured and first + " " in shown, (env, shown)
+                plain = re.sub("\033\\[[0-9;]*m", "", shown)
+                assert max(map(len, plain.splitlines())) <= columns, plain
+
+
 @test("files that are no topologies, counts that are no numbers: one line each, nothing left")
 def _():
     bad = write("bad.xml", "<topology><object type='Machine'")
