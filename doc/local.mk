@@ -15,6 +15,7 @@ install-data-hook:
 uninstall-hook:
 	$(BP_CALL_LINKS) | while read -r page link; do rm -f "$(DESTDIR)$(man3dir)/$$link"; done
 man_MANS = $(MANUALS)
+EXTRA_DIST += doc/pictures/draw doc/pictures/gpus.svg doc/pictures/nodes.svg doc/pictures/packages.svg
 EXTRA_DIST += $(MANUALS:=.rst) doc/HACKING.md doc/PROTOCOL.md doc/PERFORMANCE.md
 CLEANFILES += $(MANUALS)
 $(MANUALS): %: $(top_srcdir)/%.rst

@@ -81,8 +81,8 @@ static int seat_nodes(struct bp_plan *plan, struct lookup *table, struct bp_erro
     return 0;
 }
 
-/* Ranks that the user gave each node: mentions of it add up. One without a number is a rank if the
- * node is mentioned again, else it is for all of its cores. */
+/* Ranks that the user gave each node: mentions of it add up. One without a number is for all of the
+ * node's cores, but for one rank if the user counts by naming nodes again. */
 static void give_slots(struct bp_plan *plan, struct lookup *table)
 {
     const struct bp_place_request *request = plan->request;
@@ -91,6 +91,7 @@ static void give_slots(struct bp_plan *plan, struct lookup *table)
     auto_free struct bp_seat **seat_by_node = bp_calloc(plan->node_count, sizeof(struct bp_seat *));
     for (size_t i = 0; i < plan->seat_count; i++)
         seat_by_node[plan->seats[i].index] = &plan->seats[i];
+    bool again = false;
     for (size_t i = 0; i < request->host_count; i++) {
         const struct lookup *entry = find(table, request->hosts[i].number);
         struct bp_seat *seat = entry->excluded ? NULL : seat_by_node[entry->node - 1];
@@ -99,14 +100,12 @@ static void give_slots(struct bp_plan *plan, struct lookup *table)
         uint32_t slots = request->hosts[i].slots > 0 ? request->hosts[i].slots : 1;
         uint32_t room = BP_PLACE_RANKS_MAX - seat->slots;
         seat->slots += slots < room ? slots : room;
-        seat->mentions++;
         seat->bare += request->hosts[i].slots == 0;
+        again = again || seat->bare > 1;
     }
-    for (size_t i = 0; i < plan->seat_count; i++) {
-        struct bp_seat *seat = &plan->seats[i];
-        if (seat->mentions == 1 && seat->bare == 1 && seat->units.count >= plan->cpus)
-            seat->slots = seat->units.count / plan->cpus;
-    }
+    for (size_t i = 0; !again && i < plan->seat_count; i++)
+        if (plan->seats[i].bare > 0 && plan->seats[i].units.count >= plan->cpus)
+            plan->seats[i].slots = plan->seats[i].units.count / plan->cpus;
 }
 
 /* CPUs of a rank that the user would like but did not ask for: fewer where there are not as

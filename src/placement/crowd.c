@@ -98,6 +98,7 @@ static int share_gpus(struct bp_plan *plan, struct bp_error *err)
 {
     plan->gpu_count = 0;
     plan->gpus_shared = true;
+    plan->pass = plan->ranks;
     for (size_t s = 0; s < plan->seat_count; s++)
         plan->seats[s].ranks = 0;
     for (uint32_t i = 0; plan->gpus_each > 0 && i < plan->spot_count; i++) {
@@ -131,7 +132,7 @@ uint32_t bp_plan_count(struct bp_plan *plan, bool with_used)
         uint8_t *mask = seen + (size_t)(machine - plan->machines) * most;
         for (uint32_t u = 0; u < units->count; u++) {
             uint32_t pu = units->slots[units->units[u].first].pu;
-            bool is_new = !bp_cpuset_has(mask, most, pu) &&
+            bool is_new = bp_plan_wants(plan, pu) && !bp_cpuset_has(mask, most, pu) &&
                           !(with_used && bp_cpuset_has(machine->used, machine->bytes, pu));
             count += is_new;
             if (is_new)

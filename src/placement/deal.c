@@ -50,17 +50,17 @@ static int fill_spot(struct bp_plan *plan, uint32_t s, uint32_t rank, struct bp_
     const struct bp_unit *unit = &seat->units.units[plan->units[spot->first]];
     int level = plan->policy.level;
     spot->object = seat->units.domains[level][unit->domain[level]].peer;
+    spot->lead = lead;
     bp_seat_take_gpus(plan, seat, lead, spot);
     seat->ranks++;
     return 0;
 }
 
 /* The next rank on the seat, within its slots of so many passes. Did it find a place? */
-static bool take(struct bp_plan *plan, uint32_t s, uint32_t pass, int *ret_error,
-                 struct bp_error *err)
+static bool take(struct bp_plan *plan, uint32_t s, int *ret_error, struct bp_error *err)
 {
     struct bp_seat *seat = &plan->seats[s];
-    if (*ret_error < 0 || (seat->slots > 0 && seat->ranks >= (uint64_t)seat->slots * pass))
+    if (*ret_error < 0 || (seat->slots > 0 && seat->ranks >= (uint64_t)seat->slots * plan->pass))
         return false;
     int r = fill_spot(plan, s, plan->spot_count, &plan->spots[plan->spot_count], err);
     if (r < 0 && r != -EAGAIN)
@@ -83,14 +83,14 @@ static uint32_t turn_of(const struct bp_plan *plan, const struct bp_seat *seat)
 }
 
 /* A turn for each seat, over and over, until nothing fits. */
-static int deal_turns(struct bp_plan *plan, uint32_t pass, struct bp_error *err)
+static int deal_turns(struct bp_plan *plan, struct bp_error *err)
 {
     int r = 0;
     for (bool any = true; any && r == 0;) {
         any = false;
         for (uint32_t s = 0; s < plan->seat_count; s++) {
             uint32_t turn = turn_of(plan, &plan->seats[s]);
-            for (; turn > 0 && plan->spot_count < plan->ranks && take(plan, s, pass, &r, err);
+            for (; turn > 0 && plan->spot_count < plan->ranks && take(plan, s, &r, err);
                  turn--)
                 any = true;
         }
@@ -99,7 +99,7 @@ static int deal_turns(struct bp_plan *plan, uint32_t pass, struct bp_error *err)
 }
 
 /* Fill each seat before the next one, but leave one rank for each seat that must have one. */
-static int deal_fill(struct bp_plan *plan, uint32_t pass, struct bp_error *err)
+static int deal_fill(struct bp_plan *plan, struct bp_error *err)
 {
     int r = 0;
     uint32_t empty = 0; /* seats from here on that must have a rank and have none */
@@ -107,7 +107,7 @@ static int deal_fill(struct bp_plan *plan, uint32_t pass, struct bp_error *err)
         empty += plan->all_seats && plan->seats[s].ranks == 0;
     for (uint32_t s = 0; s < plan->seat_count; s++) {
         empty -= plan->all_seats && plan->seats[s].ranks == 0;
-        while (plan->ranks - plan->spot_count > empty && take(plan, s, pass, &r, err))
+        while (plan->ranks - plan->spot_count > empty && take(plan, s, &r, err))
             continue;
     }
     return r;
@@ -161,27 +161,34 @@ static enum bp_over turns(const struct bp_plan *plan)
     return policy->over;
 }
 
-/* Does a seat take no more only because of the slots that the user gave it? */
-static bool is_held_by_slots(const struct bp_plan *plan, uint32_t pass)
+/* Does a seat take no more only because of the slots that the user gave it, or because each of its
+ * GPUs has as many ranks as it may have in this pass? */
+static bool is_held_back(struct bp_plan *plan)
 {
-    for (size_t s = 0; s < plan->seat_count; s++) {
+    bool held = false;
+    for (size_t s = 0; !held && s < plan->seat_count; s++) {
         const struct bp_seat *seat = &plan->seats[s];
-        if (seat->slots > 0 && !seat->full && seat->ranks < plan->per_node &&
-            seat->ranks >= (uint64_t)seat->slots * pass)
-            return true;
+        if (seat->full || seat->busy || seat->ranks >= plan->per_node)
+            continue;
+        held = seat->slots > 0 && seat->ranks >= (uint64_t)seat->slots * plan->pass;
+        if (!held && plan->gpus_shared && !bp_seat_has_gpus(plan, seat)) {
+            plan->pass++;
+            held = bp_seat_has_gpus(plan, seat);
+            plan->pass--;
+        }
     }
-    return false;
+    return held;
 }
 
-/* Passes over all seats: the first within their slots, more as long as there are CPUs. */
+/* Passes over all seats: the first within their slots, more as long as there is anything. */
 static int deal_passes(struct bp_plan *plan, struct bp_error *err)
 {
     int r = 0;
     uint32_t fresh = UINT32_MAX; /* ranks when all CPUs were free again the last time */
-    for (uint32_t pass = 1; r == 0 && plan->spot_count < plan->ranks; pass++) {
+    for (plan->pass = 1; r == 0 && plan->spot_count < plan->ranks; plan->pass++) {
         uint32_t before = plan->spot_count;
-        r = turns(plan) == BP_OVER_FILL ? deal_fill(plan, pass, err) : deal_turns(plan, pass, err);
-        if (r < 0 || plan->spot_count > before || is_held_by_slots(plan, pass))
+        r = turns(plan) == BP_OVER_FILL ? deal_fill(plan, err) : deal_turns(plan, err);
+        if (r < 0 || plan->spot_count > before || is_held_back(plan))
             continue;
         if (!plan->request->overload || plan->spot_count == fresh)
             break;
@@ -197,6 +204,7 @@ int bp_plan_deal(struct bp_plan *plan, struct bp_error *err)
 {
     plan->spots = bp_calloc(plan->ranks, sizeof *plan->spots);
     plan->gpus = bp_calloc((size_t)plan->ranks * plan->gpus_each, sizeof *plan->gpus);
+    plan->pass = plan->policy.over == BP_OVER_EACH ? plan->ranks : 1;
     int r = bp_plan_check_exact(plan, err);
     if (r < 0)
         return r;

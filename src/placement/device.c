@@ -41,10 +41,10 @@ static bool is_used(const struct bp_seat *seat, uint32_t i)
 /* May one more rank have this GPU? */
 static bool is_available(const struct bp_plan *plan, const struct bp_seat *seat, uint32_t i)
 {
-    uint32_t share = plan->request->gpu_share > 0 ? plan->request->gpu_share : 1;
-    uint32_t load = seat->units.machine->device_load[i];
-    return is_gpu(seat, i) && !is_used(seat, i) &&
-           (load < share || plan->gpus_shared);
+    uint64_t share = plan->request->gpu_share > 0 ? plan->request->gpu_share : 1;
+    if (plan->gpus_shared)
+        share *= plan->pass; /* all GPUs have one rank before any has two */
+    return is_gpu(seat, i) && !is_used(seat, i) && seat->units.machine->device_load[i] < share;
 }
 
 /* The n-th GPU of the node, or BP_NOWHERE. */
@@ -68,11 +68,11 @@ int bp_seat_check_gpus(const struct bp_plan *plan, const struct bp_seat *seat, s
     return 0;
 }
 
-/* The k-th GPU of the seat's next rank by --gpu-bind map. */
-static uint32_t mapped_gpu(const struct bp_plan *plan, const struct bp_seat *seat, uint32_t k)
+uint32_t bp_mapped_gpu(const struct bp_plan *plan, const struct bp_seat *seat, uint32_t local,
+                       uint32_t k)
 {
     const struct bp_place_request *request = plan->request;
-    size_t at = ((size_t)seat->ranks * plan->gpus_each + k) % request->gpu_map_count;
+    size_t at = ((size_t)local * plan->gpus_each + k) % request->gpu_map_count;
     return gpu_number(seat, request->gpu_map[at]);
 }
 
@@ -81,7 +81,7 @@ bool bp_seat_has_gpus(const struct bp_plan *plan, const struct bp_seat *seat)
     uint32_t available = 0;
     if (plan->request->gpu_bind == BP_GPU_MAP && plan->gpus_each > 0) {
         for (uint32_t k = 0; k < plan->gpus_each; k++) {
-            uint32_t gpu = mapped_gpu(plan, seat, k);
+            uint32_t gpu = bp_mapped_gpu(plan, seat, seat->ranks, k);
             if (gpu == BP_NOWHERE || is_used(seat, gpu))
                 return false;
         }
@@ -176,7 +176,7 @@ void bp_seat_take_gpus(struct bp_plan *plan, struct bp_seat *seat, uint32_t lead
     for (uint32_t k = 0; k < plan->gpus_each; k++) {
         uint32_t gpu = lead;
         if (plan->request->gpu_bind == BP_GPU_MAP)
-            gpu = mapped_gpu(plan, seat, k);
+            gpu = bp_mapped_gpu(plan, seat, seat->ranks, k);
         else if (k > 0 || lead == BP_NOWHERE || !is_available(plan, seat, lead))
             gpu = nearest_gpu(plan, seat, slot, mine);
         bp_cpuset_add(mine, sizeof mine, gpu);

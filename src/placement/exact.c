@@ -28,8 +28,8 @@ static int not_there(const struct bp_seat *seat, uint32_t cpu, const char *optio
                         cpus);
 }
 
-static int check_mask(const struct bp_plan *plan, struct bp_seat *seat,
-                      const struct bp_cpu_mask *mask, struct bp_error *err)
+static int check_offered(const struct bp_seat *seat, const struct bp_cpu_mask *mask,
+                         const char *option, struct bp_error *err)
 {
     uint8_t offered[BP_CPUSET_BYTES_MAX] = {0};
     for (uint32_t i = 0; i < seat->units.slot_count; i++)
@@ -37,7 +37,17 @@ static int check_mask(const struct bp_plan *plan, struct bp_seat *seat,
     for (uint32_t cpu = 0; cpu < mask->bytes * 8; cpu++)
         if (bp_cpuset_has(mask->cpus, mask->bytes, cpu) &&
             !bp_cpuset_has(offered, sizeof offered, cpu))
-            return not_there(seat, cpu, "--cpu-bind", err);
+            return not_there(seat, cpu, option, err);
+    return 0;
+}
+
+/* Of map_cpu or mask_cpu; what another job has makes the node busy. */
+static int check_mask(const struct bp_plan *plan, struct bp_seat *seat,
+                      const struct bp_cpu_mask *mask, struct bp_error *err)
+{
+    int r = check_offered(seat, mask, "--cpu-bind", err);
+    if (r < 0)
+        return r;
     const struct bp_machine *machine = seat->units.machine;
     for (uint32_t cpu = 0; cpu < mask->bytes * 8; cpu++)
         if (bp_cpuset_has(mask->cpus, mask->bytes, cpu) &&
@@ -87,7 +97,7 @@ static int may_take(const struct bp_plan *plan, const struct bp_seat *seat, uint
         return bp_error_set(err, -EAGAIN, "CPU %u of %s is another job's", cpu, name);
     if (plan->request->overload)
         return 0;
-    return bp_error_set(err, -EINVAL, "rank %u: CPU %u of %s is already an other rank's "
+    return bp_error_set(err, -EINVAL, "rank %u: CPU %u of %s is already another rank's "
                         "(--bind-to :overload-allowed permits that)", rank, cpu, name);
 }
 
@@ -123,9 +133,10 @@ static int check_row(const struct bp_seat *seat, const struct bp_place_row *row,
                      uint32_t found, struct bp_error *err)
 {
     auto_free char *name = bp_nodeset_format(&seat->number, 1, "n");
-    if (row->package < 0 && found < count_row(row))
-        return bp_error_set(err, -ENOSPC, "rankfile: rank %u wants %u CPUs; %s has %u of them",
-                            rank, count_row(row), name, found);
+    auto_free char *option = bp_format("rankfile: rank %u", rank);
+    const struct bp_cpu_mask mask = {.cpus = row->cpus, .bytes = row->cpus_bytes};
+    if (row->package < 0)
+        return check_offered(seat, &mask, option, err);
     if (found == 0 || found < count_row(row))
         return bp_error_set(err, -ENOSPC, "rankfile: rank %u wants cores that package %d of %s "
                             "does not have", rank, row->package, name);

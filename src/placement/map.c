@@ -155,14 +155,19 @@ static void fill_devices(struct filler *f, const struct bp_seat *seat,
                          const struct bp_spot *spot, struct bp_map_rank *row)
 {
     const struct bp_plan *plan = f->plan;
+    const struct bp_device *devices = seat->hardware->devices;
     row->nic = BP_NOWHERE;
-    if (spot->count > 0)
+    if (spot->count > 0 && spot->lead != BP_NOWHERE && devices[spot->lead].kind == BP_DEVICE_NIC)
+        row->nic = spot->lead;
+    else if (spot->count > 0)
         row->nic = bp_nearest_nic(seat->hardware, &seat->units.slots[
                                       seat->units.units[plan->units[spot->first]].first]);
     row->gpus = f->next_gpu;
     row->gpu_count = plan->gpus_each;
     for (uint32_t k = 0; k < plan->gpus_each; k++) {
         uint32_t gpu = plan->gpus[spot->gpus + k];
+        if (plan->request->gpu_bind == BP_GPU_MAP)
+            gpu = bp_mapped_gpu(plan, seat, row->local, k);
         *f->next_gpu++ = gpu;
         bp_cpuset_add(f->devices[row->node], BP_DEVICES_MAX / 8, gpu);
     }

@@ -2,16 +2,21 @@
 /* mask.c - the CPUs that a rank is bound to. */
 #include "placement/plan.h"
 
+bool bp_plan_wants(const struct bp_plan *plan, uint32_t pu)
+{
+    for (size_t i = 0; i < plan->request->pe_list_count; i++)
+        if (plan->request->pe_list[i] == pu)
+            return true;
+    return plan->request->pe_list_count == 0;
+}
+
 void bp_mask_shared(const struct bp_plan *plan, const struct bp_seat *seat, uint8_t *mask)
 {
     const struct bp_units *units = &seat->units;
     const struct bp_machine *machine = units->machine;
     for (uint32_t i = 0; i < units->slot_count; i++) {
         uint32_t pu = units->slots[i].pu;
-        bool wanted = plan->request->pe_list_count == 0;
-        for (size_t k = 0; !wanted && k < plan->request->pe_list_count; k++)
-            wanted = plan->request->pe_list[k] == pu;
-        if (wanted && !bp_cpuset_has(machine->used, machine->bytes, pu))
+        if (bp_plan_wants(plan, pu) && !bp_cpuset_has(machine->used, machine->bytes, pu))
             bp_cpuset_add(mask, machine->bytes, pu);
     }
 }

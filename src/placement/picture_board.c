@@ -171,8 +171,9 @@ static bool devices_alike(const struct bp_board *a, const struct bp_board *b)
     for (size_t i = 0; i < count; i++) {
         const struct bp_device *x = &a->node->hardware->devices[i];
         const struct bp_device *y = &b->node->hardware->devices[i];
-        if (x->kind != y->kind || x->vendor != y->vendor || x->numa != y->numa ||
-            x->package != y->package || x->l3 != y->l3 || strcmp(x->name, y->name) != 0)
+        if (bp_board_device_used(a, i) != bp_board_device_used(b, i) || x->kind != y->kind ||
+            x->vendor != y->vendor || x->numa != y->numa || x->package != y->package ||
+            x->l3 != y->l3 || strcmp(x->name, y->name) != 0)
             return false; /* the rest is what no two devices have in common */
         auto_free uint32_t *of_x, *of_y;
         size_t ranks = bp_board_device(a, i, &of_x);
@@ -212,6 +213,12 @@ bool bp_board_alike(const struct bp_board *a, const struct bp_board *b, int64_t 
             return false;
     *ret_distance = distance;
     return true;
+}
+
+bool bp_board_device_used(const struct bp_board *board, size_t index)
+{
+    const struct bp_place_node *node = board->node;
+    return bp_cpuset_has(node->used_devices, node->used_devices_bytes, (unsigned)index);
 }
 
 bool bp_board_next_device(const struct bp_board *board, bool *placed, uint32_t numa,

@@ -101,8 +101,11 @@ size_t bp_board_device(const struct bp_board *board, size_t index, uint32_t **re
 bool bp_board_next_device(const struct bp_board *board, bool *placed, uint32_t numa,
                           uint32_t package, size_t *ret_index);
 
+/* Other jobs use it. */
+bool bp_board_device_used(const struct bp_board *board, size_t index);
+
 /* "gpu 0", "nvidia nvml0 0000:17:00.0", "rank 3"; for a NIC "nic mlx5_0", "0000:18:00.0", "near
- * ranks 0-3"; the last is "" for none. */
+ * ranks 0-3"; the last is "other jobs" if they use it, else "" for none. */
 void bp_board_device_words(const struct bp_board *board, size_t index, char **ret_label,
                            char **ret_more, char **ret_ranks);
 

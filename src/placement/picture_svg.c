@@ -8,7 +8,8 @@
 #include "placement/picture_fold.h"
 #include "placement/picture_xml.h"
 
-#define LEAST_WIDTH  440 /* of the whole picture */
+#define LEAST_WIDTH  320 /* of the whole picture */
+#define MOST_WIDTH   640 /* that it has for the sake of its title alone */
 #define KEY_HEIGHT   34
 #define STRIPES_MAX  8   /* colours of a GPU's ranks */
 #define FOLD_NODES   32 /* with more of them, those that look alike are drawn once */
@@ -113,8 +114,10 @@ static void draw_device(FILE *out, const struct bp_box *box)
                 bp_xml_colour(board->ranks[locals[i]]), box->x + from, box->y, to - from,
                 box->height, to - from);
     }
-    rect(out, count > 0 ? "gpu" : "device", box->x, box->y, box->width, box->height,
-         count > 0 ? 1 : 5);
+    const char *class = count > 0                                  ? "gpu"
+                        : bp_board_device_used(board, box->first) ? "used"
+                                                                   : "device";
+    rect(out, class, box->x, box->y, box->width, box->height, count > 0 ? 1 : 5);
     words(out, "b", box->x + 8, box->y + 16, font, label);
     if (ranks[0] != '\0')
         words(out, "e", box->x + box->width - 8, box->y + 16, font, ranks);
@@ -252,8 +255,9 @@ char *bp_picture_svg(const struct bp_picture *picture)
             add_note(&canvas, picture, fold);
     }
     bp_box_arrange(&canvas);
-    if (canvas.width < LEAST_WIDTH)
-        canvas.width = LEAST_WIDTH;
+    int wanted = picture->command != NULL ? (int)strlen(picture->command) * 8 + 40 : 0;
+    wanted = wanted < LEAST_WIDTH ? LEAST_WIDTH : wanted > MOST_WIDTH ? MOST_WIDTH : wanted;
+    canvas.width = canvas.width < wanted ? wanted : canvas.width;
     FILE *out = open_memstream(&bytes, &length);
     write_document(out, picture, &canvas, marked);
     fclose(out);

@@ -48,13 +48,15 @@ static void columns_find(const struct text *text, const struct bp_board *board,
     ret->room = room > 0 ? (size_t)room : 0;
 }
 
-/* Where the row that begins with tile `first` ends: caches stay whole if they fit into a row, and
- * fast and slow cores get rows of their own. */
+/* Where the row that begins with tile `first` ends: caches stay whole if they fit into a row, at
+ * most so many of them, and fast and slow cores get rows of their own. */
 static size_t row_end(const struct bp_board *board, size_t first, size_t numa_end,
-                      const struct columns *columns)
+                      const struct columns *columns, size_t caches)
 {
     size_t end = first, letters = 0, width = (size_t)columns->cell + 1;
-    while (end < numa_end && board->tiles[end].slot.kind == board->tiles[first].slot.kind) {
+    for (size_t i = 0; i < caches && end < numa_end; i++) {
+        if (board->tiles[end].slot.kind != board->tiles[first].slot.kind)
+            break;
         size_t cache_end = bp_board_end(board, end, BP_TILE_KIND);
         letters += bp_board_objects(board, end, cache_end, BP_TILE_CORE) * width;
         letters += end > first ? strlen("| ") : 0;
@@ -128,8 +130,12 @@ static void put_numa(struct text *text, const struct bp_board *board,
                      const struct columns *columns, size_t first, size_t end, bool package_first)
 {
     const struct bp_slot *slot = &board->tiles[first].slot;
+    size_t caches = bp_board_objects(board, first, end, BP_TILE_KIND);
+    size_t fit = row_end(board, first, end, columns, caches);
+    fit = bp_board_objects(board, first, fit, BP_TILE_KIND);
+    size_t rows = (caches + fit - 1) / fit, each = (caches + rows - 1) / rows;
     for (size_t i = first, row; i < end; i = row) {
-        row = row_end(board, i, end, columns);
+        row = row_end(board, i, end, columns, each); /* rows of much the same length */
         fputs("  ", text->out);
         put_label(text, "package", slot->package, package_first && i == first, columns->package);
         put_label(text, "numa", slot->numa, i == first, columns->numa);

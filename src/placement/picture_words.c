@@ -96,7 +96,7 @@ void bp_board_device_words(const struct bp_board *board, size_t index, char **re
     *ret_more = gpu ? bp_format("%s%s%s%s", vendors[device->vendor], device->name,
                                 device->bus[0] != '\0' ? " " : "", device->bus)
                     : bp_strdup(device->bus);
-    *ret_ranks = count == 0   ? bp_strdup("")
+    *ret_ranks = count == 0   ? bp_strdup(bp_board_device_used(board, index) ? "other jobs" : "")
                  : count == 1 ? bp_format("%srank %s", gpu ? "" : "near ", ranks)
                               : bp_format("%sranks %s", gpu ? "" : "near ", ranks);
 }

@@ -56,7 +56,7 @@ struct bp_seat {
     const struct bp_hardware *hardware;
     struct bp_units units;
     uint32_t slots; /* ranks that the user gave it; 0 = any number */
-    uint32_t mentions, bare; /* of it as a host; without a number of slots */
+    uint32_t bare;  /* mentions of it as a host without a number of slots */
     uint32_t ranks;
     bool full;
     bool busy;            /* wanted for this job alone, but there is another */
@@ -70,6 +70,7 @@ struct bp_spot {
     uint32_t first, count; /* its units: that part of plan->units */
     uint32_t object;       /* around its first unit, at the policy's level */
     uint32_t gpus;         /* its GPUs: from there on in plan->gpus, plan->gpus_each of them */
+    uint32_t lead;         /* the device it was put near; BP_NOWHERE = none */
 };
 
 struct bp_plan {
@@ -91,6 +92,7 @@ struct bp_plan {
     bool all_seats;     /* every seat must get a rank */
     bool idle;          /* as if there were no other jobs */
     bool gpus_shared;   /* more ranks than GPUs: each may have several ranks */
+    uint32_t pass;      /* over the seats while ranks are dealt, from 1 */
     bool crowded;       /* more ranks than CPUs: they share those that are free */
     bool unclaimed;     /* the ranks take nothing from anybody (bpsh) */
     struct bp_spot *spots;
@@ -149,6 +151,9 @@ uint32_t bp_device_distance(const struct bp_hardware *hardware, const struct bp_
 /* The GPUs of --gpu-bind map: -ENOSPC if one is not there. */
 int bp_seat_check_gpus(const struct bp_plan *plan, const struct bp_seat *seat,
                        struct bp_error *err);
+/* The k-th GPU of that local rank by --gpu-bind map. */
+uint32_t bp_mapped_gpu(const struct bp_plan *plan, const struct bp_seat *seat, uint32_t local,
+                       uint32_t k);
 bool bp_seat_has_gpus(const struct bp_plan *plan, const struct bp_seat *seat);
 uint32_t bp_seat_lead_device(const struct bp_plan *plan, struct bp_seat *seat);
 void bp_seat_take_gpus(struct bp_plan *plan, struct bp_seat *seat, uint32_t lead,
@@ -165,6 +170,9 @@ uint32_t bp_plan_count(struct bp_plan *plan, bool with_used);
 
 /* number.c: which rank gets which spot. */
 void bp_plan_number(struct bp_plan *plan);
+
+/* Is a PU one of pe_list's, if there is such a list? */
+bool bp_plan_wants(const struct bp_plan *plan, uint32_t pu);
 
 /* mask.c: add to a mask (of the machine's bytes) what the spot is bound to by --bind-to; or what
  * the ranks of a crowded seat share: CPUs that no other job has, of pe-list if the user gave one.

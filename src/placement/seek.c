@@ -21,12 +21,12 @@ static uint32_t domains_in(const struct bp_units *units, int level, struct span 
     return units->units[in.first].domain[level];
 }
 
-/* The first of the smallest domains, from L3 up to `level` itself, inside `in` where `want` units
- * are free. False: there is none. */
-static bool first_fit(const struct bp_units *units, int level, struct span in, uint32_t want,
-                      struct span *ret)
+/* The first of the smallest domains, from `inner` up to `level` itself, inside `in` where `want`
+ * units are free. False: there is none. */
+static bool first_fit(const struct bp_units *units, int level, int inner, struct span in,
+                      uint32_t want, struct span *ret)
 {
-    for (int l = level > BP_LEVEL_L3 ? level : BP_LEVEL_L3; l >= level; l--) {
+    for (int l = level > inner ? level : inner; l >= level; l--) {
         uint32_t last;
         for (uint32_t d = domains_in(units, l, in, &last); d <= last; d++)
             if (units->domains[l][d].free >= want) {
@@ -74,6 +74,12 @@ static bool best_fit(const struct bp_units *units, struct span in, uint32_t want
     return false;
 }
 
+/* A rank stays in an L3 if it can; single threads of different cores need not. */
+static int innermost(const struct bp_policy *policy, uint32_t want)
+{
+    return policy->fresh && policy->threads && want == 1 ? BP_LEVEL_PACKAGE : BP_LEVEL_L3;
+}
+
 /* The next object of the policy's level that has room, after the one that had the last rank, or
  * from the first one on. */
 static bool next_object(struct bp_units *units, const struct bp_policy *policy, struct span in,
@@ -88,7 +94,8 @@ static bool next_object(struct bp_units *units, const struct bp_policy *policy, 
         if (units->domains[level][d].free < want)
             continue;
         units->cursor[level] = d + 1;
-        return first_fit(units, level, span_of(&units->domains[level][d]), want, ret);
+        return first_fit(units, level, innermost(policy, want), span_of(&units->domains[level][d]),
+                         want, ret);
     }
     return false;
 }
@@ -133,9 +140,10 @@ static bool find_span(struct bp_seat *seat, const struct bp_policy *policy, stru
     case BP_SEEK_CYCLE:
     case BP_SEEK_FILL:
         return next_object(units, policy, kind, want, ret) ||
-               (!policy->strict && first_fit(units, BP_LEVEL_KIND, kind, want, ret));
+               (!policy->strict &&
+                first_fit(units, BP_LEVEL_KIND, innermost(policy, want), kind, want, ret));
     case BP_SEEK_PACK:
-        return first_fit(units, BP_LEVEL_KIND, kind, want, ret);
+        return first_fit(units, BP_LEVEL_KIND, innermost(policy, want), kind, want, ret);
     case BP_SEEK_DEVICE:
         if (device != NULL)
             return nearest_fit(seat, kind, want, device, ret);

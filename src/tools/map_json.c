@@ -43,8 +43,9 @@ void map_json_where(json_t *row, const uint8_t *cpus, size_t cpus_bytes,
     }
 }
 
-static json_t *device_row(const struct bp_hardware *hardware, size_t index)
+static json_t *device_row(const struct bp_place_node *node, size_t index)
 {
+    const struct bp_hardware *hardware = node->hardware;
     static const char *const vendors[] = {[BP_VENDOR_OTHER] = "",
                                           [BP_VENDOR_NVIDIA] = "nvidia",
                                           [BP_VENDOR_AMD] = "amd",
@@ -59,6 +60,8 @@ static json_t *device_row(const struct bp_hardware *hardware, size_t index)
         set_text(row, "uuid", device->uuid);
     if (device->bus[0] != '\0')
         set_text(row, "bus", device->bus);
+    if (bp_cpuset_has(node->used_devices, node->used_devices_bytes, (unsigned)index))
+        json_object_set_new(row, "used", json_true());
     if (device->package != BP_NOWHERE)
         json_object_set_new(row, "package", json_integer(device->package));
     if (device->numa != BP_NOWHERE)
@@ -81,7 +84,7 @@ static json_t *node_row(const struct bp_picture *picture, const struct bp_map_no
     map_json_where(row, cpus, sizeof cpus, place->hardware);
     json_t *devices = json_array();
     for (size_t i = 0; i < place->hardware->device_count; i++)
-        json_array_append_new(devices, device_row(place->hardware, i));
+        json_array_append_new(devices, device_row(place, i));
     json_object_set_new(row, "devices", devices);
     return row;
 }

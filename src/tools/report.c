@@ -26,15 +26,17 @@ void report_binding(const struct bp_job *job, const struct map_job *map,
 {
     const Bpmix__Rank *asked = bp_job_map(job)->ranks[number];
     const struct verdict_rank *rank = &verdict->ranks[number];
+    const char *node = bp_job_node_name(job, asked->node);
+    if (rank->cpu_bytes == 0) { /* bpspace could not ask the kernel in time */
+        fprintf(stderr, "rank %u on %s: has ended already\n", number, node);
+        return;
+    }
     const struct bp_hardware *hardware = map != NULL ? map_job_hardware(map, number) : NULL;
-    auto_free char *where = rank->cpu_bytes > 0
-                                ? bp_picture_where(rank->cpus, rank->cpu_bytes, hardware)
-                                : bp_strdup("at CPUs that are not known: it has ended already");
+    auto_free char *where = bp_picture_where(rank->cpus, rank->cpu_bytes, hardware);
     const char *words = bp_job_map(job)->shared ? "not bound, shares "
                         : asked->cpus.len == 0  ? "not bound, may use "
                                                 : "";
-    fprintf(stderr, "rank %u on %s: %s%s\n", number, bp_job_node_name(job, asked->node), words,
-            where);
+    fprintf(stderr, "rank %u on %s: %s%s\n", number, node, words, where);
 }
 
 /* Each rank's program, where there are several. */

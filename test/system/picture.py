@@ -220,6 +220,20 @@ def _():
 
 # ---- topology files ----
 
+@test("offline is as live: the exported topology of a node gives the maps of that node")
+def _():
+    exported = write("live.xml", bptest.must([bptest.PREFIX + "/libexec/bpmix/bptopo", "--export"]))
+    for options in (["-n", "1"], ["-n", str(len(CPUS))], ["-n", "1", "-c", str(len(CPUS))],
+                    ["-n", "5"], ["-n", "2", "--map-by", "hwthread"], ["-n", "1", "--bind-to", "numa"],
+                    ["-n", "2", "--map-by", "ppr:1:core"], ["-n", "1", "--bind-to", "none"]):
+        live = run(["bpmap", "-w", "0", *options, "--json"])
+        file = run(["bpmap", "-w", "0", *options, "--json", "--topology", exported])
+        assert live.code == file.code, (options, live, file)
+        if live.code == 0:
+            assert json.loads(live.out)["ranks"] == json.loads(file.out)["ranks"], (options, live, file)
+
+
+
 @test("offline: nodes of files, one after the other")
 def _():
     small = write("small.xml", topology(packages=1, cores=2))
@@ -260,6 +274,24 @@ def _():
         for option in (["--json"], ["--svg", "-"], []):
             result = bptest.finish(start(["bpmap", "--topology", small, *option], stdout=full))
             assert result.code == 125 and result.err.count("\n") == 1, (option, result)
+
+
+@test("GPUs: the nearest one of each rank, in text, JSON and SVG")
+def _():
+    path = write("gpus.xml", topology(packages=2, numas=2, cores=4, gpus=(0, 3), nics=(1, 2)))
+    options = ["--topology", path, "-n", "2", "--gpus-per-task", "1"]
+    every = bpmap(*options)
+    devices = every["nodes"][0]["devices"]
+    assert [(d["kind"], d["number"], d["numa"], d["package"]) for d in devices] == [
+        ("gpu", 0, 0, 0), ("nic", 0, 1, 0), ("nic", 1, 2, 1), ("gpu", 1, 3, 1)], devices
+    assert [(r["gpus"], r["numas"], r["nic"]) for r in every["ranks"]] == [
+        ([0], "0", "mlx5_0"), ([1], "3", "mlx5_1")], every["ranks"]
+    art = run(["bpmap", *options, "--display", "map,bind"]).out
+    assert re.search(r"gpu 0 \(nvidia nvml0 [0-9a-f:.]+\): rank 0$", art, re.M), art
+    assert re.search(r"nic mlx5_1 \([0-9a-f:.]+\): near rank 1$", art, re.M), art
+    assert re.search(r"^rank 1 on n0: .*, gpu 1, nic mlx5_1$", art, re.M), art
+    drawn = texts(svg_of(*options)[0])
+    assert {"gpu 0", "gpu 1", "nic mlx5_0", "rank 0", "rank 1", "near rank 1"} <= set(drawn), drawn
 
 
 SHAPES = [dict(packages=1, cores=1), dict(packages=1, cores=2), dict(packages=2, cores=3, threads=2),
@@ -311,6 +343,14 @@ def _():
         bpmap("--topology", small, "./a", word)
     result = run([b"bpmap", b"--topology", small.encode(), b"--svg", b"-", b"\xff\xfe"])
     xml.fromstring(result.out)
+
+
+@test("the example pictures can be drawn anew")
+def _():
+    bptest.must([os.path.join(bptest.SOURCE, "doc/pictures/draw"), FILES])
+    for name in ("gpus.svg", "nodes.svg", "packages.svg"):
+        for folder in (FILES, os.path.join(bptest.SOURCE, "doc/pictures")):
+            assert len(texts(xml.parse(os.path.join(folder, name)).getroot())) > 10, (folder, name)
 
 
 CLUSTER = bptest.Cluster(4)

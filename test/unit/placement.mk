@@ -1,5 +1,5 @@
 # tests of src/placement
-check_PROGRAMS += test_hardware test_machine test_place test_place_many test_topology
+check_PROGRAMS += test_golden test_hardware test_machine test_place test_place_many test_topology
 test_place_SOURCES = test/unit/test_place.c test/unit/place_build.h
 test_place_CPPFLAGS = $(TEST_CPPFLAGS)
 test_place_CFLAGS = $(BP_CFLAGS)
@@ -12,12 +12,21 @@ test_hardware_SOURCES = test/unit/test_hardware.c
 test_hardware_CPPFLAGS = $(TEST_CPPFLAGS) $(PROTOBUF_C_CFLAGS)
 test_hardware_CFLAGS = $(BP_CFLAGS)
 test_hardware_LDADD = libtap.la libplacement.la $(BP_PROTO_LIBS)
-test_topology_SOURCES = test/unit/test_topology.c \
+test_golden_SOURCES = test/unit/test_golden.c \
+	test/unit/place_golden.c test/unit/place_golden.h \
 	src/placement/topology.c src/placement/topology.h \
 	src/placement/topology_devices.c src/placement/topology_devices.h
-test_topology_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS)
+test_golden_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS) $(PROTOBUF_C_CFLAGS)
+test_golden_CFLAGS = $(BP_CFLAGS)
+test_golden_LDADD = libtap.la libplacement.la $(BP_PROTO_LIBS) $(HWLOC_LIBS)
+EXTRA_DIST += test/unit/golden/made-up.txt test/unit/golden/real.txt
+test_topology_SOURCES = test/unit/test_topology.c \
+	test/unit/place_golden.c test/unit/place_golden.h \
+	src/placement/topology.c src/placement/topology.h \
+	src/placement/topology_devices.c src/placement/topology_devices.h
+test_topology_CPPFLAGS = $(TEST_CPPFLAGS) $(HWLOC_CFLAGS) $(PROTOBUF_C_CFLAGS)
 test_topology_CFLAGS = $(BP_CFLAGS)
-test_topology_LDADD = libtap.la libplacement.la libcommon.la $(HWLOC_LIBS)
+test_topology_LDADD = libtap.la libplacement.la $(BP_PROTO_LIBS) $(HWLOC_LIBS)
 test_machine_SOURCES = test/unit/test_machine.c \
 	src/placement/topology.c src/placement/topology.h \
 	src/placement/topology_devices.c src/placement/topology_devices.h

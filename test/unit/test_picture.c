@@ -145,6 +145,13 @@ static void whole_computer(void)
     auto_free char *line = bp_picture_line(&made->picture, 3);
     CU_ASSERT_STRING_EQUAL(line, "rank 3 on n0: package 1, numa 3, L3s 6-7, cores 6-7 "
                                  "(CPUs 6-7,14-15) [..|..|..|..][..|..|BB|BB], gpu 0, nic mlx5_0");
+    uint8_t second = 2;
+    made->nodes[0].used_devices = &second;
+    made->nodes[0].used_devices_bytes = 1;
+    made->ranks[3].gpu_count = 0;
+    auto_free char *text =
+        bp_picture_text(&made->picture, &(struct bp_picture_style){.columns = 80});
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "gpu 0 (nvidia nvml0 0000:17:00.0): other jobs\n"));
     done(made);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/mem.h"
+#include "place_golden.h"
 #include "placement/topology.h"
 #include "tap.h"
 
@@ -95,6 +96,11 @@ static void kinds(void)
     expect("fakecpukinds.xml", 1, 2, "0-3");
 }
 
+static void golden(void)
+{
+    CU_ASSERT_EQUAL(place_golden_check("real.txt", getenv("BPMIX_TOPOLOGIES")), 0);
+}
+
 int main(void)
 {
     static const struct bp_test tests[] = {
@@ -104,6 +110,7 @@ int main(void)
         {"two POWER9 packages with four threads a core", sierra},
         {"two packages of 64 cores in L3 groups of eight", turin},
         {"cores of several kinds", kinds},
+        {"maps are as written down", golden},
         {NULL, NULL},
     };
     const char *folder = getenv("BPMIX_TOPOLOGIES");
