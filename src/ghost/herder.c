@@ -51,6 +51,12 @@ static bool is_late(const struct bp_ghost_record *record)
            record->pid != bp_herd.pids[record->slot];
 }
 
+static void answered(struct bp_herder *herder, uint32_t slot)
+{
+    bp_muster_answered(herder, slot);
+    bp_herder_told(herder, slot);
+}
+
 static void report_take(struct bp_herder *herder, const struct bp_ghost_record *record)
 {
     switch (record->type) {
@@ -64,7 +70,7 @@ static void report_take(struct bp_herder *herder, const struct bp_ghost_record *
         if (record->slot == BP_HERD_CANARY)
             bp_canary_answer(herder);
         else
-            bp_muster_answered(herder, record->slot);
+            answered(herder, record->slot);
         break;
     case BP_REPORT_NAMED:
         bp_muster_named(herder);
@@ -128,6 +134,42 @@ static void ping(struct bp_herder *herder, const struct bp_ghost_record *record)
     bp_queue_put(&herder->queue, &pong);
 }
 
+static bool can_answer(const struct bp_life *life)
+{
+    return life->state == BP_LIFE_RUNNING || life->state == BP_LIFE_STOPPED;
+}
+
+/* An answer is to the oldest question; who is gone has answered all. */
+void bp_herder_told(struct bp_herder *herder, uint32_t slot)
+{
+    struct bp_ghost_record told = {.type = BP_GHOST_TOLD, .slot = slot};
+    struct bp_life *life = &herder->lives[slot];
+
+    do {
+        if (life->queries == 0)
+            return;
+        bp_queue_put(&herder->queue, &told);
+        life->queries--;
+    } while (!can_answer(life));
+    if (life->queries > 0)
+        bp_herder_order(slot, BP_ORDER_ANSWER);
+}
+
+static void query(struct bp_herder *herder, uint32_t slot)
+{
+    struct bp_life *life = &herder->lives[slot];
+
+    if (life->queries == BP_HERDER_QUERIES) {
+        herder->refused++;
+        return;
+    }
+    life->queries++;
+    if (!can_answer(life))
+        bp_herder_told(herder, slot);
+    else if (life->queries == 1)
+        bp_herder_order(slot, BP_ORDER_ANSWER);
+}
+
 static void link_take(struct bp_herder *herder, const struct bp_ghost_record *record)
 {
     static const enum bp_life_event events[] = {
@@ -141,6 +183,8 @@ static void link_take(struct bp_herder *herder, const struct bp_ghost_record *re
         ping(herder, record);
     else if (record->type == BP_GHOST_FORWARD && record->signo >= 1 && record->signo <= 64)
         bp_canary_forward(herder, record);
+    else if (record->type == BP_GHOST_ASK && record->slot < herder->used)
+        query(herder, record->slot);
     else if (record->type == BP_GHOST_MAKE)
         bp_brood_order(herder, record);
     else if (record->type >= BP_GHOST_EXIT && record->type <= BP_GHOST_NAME &&

@@ -12,6 +12,8 @@
 #include "ghost/muster.h"
 #include "ghost/queue.h"
 
+#define BP_HERDER_QUERIES 64 /* about one ghost, not answered */
+
 struct bp_herder {
     int signals, lease; /* descriptors: SIGCHLD (ptrace events), the lease's timer */
     uint32_t refused;   /* records and events that do not fit the state of their slot */
@@ -31,6 +33,9 @@ void bp_herder_run(void *unused);
 
 /* The herd has no future: every ghost is ended by SIGKILL. */
 void bp_herder_end(struct bp_herder *herder);
+
+/* This ghost has told everything, or never will: answer what was asked about it. */
+void bp_herder_told(struct bp_herder *herder, uint32_t slot);
 
 /* May input be read that can make up to BP_GHOST_BATCH records? */
 bool bp_herder_has_room(const struct bp_herder *herder);

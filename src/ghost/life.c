@@ -305,8 +305,10 @@ void bp_life_event(struct bp_herder *herder, uint32_t slot, enum bp_life_event e
 
     if (action) {
         action(&scene);
-        if (event == BP_EVENT_DEAD)
+        if (event == BP_EVENT_DEAD) {
             bp_brood_orphan(herder, slot);
+            bp_herder_told(herder, slot);
+        }
         return;
     }
     herder->refused++;

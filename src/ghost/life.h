@@ -41,6 +41,7 @@ enum bp_life_event {
 struct bp_life {
     enum bp_life_state state;
     bool asked;    /* the muster waits for an answer of this ghost */
+    uint8_t queries; /* of bpmaster, that this ghost has not answered */
     bool expected; /* its parent, the ghost in slot `parent`, has been told to make it */
     uint32_t parent;
     uint64_t told; /* bit signo - 1: this ghost's signal was told to bpmaster */

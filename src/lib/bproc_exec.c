@@ -91,7 +91,7 @@ int bproc_rexec_io(int node, struct bproc_io_t *io, int iolen, const char *cmd,
     node = bp_public_node(node);
     if (node == bproc_currnode())
         return exec_here(wishes, iolen, cmd, argv, envp);
-    r = bp_public_may_place();
+    r = bp_public_may_go();
     auto_free char *path = as_path(cmd);
     if (r == 0 && path == NULL)
         r = -ENOMEM;
@@ -121,7 +121,7 @@ int bproc_execmove_io(int node, struct bproc_io_t *io, int iolen, const char *cm
     if (node == bproc_currnode())
         return exec_here(wishes, iolen, cmd, argv, envp);
     set_vectors(&order, argv, envp);
-    r = bp_public_may_place();
+    r = bp_public_may_go();
     if (r == 0)
         r = capture(&order, cmd, &image);
     order.image = image;
@@ -176,9 +176,7 @@ static int spawn_away(struct bp_order *order, const char *cmd, int *codes)
 {
     struct bp_image *image = NULL;
     struct bp_error err = {0};
-    int r = bp_public_may_place();
-    if (r == 0)
-        r = capture(order, cmd, &image);
+    int r = capture(order, cmd, &image);
     order->image = image;
     if (r == 0)
         r = bp_crew_make(order, codes, &err);

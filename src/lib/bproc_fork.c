@@ -102,6 +102,8 @@ static int choose(struct copies *copies, int count, const int *nodes, int *pids)
     for (int i = 0; r == 0 && i < count; i++) {
         if (copies->nodes[i] == here) {
             pids[i] = 0;
+        } else if (copies->nodes[i] == BPROC_NODE_MASTER) {
+            pids[i] = -EOPNOTSUPP;
         } else if (pids[i] == 0) {
             copies->entries[copies->count] = i;
             copies->nodes[copies->count++] = copies->nodes[i];
@@ -117,8 +119,6 @@ static int send_and_fork(struct copies *copies, int count, const int *nodes, int
     int here = bproc_currnode();
     int r = choose(copies, count, nodes, pids);
     *ret_entry = -1;
-    if (r == 0 && copies->count > 0)
-        r = bp_public_may_place();
     if (r == 0 && copies->count > 0)
         r = send_copies(copies, flags, ret_entry);
     if (r != 0)

@@ -97,7 +97,7 @@ int _bproc_move_io(int node, struct bproc_io_t *io, int iolen, int flags)
     if (r == 0 && bp_public_node(node) == bproc_currnode())
         r = -BE_SAMENODE;
     if (r == 0)
-        r = bp_public_may_place();
+        r = bp_public_may_go();
     if (r < 0)
         return bp_public_result(r);
     sigfillset(&all);

@@ -42,6 +42,8 @@ int bp_crew_check(const int *nodes, int count, int *ret_codes)
         if (k < set.size && known[k] == 1)
             known[k] = check_row(&set.node[k]);
         ret_codes[i] = k < set.size ? known[k] : -BE_INVALIDNODE;
+        if (nodes[i] == BPROC_NODE_MASTER) /* nothing there makes processes for a node */
+            ret_codes[i] = -EOPNOTSUPP;
     }
     bproc_nodeset_free(&set);
     return known != NULL ? 0 : -ENOMEM;

@@ -92,6 +92,9 @@ int bp_herd_make(int socket, uint32_t count, uint32_t lease_ms, char *const argv
         reap_failed(setup, count);
     if (WIFSIGNALED(status))
         return bp_error_set(err, -EIO, "bpghost was killed by signal %d", WTERMSIG(status));
+    if (WEXITSTATUS(status) == EPERM && given != NULL)
+        return bp_error_set(err, -EPERM, "no placeholders could be made: PIDs cannot be chosen "
+                            "here (no_new_privs is set, or bpspace could not allow it)");
     if (WEXITSTATUS(status) != 0)
         return bp_error_set(err, -WEXITSTATUS(status), "no ghosts could be made: %s",
                             strerror(WEXITSTATUS(status)));

@@ -96,8 +96,8 @@ int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
     Bpmix__OpenFile files[BPROC_IO_MAX_LEN], *rows[BPROC_IO_MAX_LEN];
     char addresses[BPROC_IO_MAX_LEN][ADDRESS];
     auto_free char *words = node_words(order->nodes, order->count);
-    if (bp_client_node() >= 0)
-        return bp_error_set(err, -EOPNOTSUPP, "processes are made on the master, not on a node");
+    if (order->in_place && bp_client_node() >= 0)
+        return bp_error_set(err, -EOPNOTSUPP, "a process on a node cannot go elsewhere");
     if (words == NULL)
         return bp_error_set(err, -ENOMEM, "no memory");
     int r = bp_job_request_init(&request, &place, &launcher, (int)vector_length(order->argv),

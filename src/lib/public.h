@@ -24,8 +24,8 @@ static inline enum bp_image_carry bp_public_carry(int flags)
     return (flags & BPROC_DUMP_ALL) == BPROC_DUMP_ALL ? BP_CARRY_ALL : BP_CARRY_DEFAULT;
 }
 
-/* Processes are placed from the master only: 0, or -EOPNOTSUPP. */
-static inline int bp_public_may_place(void)
+/* Processes go away from the master only: 0, or -EOPNOTSUPP. */
+static inline int bp_public_may_go(void)
 {
     return bproc_currnode() == BPROC_NODE_MASTER ? 0 : -EOPNOTSUPP;
 }

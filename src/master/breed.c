@@ -138,6 +138,10 @@ int breed_said(struct herd *herd, const struct bp_ghost_record *record)
     case BP_GHOST_GONE:
         gone(herd, bred, record->status);
         return 0;
+    case BP_GHOST_TOLD:
+        if (bred->state == BRED_BORN && proc_of(herd, bred, &job) != NULL)
+            mirror_told(job);
+        return 0;
     case BP_GHOST_SIGNAL:
         if (bred->state != BRED_BORN || record->signo < 1 || record->signo > 64)
             return -EPROTO;

@@ -432,6 +432,8 @@ void mirror_end(const struct job *job, const struct proc *proc, int32_t status);
 void mirror_stop(const struct job *job, const struct proc *proc, int signal);
 /* The launcher got this signal itself. */
 void mirror_forward(struct job *job, const Bpmix__JobForward *forward);
+/* The ghost that was asked has told of all signals that it got. */
+void mirror_told(struct job *job);
 /* A ghost got this signal: its launcher may say the same. */
 void mirror_witness(const struct job *job, const struct proc *proc,
                     const struct bp_ghost_record *record);

@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "master/master.h"
 
+#define ASKED_MAX   64   /* signals of the launcher */
 #define LEFTOVER_MS 1000 /* what was not said by then will not be: two signals were taken as one */
 
 struct mirror {
@@ -24,6 +25,8 @@ struct mirror {
         uint32_t count; /* rank 0's ghost got it, and the launcher has not said so yet */
         uint64_t ms;    /* the last time */
     } told[65];         /* by signal */
+    Bpmix__JobForward asked[ASKED_MAX]; /* oldest first: what they are is asked of that ghost */
+    unsigned asked_count;
 };
 
 void mirror_open(struct job *job)
@@ -73,23 +76,29 @@ void mirror_stop(const struct job *job, const struct proc *proc, int signal)
 
 /* ---- signals to the launcher ---- */
 
-/* From the master a signal comes to the launcher as from PID 1 of its space. If it went to a whole
- * process group here, the ghosts of its ranks have had it, too; what is sent on the node itself is
- * seen there, by the canary. */
-void mirror_forward(struct job *job, const Bpmix__JobForward *forward)
+/* Who is asked whether the ghosts got a signal: the first of them. */
+static struct proc *witness(const struct job *job)
+{
+    for (unsigned i = 0; i < job->proc_count; i++)
+        if (job->procs[i].herd != NULL && !job->procs[i].ghost_gone && job->procs[i].pid != 0)
+            return &job->procs[i];
+    return NULL;
+}
+
+void mirror_witness(const struct job *job, const struct proc *proc,
+                    const struct bp_ghost_record *record)
+{
+    if (job->mirror == NULL || proc != witness(job) || record->signo == SIGKILL ||
+        (record->code != SI_USER && record->code != SI_KERNEL))
+        return;
+    job->mirror->told[record->signo].count++;
+    job->mirror->told[record->signo].ms = bp_clock_ms();
+}
+
+static void decide(struct job *job, const Bpmix__JobForward *forward)
 {
     struct mirror *mirror = job->mirror;
     Bpmix__ProcSignal signal = BPMIX__PROC_SIGNAL__INIT;
-    if (forward->sender_pid != 1) {
-        order(job, &(struct bp_ghost_record){.type = BP_GHOST_FORWARD,
-                                             .slot = BP_GHOST_SLOT_ALL,
-                                             .signo = (int32_t)forward->signal,
-                                             .code = forward->code,
-                                             .sender_pid = forward->sender_pid,
-                                             .sender_uid = forward->sender_uid,
-                                             .value = forward->value});
-        return;
-    }
     if (mirror->told[forward->signal].count > 0 &&
         bp_clock_ms() - mirror->told[forward->signal].ms < LEFTOVER_MS) {
         mirror->told[forward->signal].count--;
@@ -103,14 +112,38 @@ void mirror_forward(struct job *job, const Bpmix__JobForward *forward)
     job_signal(job, NULL, &signal);
 }
 
-void mirror_witness(const struct job *job, const struct proc *proc,
-                    const struct bp_ghost_record *record)
+void mirror_told(struct job *job)
 {
-    if (job->mirror == NULL || proc->rank != 0 || record->signo == SIGKILL ||
-        (record->code != SI_USER && record->code != SI_KERNEL))
+    struct mirror *mirror = job->mirror;
+    if (mirror == NULL || mirror->asked_count == 0)
         return;
-    job->mirror->told[record->signo].count++;
-    job->mirror->told[record->signo].ms = bp_clock_ms();
+    Bpmix__JobForward first = mirror->asked[0];
+    memmove(mirror->asked, mirror->asked + 1, --mirror->asked_count * sizeof first);
+    decide(job, &first);
+}
+
+/* From the master a signal comes to the launcher as from PID 1 of its space. If it went to a whole
+ * process group here, the ghosts of its ranks have had it, too, but may not have told yet. What is
+ * sent on the node itself is seen there, by the canary. */
+void mirror_forward(struct job *job, const Bpmix__JobForward *forward)
+{
+    struct mirror *mirror = job->mirror;
+    const struct proc *proc = witness(job);
+    if (forward->sender_pid != 1) {
+        order(job, &(struct bp_ghost_record){.type = BP_GHOST_FORWARD,
+                                             .slot = BP_GHOST_SLOT_ALL,
+                                             .signo = (int32_t)forward->signal,
+                                             .code = forward->code,
+                                             .sender_pid = forward->sender_pid,
+                                             .sender_uid = forward->sender_uid,
+                                             .value = forward->value});
+    } else if (proc == NULL || mirror->asked_count == ASKED_MAX) {
+        decide(job, forward);
+    } else {
+        mirror->asked[mirror->asked_count++] = *forward;
+        herd_order(proc->herd, &(struct bp_ghost_record){.type = BP_GHOST_ASK,
+                                                         .slot = proc->slot});
+    }
 }
 
 /* ---- what the herder says ---- */

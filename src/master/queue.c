@@ -14,12 +14,14 @@
 
 #define USER_JOBS_MAX  1024        /* of one user that wait */
 #define USER_BYTES_MAX (64u << 20) /* of their requests */
+#define STALE_MAX      100         /* maps in vain */
 
 struct waiter {
     struct job *job;
     uint64_t tag;
     size_t bytes;   /* of the request */
     uint64_t tried; /* when, in steps; 0 = never: then it is not known yet whether it must wait */
+    unsigned stale; /* maps that did not hold any more when they were made */
     uint8_t shares; /* CPUs with others: it never waits, and nobody waits for it */
     uint8_t nodes[BP_NODE_BYTES]; /* that it could use */
     unsigned position, told;      /* in the line; the last one told */
@@ -189,6 +191,8 @@ static void begin_job(struct job *job, const struct bp_map *map)
     if (place_take(job, map) < 0) {
         waiter->tried = 0; /* once more */
         look_soon(job->master);
+        if (++waiter->stale == STALE_MAX)
+            queue_drop(job, -EAGAIN, "nodes or their use change faster than it can be placed");
         return;
     }
     leave_line(job->master, waiter);

@@ -11,7 +11,7 @@
 #define LEAST_WIDTH  320 /* of the whole picture */
 #define MOST_WIDTH   640 /* that it has for the sake of its title alone */
 #define KEY_HEIGHT   34
-#define STRIPES_MAX  8   /* colours of a GPU's ranks */
+#define STRIPES_MAX  8   /* colours of a box's ranks */
 #define FOLD_NODES   32 /* with more of them, those that look alike are drawn once */
 
 static const char style[] =
@@ -23,7 +23,7 @@ static const char style[] =
     ".numa{fill:#e3e9ef;stroke:#b0bac5}.cache{fill:#fff;stroke:#b0bac5}\n"
     ".free{fill:#fff;stroke:#cbd2d9}.used{fill:url(#used);stroke:#9aa5b1}\n"
     ".shared{fill:url(#shared);stroke:#c9a227}.device{fill:#fff;stroke:#7b8794}\n"
-    ".rank{stroke:#52606d}.gpu{fill:none;stroke:#52606d}\n"
+    ".rank{stroke:#52606d}.frame{fill:none;stroke:#52606d}\n"
     ".note{fill:none;stroke:#9aa5b1;stroke-dasharray:5 4}\n"
     ".thread{stroke:#52606d;stroke-opacity:.35}\n";
 
@@ -40,10 +40,24 @@ static void words(FILE *out, const char *class, int x, int y, int size, const ch
     fputs("</text>\n", out);
 }
 
-static void rank_rect(FILE *out, uint32_t rank, int x, int y, int width, int height, int round)
+/* A box in the colours of its ranks, side by side. */
+static void rank_rect(FILE *out, const struct bp_board *board, const uint32_t *locals,
+                      size_t count, const struct bp_box *at, int round)
 {
-    fprintf(out, "<rect class=\"rank\" fill=\"#%06x\" x=\"%d\" y=\"%d\" width=\"%d\" "
-            "height=\"%d\" rx=\"%d\"/>\n", bp_xml_colour(rank), x, y, width, height, round);
+    if (count == 1) {
+        fprintf(out, "<rect class=\"rank\" fill=\"#%06x\" x=\"%d\" y=\"%d\" width=\"%d\" "
+                "height=\"%d\" rx=\"%d\"/>\n", bp_xml_colour(board->ranks[locals[0]]), at->x,
+                at->y, at->width, at->height, round);
+        return;
+    }
+    int stripes = count > STRIPES_MAX ? STRIPES_MAX : (int)count;
+    for (int i = 0; i < stripes; i++) {
+        int from = i * at->width / stripes, to = (i + 1) * at->width / stripes;
+        fprintf(out, "<path fill=\"#%06x\" d=\"M%d %dh%dv%dh-%dz\"/>\n",
+                bp_xml_colour(board->ranks[locals[i]]), at->x + from, at->y, to - from,
+                at->height, to - from);
+    }
+    rect(out, "frame", at->x, at->y, at->width, at->height, 1);
 }
 
 /* ---- leaves ---- */
@@ -52,17 +66,18 @@ static const char *const states[] = {[BP_TILE_FREE] = "free", [BP_TILE_USED] = "
                                      [BP_TILE_SHARED] = "shared"};
 
 /* The words of tiles [first, end) in the middle of their part of the core. */
-static void draw_threads(FILE *out, const struct bp_board *board, size_t first, size_t end, int x,
-                         int y, int width, int height)
+static void draw_threads(FILE *out, const struct bp_board *board, size_t first, size_t end,
+                         const struct bp_box *at)
 {
     const struct bp_tile *tile = &board->tiles[first];
     if (tile->state != BP_TILE_BOUND) {
-        rect(out, states[tile->state], x, y, width, height, 3);
+        rect(out, states[tile->state], at->x, at->y, at->width, at->height, 3);
         return;
     }
     auto_free char *text = bp_board_core_text(board, first, end);
-    rank_rect(out, board->ranks[board->locals[tile->first]], x, y, width, height, 3);
-    words(out, "m", x + width / 2, y + height / 2 + 4, bp_box_font(BP_BOX_CORE), text);
+    rank_rect(out, board, board->locals + tile->first, tile->end - tile->first, at, 3);
+    words(out, "m", at->x + at->width / 2, at->y + at->height / 2 + 4, bp_box_font(BP_BOX_CORE),
+          text);
 }
 
 static void core_title(FILE *out, const struct bp_board *board, size_t first, size_t end)
@@ -79,18 +94,18 @@ static void draw_core(FILE *out, const struct bp_box *box)
 {
     const struct bp_board *board = box->owner;
     size_t threads = box->end - box->first;
-    auto_free char *text = bp_board_core_text(board, box->first, box->end);
     fputs("<g>\n", out);
     core_title(out, board, box->first, box->end);
     bool divided = bp_board_divided(board, box->first, box->end);
     if (!divided)
-        draw_threads(out, board, box->first, box->end, box->x, box->y, box->width, box->height);
+        draw_threads(out, board, box->first, box->end, box);
     for (size_t i = 0; i < threads; i++) {
         int from = box->x + (int)i * box->width / (int)threads;
         int to = box->x + (int)(i + 1) * box->width / (int)threads;
         if (divided)
-            draw_threads(out, board, box->first + i, box->first + i + 1, from, box->y, to - from,
-                         box->height);
+            draw_threads(out, board, box->first + i, box->first + i + 1,
+                         &(struct bp_box){.x = from, .y = box->y, .width = to - from,
+                                          .height = box->height});
         else if (i > 0) /* a mark at both ends, so that it stays out of the words */
             fprintf(out, "<path class=\"thread\" d=\"M%d %dv4m0 %dv4\"/>\n", from, box->y + 1,
                     box->height - 10);
@@ -107,17 +122,11 @@ static void draw_device(FILE *out, const struct bp_box *box)
     bp_board_device_words(board, box->first, &label, &more, &ranks);
     size_t count = bp_board_device(board, box->first, &locals);
     bool gpu = board->node->hardware->devices[box->first].kind == BP_DEVICE_GPU;
-    count = !gpu ? 0 : count > STRIPES_MAX ? STRIPES_MAX : count;
-    for (size_t i = 0; i < count; i++) {
-        int from = (int)i * box->width / (int)count, to = (int)(i + 1) * box->width / (int)count;
-        fprintf(out, "<path fill=\"#%06x\" d=\"M%d %dh%dv%dh-%dz\"/>\n",
-                bp_xml_colour(board->ranks[locals[i]]), box->x + from, box->y, to - from,
-                box->height, to - from);
-    }
-    const char *class = count > 0                                  ? "gpu"
-                        : bp_board_device_used(board, box->first) ? "used"
-                                                                   : "device";
-    rect(out, class, box->x, box->y, box->width, box->height, count > 0 ? 1 : 5);
+    if (gpu && count > 0)
+        rank_rect(out, board, locals, count, box, 5);
+    else
+        rect(out, bp_board_device_used(board, box->first) ? "used" : "device", box->x, box->y,
+             box->width, box->height, 5);
     words(out, "b", box->x + 8, box->y + 16, font, label);
     if (ranks[0] != '\0')
         words(out, "e", box->x + box->width - 8, box->y + 16, font, ranks);
@@ -178,7 +187,7 @@ static void draw_title(FILE *out, const struct bp_picture *picture, const struct
     words(out, "b", 16, 28, 18, title);
     if (picture->command == NULL)
         return;
-    size_t room = (size_t)(canvas->width - 32) / 8; /* letters of this size at most */
+    size_t room = (size_t)(canvas->width - 32) * 10 / 75; /* letters of this size at most */
     auto_free char *shown = bp_words_cut(picture->command, room);
     fprintf(out, "<g font-family=\"monospace\">");
     words(out, "g", 16, 46, 12, shown);
@@ -255,7 +264,7 @@ char *bp_picture_svg(const struct bp_picture *picture)
             add_note(&canvas, picture, fold);
     }
     bp_box_arrange(&canvas);
-    int wanted = picture->command != NULL ? (int)strlen(picture->command) * 8 + 40 : 0;
+    int wanted = picture->command != NULL ? (int)strlen(picture->command) * 75 / 10 + 40 : 0;
     wanted = wanted < LEAST_WIDTH ? LEAST_WIDTH : wanted > MOST_WIDTH ? MOST_WIDTH : wanted;
     canvas.width = canvas.width < wanted ? wanted : canvas.width;
     FILE *out = open_memstream(&bytes, &length);

@@ -93,8 +93,9 @@ void bp_board_device_words(const struct bp_board *board, size_t index, char **re
     auto_free char *ranks = bp_board_ranks_text(board, locals, count);
     *ret_label = gpu ? bp_format("gpu %u", bp_device_number(board->node->hardware, index))
                      : bp_format("nic %s", device->name);
+    bool told = device->bus[0] == '\0' || strstr(device->name, device->bus) != NULL;
     *ret_more = gpu ? bp_format("%s%s%s%s", vendors[device->vendor], device->name,
-                                device->bus[0] != '\0' ? " " : "", device->bus)
+                                told ? "" : " ", told ? "" : device->bus)
                     : bp_strdup(device->bus);
     *ret_ranks = count == 0   ? bp_strdup(bp_board_device_used(board, index) ? "other jobs" : "")
                  : count == 1 ? bp_format("%srank %s", gpu ? "" : "near ", ranks)

@@ -47,6 +47,8 @@ enum bp_ghost_type {
     BP_GHOST_PONG,     /* value: the PING's; status: records and events refused so far */
     BP_GHOST_FAILED,   /* status: errno; the herd could not be made; the herder ends */
     BP_GHOST_UNMADE,   /* slot, status: errno; MAKE cannot be done, the slot is free */
+    BP_GHOST_TOLD,     /* slot: every signal that this ghost had got when ASK came was told; or it
+                        * has died */
     /* bpmaster to herder */
     BP_GHOST_EXIT = 64, /* slot, status: end the ghost with exactly this wait status */
     BP_GHOST_STOPPED,   /* slot, signo: the process stopped by signo; stop the ghost likewise */
@@ -59,6 +61,7 @@ enum bp_ghost_type {
     BP_GHOST_MAKE,      /* slot, parent, name: the ghost in slot `parent` gets a child in this slot,
                          * none of the launch's, and free: never used, or GONE was told. BORN or
                          * UNMADE follows; when it has ended it is reaped at once */
+    BP_GHOST_ASK,       /* slot: answered by TOLD; a stopped ghost answers when it goes on */
 };
 
 struct bp_ghost_record {

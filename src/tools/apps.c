@@ -51,6 +51,7 @@ static void app_done(struct app *app)
     free(app->argv);
     free(app->env);
     free(app->cwd);
+    hosts_done(&app->hosts);
     free(app->ranges);
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/error.h"
 #include "proto/pack.h"
+#include "tools/hosts.h"
 
 #define APPS_MAX       4096
 #define APP_BYTES_MAX  32768 /* of one program's words, directory and variables */
@@ -23,6 +24,7 @@ struct app {
     char **env; /* "NAME=VALUE" beside the job's */
     size_t env_count;
     char *cwd;  /* NULL = the job's */
+    struct hosts hosts; /* of its own */
     int expand; /* in argv: %t is the rank, %o its number within the program, %% a % */
     struct app_range *ranges;
     size_t range_count;

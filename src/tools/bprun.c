@@ -31,7 +31,13 @@ static int show_map(struct options *options, char **argv, int argc)
 {
     options->map.show_bindings |= options->place.report_bindings;
     auto_free char *command = map_show_command(argv, (size_t)argc);
-    return map_show_dry(&options->place.place, &options->map, options->policy.tool, command);
+    if (options->apps.ranks > 0) {
+        options->map.apps = apps_messages(&options->apps);
+        options->map.app_count = options->apps.count;
+    }
+    int status = map_show_dry(&options->place.place, &options->map, options->policy.tool, command);
+    apps_messages_free(options->map.apps, options->map.app_count);
+    return status;
 }
 
 static int run(struct options *options)

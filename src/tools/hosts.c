@@ -25,7 +25,7 @@ int host_is_word(const char *word)
     return 1;
 }
 
-static int add(struct hosts *hosts, const char *node, uint32_t slots, struct bp_error *err)
+int hosts_add(struct hosts *hosts, const char *node, uint32_t slots, struct bp_error *err)
 {
     if (hosts->count == HOSTS_MAX)
         return bp_error_set(err, -E2BIG, "more than %d nodes", HOSTS_MAX);
@@ -59,7 +59,7 @@ static int add_part(struct hosts *hosts, char *part, struct bp_error *err)
     if (!host_is_word(part))
         return bp_error_set(err, -EINVAL, "\"%.64s\" is not a node: n0, 0-3, n[0-3,7] or a "
                             "host's name", part);
-    return add(hosts, part, slots, err);
+    return hosts_add(hosts, part, slots, err);
 }
 
 int hosts_add_words(struct hosts *hosts, const char *text, struct bp_error *err)

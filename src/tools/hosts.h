@@ -22,6 +22,9 @@ struct hosts { /* zeroed at first */
     size_t count;
 };
 
+/* Add a node. 0, or -E2BIG. */
+int hosts_add(struct hosts *hosts, const char *node, uint32_t slots, struct bp_error *err);
+
 /* Add what --host says: nodes joined by commas, each with ":SLOTS" behind it where the user likes
  * (":*" or ":auto" is the same as none). 0 or -EINVAL; some may have been added then. */
 int hosts_add_words(struct hosts *hosts, const char *text, struct bp_error *err);

@@ -32,6 +32,7 @@ BP_TOOL_LIBS = librun.la libjob.la libimage.la libplacement.la $(BP_PROTO_LIBS) 
 # the command line of bprun
 noinst_LTLIBRARIES += libbprun.la
 libbprun_la_SOURCES = \
+	src/tools/app_hosts.c src/tools/app_hosts.h \
 	src/tools/apps.c src/tools/apps.h \
 	src/tools/environment.c src/tools/environment.h \
 	src/tools/hosts.c src/tools/hosts.h \

@@ -113,15 +113,18 @@ static json_t *rank_row(const struct bp_picture *picture, uint32_t number)
     return row;
 }
 
-void map_json_print(const struct bp_picture *picture, FILE *out)
+void map_json_print(const struct bp_picture *picture, const struct bp_app_rank *apps, FILE *out)
 {
     const struct bp_map *map = picture->map;
     json_t *nodes = json_array(), *ranks = json_array(), *warnings = json_array();
     json_t *all = json_object();
     for (uint32_t i = 0; i < map->node_count; i++)
         json_array_append_new(nodes, node_row(picture, &map->nodes[i]));
-    for (uint32_t i = 0; i < map->rank_count; i++)
+    for (uint32_t i = 0; i < map->rank_count; i++) {
         json_array_append_new(ranks, rank_row(picture, i));
+        if (apps != NULL)
+            json_object_set_new(json_array_get(ranks, i), "app", json_integer(apps[i].app));
+    }
     for (size_t i = 0; i < map->warning_count; i++)
         json_array_append_new(warnings, json_string(map->warnings[i]));
     if (picture->command != NULL)

@@ -14,6 +14,8 @@ struct map_options {
     const char *svg; /* file to write; NULL = none */
     int json;
     int show_map, show_bindings;
+    Bpmix__App **apps; /* several programs, borrowed: JSON tells each rank's */
+    size_t app_count;
 };
 
 extern const struct argp map_argp; /* a child of the tool's; its input: struct map_options */

@@ -67,8 +67,11 @@ static int show(const struct bp_picture *picture, const struct map_options *opti
     int r = 0;
     if (options->svg != NULL)
         r = write_svg(picture, options->svg, err);
-    if (options->json)
-        map_json_print(picture, stdout);
+    auto_free struct bp_app_rank *apps = NULL;
+    if (r == 0 && options->json && options->app_count > 0)
+        r = bp_apps_ranks(options->apps, options->app_count, picture->map->rank_count, &apps, err);
+    if (r == 0 && options->json)
+        map_json_print(picture, apps, stdout);
     bool asked = options->show_map || options->show_bindings;
     if (options->show_map || (!asked && !options->json && options->svg == NULL))
         show_picture(picture, stdout);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "tools/app_hosts.h"
 #include "tools/letters.h"
 #include "tools/lines.h"
 #include "tools/mpirun_options.h"
@@ -53,7 +54,7 @@ static char *absolute(const char *path)
 /* What was said in front of a program is its own. */
 static void give_own(struct options *options, struct app *app)
 {
-    app->ranks = place_take_ranks(&options->place);
+    app->ranks = place_take_ranks(&options->place, &app->hosts);
     if (options->io.cwd != NULL)
         app->cwd = absolute(options->io.cwd);
     options->io.cwd = NULL;
@@ -108,6 +109,17 @@ static void read_multi_prog(struct argp_state *state, struct options *options)
     options->apps = apps;
 }
 
+/* The hosts in front of the first program are those of all, unless each has its own. */
+static int finish_hosts(struct argp_state *state, struct options *options, struct bp_error *err)
+{
+    struct hosts each = {0};
+    struct apps *apps = &options->apps;
+    int seq = app_hosts_deal(apps, &each, err);
+    if (seq >= 0)
+        place_give_hosts(&options->place, seq > 0 ? &each : &apps->rows[0].hosts, seq, state);
+    return seq < 0 ? seq : 0;
+}
+
 static void finish_programs(struct argp_state *state, struct options *options)
 {
     struct bp_error err = {0};
@@ -116,6 +128,8 @@ static void finish_programs(struct argp_state *state, struct options *options)
         read_multi_prog(state, options);
     else if (options->apps.count > 1)
         r = apps_number(&options->apps, &err);
+    if (r == 0 && options->apps.count > 1 && !options->place.multi_prog)
+        r = finish_hosts(state, options, &err);
     if (r == 0 && options->apps.ranks > 0)
         r = apps_check(&options->apps, &err);
     if (r < 0)

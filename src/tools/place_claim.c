@@ -22,10 +22,12 @@ void place_options_init(struct place_options *options)
     bpmix__place__init(&options->place);
 }
 
-void place_claim(struct place_options *options, enum place_fact fact, const struct said *said)
+/* own: each program may have its own. */
+static void claim(struct place_options *options, enum place_fact fact, int own,
+                  const struct said *said)
 {
     auto_free char *words = said_words(said);
-    if (options->later && fact != FACT_RANKS)
+    if (options->later && !own)
         argp_error(said->state, "%s: the ranks of all programs are placed together; say this in "
                    "front of the first one", words);
     if (fact == FACT_OTHER)
@@ -39,20 +41,47 @@ void place_claim(struct place_options *options, enum place_fact fact, const stru
     options->said[fact] = *said;
 }
 
+void place_claim(struct place_options *options, enum place_fact fact, const struct said *said)
+{
+    claim(options, fact, 0, said);
+}
+
 void place_ranks(struct place_options *options, const struct said *said)
 {
-    place_claim(options, FACT_RANKS, said);
+    claim(options, FACT_RANKS, 1, said);
     options->place.ranks = word_number(said->state, said->name, said->arg, 1, PLACE_RANKS_MAX);
 }
 
-uint32_t place_take_ranks(struct place_options *options)
+static void forget(struct place_options *options, enum place_fact fact)
+{
+    free(options->typed[fact]);
+    options->typed[fact] = NULL;
+}
+
+uint32_t place_take_ranks(struct place_options *options, struct hosts *ret_hosts)
 {
     uint32_t ranks = options->place.ranks;
     options->place.ranks = 0;
     options->later = 1;
-    free(options->typed[FACT_RANKS]);
-    options->typed[FACT_RANKS] = NULL;
+    forget(options, FACT_RANKS);
+    if (options->hosts.count > 0)
+        forget(options, FACT_NODES);
+    *ret_hosts = options->hosts;
+    options->hosts = (struct hosts){0};
     return ranks;
+}
+
+void place_give_hosts(struct place_options *options, struct hosts *take_hosts, int seq,
+                      struct argp_state *state)
+{
+    options->hosts = *take_hosts;
+    *take_hosts = (struct hosts){0};
+    if (!seq)
+        return;
+    if (options->typed[FACT_DEAL] != NULL || options->typed[FACT_NODES] != NULL)
+        argp_error(state, "%s: programs with hosts of their own run on those, in their order",
+                   options->typed[options->typed[FACT_DEAL] != NULL ? FACT_DEAL : FACT_NODES]);
+    place_text(&options->place.map_by, "seq");
 }
 
 /* ---- files, and lists ---- */
@@ -60,7 +89,7 @@ uint32_t place_take_ranks(struct place_options *options)
 void place_hosts(struct place_options *options, const struct said *said)
 {
     struct bp_error err = {0};
-    place_claim(options, FACT_NODES, said);
+    claim(options, FACT_NODES, 1, said);
     if (hosts_add_words(&options->hosts, said->arg, &err) < 0)
         said_wrong(said, &err);
 }
@@ -70,7 +99,7 @@ void place_hostfile(struct place_options *options, const struct said *said)
     struct bp_error err = {0};
     auto_free char *text = NULL;
     size_t length;
-    place_claim(options, FACT_NODES, said);
+    claim(options, FACT_NODES, 1, said);
     int r = lines_load(said->arg, &text, &length, &err);
     if (r == 0)
         r = hosts_add_file(&options->hosts, said->arg, text, length, &err);

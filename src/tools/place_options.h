@@ -43,8 +43,11 @@ void place_options_init(struct place_options *options);
 void place_claim(struct place_options *options, enum place_fact fact, const struct said *said);
 /* The number of ranks, of which each program has its own; argp's error if it is none. */
 void place_ranks(struct place_options *options, const struct said *said);
-/* Forget the number of ranks: it was that of the program just named. Returns it. */
-uint32_t place_take_ranks(struct place_options *options);
+/* Forget the number of ranks and the hosts: they were those of the program just named. */
+uint32_t place_take_ranks(struct place_options *options, struct hosts *ret_hosts);
+/* Hosts for all programs; seq: one for each rank. */
+void place_give_hosts(struct place_options *options, struct hosts *take_hosts, int seq,
+                      struct argp_state *state);
 /* Nodes in the option's value, or in the file that it names; and a rankfile. */
 void place_hosts(struct place_options *options, const struct said *said);
 void place_hostfile(struct place_options *options, const struct said *said);

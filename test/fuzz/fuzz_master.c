@@ -154,6 +154,8 @@ void bp_channel_send(struct bp_channel *channel, const struct bp_frame *frame, c
          bp_relay_unpack(body, frame->length, BP_PEER_MASTER, BP_PEER_CALLER, &taken, &inner,
                          NULL) < 0))
         abort(); /* the node would end the connection */
+    if (frame->type == BP_TOOL_HEARS && taken.type == BP_JOB_MAP)
+        jobs[job_count++ % JOBS] = taken.job;
 }
 
 size_t bp_channel_backlog(const struct bp_channel *channel)
@@ -204,9 +206,9 @@ static void join(unsigned number, unsigned slot_count, char *boot_id)
 
 /* A process on a node says this to its bpnode. */
 static void relayed(struct bp_channel *channel, unsigned type, uint64_t job, uint64_t tag,
-                    const uint8_t *body, size_t length)
+                    uint64_t asker, const uint8_t *body, size_t length)
 {
-    struct bp_frame inner = {.type = (uint16_t)type, .length = (uint32_t)length,
+    struct bp_frame inner = {.type = (uint16_t)type, .length = (uint32_t)length, .job = asker,
                              .node = (int32_t)(tag % 8) - 4};
     auto_free uint8_t *bytes = bp_relay_pack(&inner, body, &length);
     node_says(channel, BP_TOOL_SAYS, job, tag, bytes, length);
@@ -258,7 +260,8 @@ static void tool_says(unsigned number, unsigned type, int node, uint64_t job, co
                                             .length = (uint32_t)length}, body, NULL, 0);
 }
 
-static void open_job(unsigned number, unsigned ranks, unsigned options, char *list)
+/* A JOB_OPEN's body. */
+static uint8_t *pack_job(unsigned ranks, unsigned options, char *list, size_t *ret_length)
 {
     Bpmix__JobRequest request = BPMIX__JOB_REQUEST__INIT;
     Bpmix__Place place = BPMIX__PLACE__INIT;
@@ -266,7 +269,6 @@ static void open_job(unsigned number, unsigned ranks, unsigned options, char *li
     Bpmix__App app = BPMIX__APP__INIT, *apps[] = {&app, &app};
     Bpmix__RankRange range = BPMIX__RANK_RANGE__INIT, *ranges[] = {&range};
     char *argv[] = {(char *)"prog"};
-    size_t length;
     place.ranks = ranks;
     place.node_list = list;
     place.nodes_min = options >> 1 & 3;
@@ -289,8 +291,7 @@ static void open_job(unsigned number, unsigned ranks, unsigned options, char *li
     request.n_apps = options >> 8 & 3; /* 2, 3: ranks with two programs */
     if (request.n_apps == 3)
         request.n_apps = 0;
-    auto_free uint8_t *body = bp_pack(&request, &length);
-    tool_says(number, BP_JOB_OPEN, 0, 0, body, length);
+    return bp_pack(&request, ret_length);
 }
 
 static void herder_says(unsigned number, const struct bp_ghost_record *records, size_t count)
@@ -312,12 +313,23 @@ static void herder_born(unsigned number, unsigned count)
     herder_says(number, records, count + 1);
 }
 
+/* What a herder says of `count` ghosts that it was ordered to make, or of placeholders. */
+static size_t children_born(struct bp_ghost_record *records, unsigned slot, unsigned base,
+                            unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        records[i] = (struct bp_ghost_record){
+            .type = BP_GHOST_BORN, .slot = slot + i, .pid = getpid() + 100 + (int)(base + i)};
+    return count;
+}
+
 static void tick(void)
 {
     struct job *job, *next;
     node_tick(master, 0);
     HASH_ITER(hh, master->jobs, job, next) {
         herd_tick(job, 0);
+        mirror_tick(job, 0);
         job_check_end(job);
     }
     publish_tick(master);
@@ -363,7 +375,7 @@ static void end(void)
     tick();
     if (master->jobs != NULL || master->tools != NULL || master->tickets != NULL ||
         master->queue->waiters != NULL || placing != NULL || master->publications != NULL ||
-        master->lookups != NULL || master->orders != NULL)
+        master->lookups != NULL || master->orders != NULL || master->splices != NULL)
         abort();
     for (int i = 0; i < NODES; i++) {
         struct node *node = master->nodes[i];
@@ -409,7 +421,7 @@ static uint64_t a_job(void)
 static void step(void)
 {
     size_t length;
-    unsigned what = byte() % 10, who = byte();
+    unsigned what = byte() % 13, who = byte();
     if (what == 0 && channel_count > 0) {
         unsigned type = byte();
         uint64_t job = a_job(), tag = byte();
@@ -425,8 +437,9 @@ static void step(void)
         tool_says(who, type, node, job, body, length);
     } else if (what == 3) {
         unsigned ranks = byte(), options = byte();
-        open_job(who, ranks, options | (who & 192) << 2,
-                 (char *)((options & 16) != 0 ? "all" : ""));
+        auto_free uint8_t *body = pack_job(ranks, options | (who & 192) << 2,
+                                           (char *)((options & 16) != 0 ? "all" : ""), &length);
+        tool_says(who, BP_JOB_OPEN, 0, 0, body, length);
     } else if (what == 4) {
         herder_born(who, byte());
     } else if (what == 5) {
@@ -442,7 +455,26 @@ static void step(void)
         unsigned type = byte();
         uint64_t job = a_job(), tag = byte();
         auto_free uint8_t *body = take_body(&length);
-        relayed(channels[who % channel_count], type, job, tag, body, length);
+        relayed(channels[who % channel_count], type, job, tag, jobs[tag % JOBS], body, length);
+    } else if (what == 10 && channel_count > 0) {
+        uint64_t job = a_job(), tag = byte();
+        unsigned asker = byte(), ranks = byte(), options = byte();
+        auto_free uint8_t *body =
+            pack_job(ranks, options, (char *)((options & 16) != 0 ? "all" : ""), &length);
+        relayed(channels[who % channel_count], BP_JOB_OPEN, job, tag, asker, body, length);
+    } else if (what == 11) {
+        struct bp_ghost_record records[8];
+        unsigned slot = byte();
+        herder_says(who, records, children_born(records, slot, slot, byte() % 8));
+    } else if (what == 12 && channel_count > 0) {
+        struct bp_ghost_record records[9];
+        uint64_t job = a_job(), tag = byte();
+        unsigned base = byte();
+        size_t count = children_born(records, 0, base, byte() % 8);
+        records[count] = (struct bp_ghost_record){.type = byte(), .slot = byte(), .pid = 1,
+                                                  .signo = (int8_t)byte()};
+        node_says(channels[who % channel_count], BP_HERD_SAYS, job, tag,
+                  (const uint8_t *)records, (count + 1) * sizeof records[0]);
     } else if (what == 8 && tools[who % TOOLS] >= 0) {
         close(bp_take_fd(tools[who % TOOLS]));
     }

@@ -377,7 +377,8 @@ class Node:
         self.send(frame(JOIN, pack((1, VERSION), (2, more.get("hostname", "stranger")),
                                    (3, more.get("boot_id", "a-computer-of-its-own")),
                                    *[(4, s) for s in more.get("slots", [slot])],
-                                   (5, 32768), (7, "9.9"))))
+                                   (5, 32768), (7, "9.9"),
+                                   *[(10, d) for d in more.get("devices", [])])))
         got = self.receive()
         return got is not None and got[0] == JOINED
 

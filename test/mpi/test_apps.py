@@ -56,6 +56,17 @@ def _():
     assert rows(out) == ["0 x  1 /usr", "1 y z job " + here, "2 y z job " + here], out
 
 
+@test("programs with hosts of their own")
+def _():
+    show = "sh", "-c", "echo $BPROC_RANK $BPROC_NODE"
+    out = must(["bpmpirun", "--mpi=none", "-bind-to", "none", "-np", "2", "-host", "n3", *show, ":",
+                "-np", "3", "-host", "n0:1,n2", *show])
+    assert rows(out) == ["0 3", "1 3", "2 0", "3 2", "4 2"], out
+    lines = rows(must(["bpmpirun", "-np", "1", "-host", "n2", APPS, ":", "-np", "2", "-host",
+                       "n1,n0", APPS], timeout=60))
+    assert lines == ["rank 0 of 3 app 0", "rank 1 of 3 app 1", "rank 2 of 3 app 1"], lines
+
+
 @test("the status in JSON tells each rank's program; images are for one")
 def _():
     path = os.path.join(FOLDER, "status")

@@ -218,7 +218,7 @@ static int do_nested(char **argv)
     if (own == 0)
         return 13;
     waitpid(own, &status, 0);
-    int other = bproc_rfork(node + 1), error = errno;
+    int other = bproc_rfork(BPROC_NODE_MASTER), error = errno;
     int moved = bproc_move(BPROC_NODE_MASTER);
     printf("own %x other %d %s move %d %s\n", (unsigned)status, other, strerrorname_np(error),
            moved, strerrorname_np(errno));

@@ -135,7 +135,7 @@ def _():
         assert finish(p).out == "vexecmove_io: 1 -111\n"
 
 
-@test("on a node a call forks on that node, and refuses others")
+@test("on a node a call forks on that node, and neither forks to nor leaves for the master")
 def _():
     bptest.need_plain_build()
     with bptest.Cluster(2):

@@ -134,7 +134,7 @@ with talk() as t:
         "this process has opened no job", "True"], repr(result)
 
 
-@test("libbproc's calls that make processes, and orders to nodes, fail on a node and leave nothing")
+@test("going away from a node, forks to the master and orders to nodes fail there and leave nothing")
 def _():
     if bptest.SANITIZED:
         raise bptest.Skip("the sanitizer cannot be loaded late")
@@ -143,7 +143,7 @@ import ctypes, errno
 lib = ctypes.CDLL(sys.argv[1], use_errno=True)
 words = (ctypes.c_char_p * 2)(b"/bin/true", None)
 files = len(os.listdir("/proc/self/fd"))
-for call in (lambda: lib.bproc_rfork(1), lambda: lib.bproc_move(1), lambda: lib.bproc_move(-1),
+for call in (lambda: lib.bproc_rfork(-1), lambda: lib.bproc_move(1), lambda: lib.bproc_move(-1),
              lambda: lib.bproc_rexec(1, words[0], words, words),
              lambda: lib.bproc_execmove(1, words[0], words, words),
              lambda: lib.bproc_nodereboot(1), lambda: lib.bproc_nodehalt_async(1)):

@@ -703,7 +703,7 @@ static bool test_malformed_records(void)
 
     CHECK(herd_make(&herd, 2, LEASE_MS));
     for (uint32_t type = 0; type < 80; type++) {
-        if (type >= BP_GHOST_EXIT && type <= BP_GHOST_PING)
+        if ((type >= BP_GHOST_EXIT && type <= BP_GHOST_PING) || type == BP_GHOST_ASK)
             continue;
         order(type, 1, 5);
     }
@@ -1040,6 +1040,17 @@ static bool test_children(void)
     CHECK(child_is_gone(4, SIGKILL, child[2]));
     herd_exit(&herd, 2, 7 << 8);
     CHECK(child_is_gone(2, 7 << 8, child[0]));
+    order(BP_GHOST_STOPPED, 3, SIGSTOP);
+    while (pid_state(child[1]) != 't')
+        sched_yield();
+    kill(child[1], SIGUSR1);
+    order(BP_GHOST_ASK, 3, 0); /* a stopped one answers when it goes on, and has told first */
+    order(BP_GHOST_ASK, 3, 0);
+    order(BP_GHOST_ASK, 4, 0); /* one that is gone at once */
+    CHECK(next_is(BP_GHOST_TOLD, 4, 0, &record));
+    order(BP_GHOST_CONTINUED, 3, 0);
+    CHECK(next_is(BP_GHOST_SIGNAL, 3, SIGUSR1, &record) && next_is(BP_GHOST_TOLD, 3, 0, &record));
+    CHECK(next_is(BP_GHOST_TOLD, 3, 0, &record));
     kill(herd.pids[1], SIGCHLD); /* the only one that is told */
     CHECK(next_is(BP_GHOST_SIGNAL, 1, SIGCHLD, &record) && record.code == SI_USER && quiet());
     make_child(2, 0); /* a slot again */

@@ -65,6 +65,12 @@ MISTAKES = (
     ("bpmpirun -np 60000 a : -np 1 b", "more than 60000 ranks"),
     ("bpmpirun -np 2 a : -np 2 --map-by core b", "--map-by core: the ranks of all programs are "
      "placed together; say this in front of the first one"),
+    ("bpmpirun -np 2 a : -np 2 -nodelist 1 b", "-nodelist 1: the ranks of all programs are "),
+    ("bpmpirun -np 2 a : -np 2 -host n1 b", "program 1 (a) has no --host, and others have"),
+    ("bpmpirun -np 2 -host n0 a : -np 2 -host n1 b : -n 1 c", "program 3 (c) has no --host"),
+    ("bpmpirun -np 2 -H allup a : -np 2 -host n1 b", "allup: programs with hosts of their own"),
+    ("bpmpirun -np 2 -map-by node -H 0 a : -np 2 -host n1 b",
+     "-map-by node: programs with hosts of their own run on those, in their order"),
     ("bpmpirun -np 2 :", "a program is missing in front of \":\""),
     ("bpmpirun -np 2 a :", "a program is missing behind \":\""),
     ("bprun --warm --start=ld true", "--start and --warm exclude each other"),

@@ -96,6 +96,35 @@ static void in_fork(int node)
     printf("status %d\n", WEXITSTATUS(status));
 }
 
+/* Children here, there and where none can be: what each call and each end was. */
+static void several(void)
+{
+    static int nodes[] = {0, 1, 9, 2, -1, 1};
+    int pids[6], status, index = bproc_vrfork(6, nodes, pids);
+    if (index < 6)
+        _exit(index < 0 ? 99 : index + 1);
+    printf("several");
+    for (int i = 0; i < 6; i++) {
+        if (pids[i] <= 0)
+            printf(" %d", pids[i]);
+        else if (waitpid(pids[i], &status, 0) == pids[i])
+            printf(" %x", (unsigned)status);
+    }
+    int more = waitpid(-1, NULL, WNOHANG);
+    printf(" %s\n", more < 0 ? strerrorname_np(errno) : "more");
+}
+
+/* A program of this machine on another one. */
+static void spawn(int node)
+{
+    static char *const words[] = {(char *)"sh", (char *)"-c", (char *)"exit $((40 + BPROC_NODE))",
+                                  NULL};
+    int pid, status = -1, r = bproc_vexecmove(1, &node, &pid, "/bin/sh", words, environ);
+    if (r == 1 && pid > 0)
+        waitpid(pid, &status, 0);
+    printf("spawned %d %x\n", r, (unsigned)status);
+}
+
 static void reap(int pid)
 {
     int status = -1;
@@ -115,6 +144,12 @@ static void obey(const char *word, int a, int b)
         threads(a);
     else if (strcmp(word, "fork") == 0)
         in_fork(a);
+    else if (strcmp(word, "several") == 0)
+        several();
+    else if (strcmp(word, "spawn") == 0)
+        spawn(a);
+    else if (strcmp(word, "pid") == 0)
+        printf("pid %d\n", getpid());
     else if (strcmp(word, "reap") == 0)
         reap(a);
     else if (strcmp(word, "setsid") == 0)

@@ -3,6 +3,7 @@
 """grow.py - a program that makes processes by libbproc again and again has one job and one keeper for
 them, and nobody sees a difference."""
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -23,9 +24,9 @@ cluster = None
 
 
 @contextlib.contextmanager
-def caller(**more):
+def caller(*before, **more):
     """The program; ask(line) is its answer."""
-    with start([PROGRAM], stdin=subprocess.PIPE, **more) as p:
+    with start([*before, PROGRAM], stdin=subprocess.PIPE, **more) as p:
         def ask(line, answers=1):
             p.stdin.write(line + "\n")
             p.stdin.flush()
@@ -163,6 +164,18 @@ def _():
         p.must("once 0 5", "status 5")
 
 
+@test("the keeper hangs: the next call has one of its own")
+def _():
+    with remains.none(cluster), caller() as p:
+        child = made(p, 0)
+        keeper = named("bpkeeper")[0]
+        os.kill(keeper, signal.SIGSTOP)
+        p.must("once 0 5", "status 5")
+        os.kill(keeper, signal.SIGCONT)
+        os.kill(child["pid"], signal.SIGTERM)
+        p.must("reap %d" % child["pid"], "status f")
+
+
 @test("a space is killed: its processes end, others do not, and the next call has a new one")
 def _():
     with remains.none(cluster), caller() as p:
@@ -223,6 +236,54 @@ def _():
         p.must("many %d 2" % count, "wrong 0")
         wait_for(lambda: remains.things(cluster) == before, what="the same things")
         assert len(named("bpkeeper")) <= 1 and p.ask("files") == files
+
+
+@test("a process on a node makes children on other nodes, and waits for them natively")
+def _():
+    for user in (None, USER):
+        with remains.none(cluster), caller("bpsh", "0", user=user) as p:
+            pid, files = int(p.ask("pid").split()[1]), p.ask("files")
+            first, second = made(p, 1), made(p, 2)
+            for child, node in ((first, 1), (second, 2)):
+                assert (child["node"], child["parent"]) == (node, pid), child
+                assert processes()[child["pid"]][0] == pid, "the ghost is no child of the asker's"
+            os.kill(first["pid"], signal.SIGTERM)
+            p.must("reap %d" % first["pid"], "status f")
+            os.kill(second["pid"], signal.SIGKILL)
+            p.must("reap %d" % second["pid"], "status 9")
+            p.must("once 2 42", "status 42")
+            p.must("several", "several 100 200 %d 400 %d 600 ECHILD" % (-300, -errno.EOPNOTSUPP))
+            p.must("spawn 2", "spawned 1 2a00")
+            p.must("once -1 1", "status %d" % (1000 + errno.EOPNOTSUPP))
+            p.must("once 9 1", "status 1300")
+            p.must("many 6 3", "wrong 0")
+            p.must("files", files)
+
+
+@test("a rank of a job makes children on a third node; what it leaves ends with its job")
+def _():
+    with remains.none(cluster), caller("bprun", "--mpi=none", "-w", "1") as p:
+        child = made(p, 2)
+        p.must("once 0 7", "status 7")
+        assert child["pid"] in processes()
+    assert child["pid"] not in processes()
+
+
+@test("the node of a child is lost: its parent on another node hears of a death by SIGKILL")
+def _():
+    with remains.none(cluster), caller("bpsh", "0") as p:
+        child = made(p, 2)
+        cluster.order("kill", "n2")
+        p.must("reap %d" % child["pid"], "status 9")
+        p.must("once 2 1", "status 1301")
+        p.must("once 1 2", "status 2")
+
+
+@test("the parent's node is lost: its children end, too")
+def _():
+    with remains.none(cluster), caller("bpsh", "2") as p:
+        made(p, 0)
+        cluster.order("kill", "n2")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 """nested.py - ranks that run bprun and bpsh themselves: jobs opened on nodes, whose ranks are
 children of the asker's ghost; output, input and status as on the master; nothing is left."""
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -122,6 +123,13 @@ def inside(machine, pid):
     raise AssertionError("no process %d on %s" % (pid, machine))
 
 
+def status_of(pid, row):
+    """A number of /proc/PID/status, as a hexadecimal one where it is a mask."""
+    with open("/proc/%d/status" % pid, encoding="utf-8") as f:
+        word = [line.split()[1] for line in f if line.startswith(row)][0]
+    return int(word, 16 if row.startswith("Cap") else 10)
+
+
 def state(pid):
     return processes().get(pid, "????")[3]
 
@@ -138,9 +146,9 @@ def _():
             table = processes()
             assert all(table[p][0] == inside("n0", bpsh) for p in stands), (stands, table)
             if user is not None:
-                for p in stands + [table[p][0] for p in stands]:
-                    with open("/proc/%d/status" % p, encoding="utf-8") as f:
-                        assert "CapPrm:\t0000000000000000\n" in f.read(), p
+                herder = status_of(stands[0], "TracerPid:")
+                for p in [herder, *stands]:
+                    assert status_of(p, "CapPrm:") == 0, p
             os.kill(stands[0], signal.SIGSTOP)
             real = inside("n1", pids[0])
             wait_for(lambda p=pids, r=real: state(r) == "T" and state(p[0]) == "t", what="the stop")
@@ -195,11 +203,60 @@ def _():
             script = "bpsh 1 sh -c 'echo in $$; exec sleep 60'; echo end $?"
             with start(["bpsh", "0", "sh", "-c", script]) as job:
                 rank = int(job.stdout.readline().split()[1])
-                with open("/proc/%d/status" % inside("n0", rank), encoding="utf-8") as f:
-                    herder = [int(r.split()[1]) for r in f if r.startswith("TracerPid:")][0]
-                os.kill(herder, sent)
+                os.kill(status_of(inside("n0", rank), "TracerPid:"), sent)
                 result = finish(job, timeout=30)
                 assert result.out == "end 137\n" and "herder" in result.err, (sent, result)
+
+
+FORGER = """
+import ctypes, os, socket, struct, sys
+program, pids = sys.argv[1], [int(a) for a in sys.argv[2:]]
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+fd = os.memfd_create("x")
+os.write(fd, struct.pack("<IIII16s32x%di" % len(pids), 1, len(pids), 60000, 2, b"forged", *pids))
+os.lseek(fd, 0, os.SEEK_SET)
+child = os.fork()
+if child == 0:
+    link, setup = os.dup(theirs.fileno()) + 40, fd + 60
+    os.dup2(theirs.fileno(), link)
+    os.dup2(fd, setup)
+    os.dup2(link, 3)
+    os.dup2(setup, 4)
+    os.execv(program, ["x"])
+theirs.close()
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+for pid in pids if status == 0 else []:
+    with open("/proc/%d/status" % pid) as f:
+        print([r.split()[1] for r in f if r.startswith(("Name", "CapPrm", "CapEff"))])
+print("status", status)
+"""
+
+
+@test("who executes the bpghost of a space himself has chosen PIDs, in his space, and nothing more")
+def _():
+    program = os.path.join(bptest.PREFIX, "libexec/bpmix/bpghost")
+    out = must(["bpsh", "0", sys.executable, "-c", FORGER, program, "777", "778"], user=USER)
+    assert out.splitlines() == ["['forged', '0000000000000000', '0000000000000000']"] * 2 + [
+        "status 0"], out
+    out = must(["bpsh", "0", sys.executable, "-c", FORGER, program, "1"], user=USER)
+    assert out == "status %d\n" % errno.EEXIST, out
+    out = run([sys.executable, "-c", FORGER, program, "4000001"], user=USER).out
+    assert out == "status %d\n" % errno.EPERM, out  # the master's own has no right
+    result = run(["bpsh", "0", "setpriv", "--no-new-privs", "bpsh", "1", "true"], user=USER)
+    assert result.code == 125 and "no_new_privs" in result.err, result
+    wait_for(lambda: not remains.jobs(), what="the end of all jobs")
+
+
+@test("bpcp, and programs started from images, by ranks")
+def _():
+    with nothing_left():
+        must(["bpsh", "0", "sh", "-c", "echo text > /run/nested.a; bpcp /run/nested.a 1:/run/nested.b; "
+              "rm /run/nested.a"])
+        assert must(["bpsh", "1", "sh", "-c", "cat /run/nested.b; rm /run/nested.b"]) == "text\n"
+        for start_by in ("ld", "entry"):
+            out = must(["bpsh", "0", "bprun", "-n", "2", "-w", "1,2", "--mpi=none",
+                        "--start=" + start_by, "hostname"])
+            assert sorted(out.split()) == ["n1", "n2"], out
 
 
 @test("many at a time, one after the other: slots and connections are used again")

@@ -143,6 +143,25 @@ def _():
     assert bptest.finish(waiter).code == 0
 
 
+@test("a node that was given fewer CPUs has only those")
+def _():
+    needs_two_cpus()
+    os.sched_setaffinity(CLUSTER.machine_pid("n0"), {CPUS[-1]})
+    for order in ("stop", "start"):
+        CLUSTER.order(order, "n0")
+    CLUSTER.wait_up()
+    try:
+        every = bpmap("-w", "0,1", "-n", "2")
+        assert [n["cpus"] for n in every["nodes"]] == [str(CPUS[-1]), bpmap("-w", "1")["nodes"][0]["cpus"]]
+        same("-w", "0,1", "-n", "2")
+        assert "[ 0 ]" in bptest.must(["bpmap", "-w", "0", "-n", "1"])
+    finally:
+        os.sched_setaffinity(CLUSTER.machine_pid("n0"), CPUS)
+        for order in ("stop", "start"):
+            CLUSTER.order(order, "n0")
+        CLUSTER.wait_up()
+
+
 @test("bpmap in a rank, and for somebody without rights")
 def _():
     inside = run(["bprun", "--mpi=none", "-n", "1", "bpmap", "-n", "1", "--json"])
@@ -246,6 +265,27 @@ def _():
     colon = write("odd:3", topology(packages=1, cores=2))
     assert bpmap("--topology", colon)["nodes"][0]["topology"] == "odd:3"
     assert len(bpmap("--topology", colon + ":4", "-N", "4")["nodes"]) == 4
+
+
+@test("several programs: each rank's in JSON")
+def _():
+    small = write("small.xml", topology(packages=1, cores=8))
+    every = bpmap("--topology", small, "-np", "2", "a", ":", "-np", "3", "b")
+    assert [r["app"] for r in every["ranks"]] == [0, 0, 1, 1, 1], every
+
+
+@test("colours on a terminal, unless they are not wanted; rows as wide as it is")
+def _():
+    wide = write("wide.xml", topology(packages=1, l3s=8, cores=8))
+    for columns, first in ((200, "cores 0-31"), (100, "cores 0-15"), (70, "cores 0-7")):
+        script = "stty cols %d; exec bpmap --topology %s -n 64" % (columns, wide)
+        for env, coloured in (({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False),
+                              ({"TERM": "xterm", "NO_COLOR": "1"}, False)):
+            with bptest.Terminal(["sh", "-c", script], env=dict({"NO_COLOR": ""}, **env)) as terminal:
+                shown = terminal.read_until("\r\n") + terminal.read_until("63") + terminal.read_until("]\r\n")
+                assert ("\033[30;48;5;" in shown) == coloured and first + " " in shown, (env, shown)
+                plain = re.sub("\033\\[[0-9;]*m", "", shown)
+                assert max(map(len, plain.splitlines())) <= columns, plain
 
 
 @test("files that are no topologies, counts that are no numbers: one line each, nothing left")

@@ -276,10 +276,12 @@ def key_text(node):
 
 
 class Stranger:
-    """Node 3 as a computer of its own with so many cores, where jobs are opened and closed and
-    nothing runs."""
+    """Node 3 as a computer of its own with so many cores and GPUs, where jobs are opened and closed
+    and nothing runs."""
 
-    def __init__(self, cores):
+    def __init__(self, cores, gpus=0):
+        self.devices = [[(1, 1), (2, 1), (3, "nvml%d" % i), (4, "GPU-%d" % i), (5, "0000:%d:00.0" % i)]
+                        for i in range(gpus)]
         self.slots = [[(1, i), (2, i), (3, 0), (4, 0), (5, 0), (6, 0)] for i in range(cores)]
         self.opened = []
 
@@ -289,7 +291,7 @@ class Stranger:
         return self
 
     def join(self):
-        assert self.node.join(slots=self.slots)
+        assert self.node.join(slots=self.slots, devices=self.devices)
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
@@ -350,6 +352,27 @@ def _():
         assert "node 3" in result.err and len(result.err.splitlines()) == 1, repr(result)
         job.kill()
         bptest.finish(job)
+
+
+@test("GPUs belong to one job each: who finds none waits")
+def _():
+    gpu = BPRUN + ["-w", "3", "-n", "1", "--gpus-per-task=1", "true"]
+    with remains.none(cluster), Stranger(8, gpus=2) as stranger:
+        stranger.join()
+        jobs = [start(gpu)]
+        stranger.has(jobs[0])
+        jobs.append(start(gpu))
+        stranger.has(jobs[1])
+        assert [row["gpus"] for row in rows()] == [1, 1], rows()
+        jobs.append(start(gpu))
+        assert "GPU" in waits(jobs[2], 1)["reason"], rows()
+        jobs.append(start(BPRUN + ["-w", "0", "-n", "1", "true"]))
+        end(jobs.pop())
+        jobs[0].kill()
+        stranger.has(jobs[2])
+        for job in jobs:
+            job.kill()
+            bptest.finish(job)
 
 
 @test("rights that are taken away end the waiting")

@@ -39,7 +39,6 @@ test_picture_CPPFLAGS = $(TEST_CPPFLAGS)
 test_picture_CFLAGS = $(BP_CFLAGS)
 test_picture_LDADD = libtap.la libplacement.la libcommon.la
 EXTRA_DIST += test/unit/picture_small.svg
-EXTRA_DIST += test/fuzz/fuzz_place.c test/fuzz/fuzz_hardware.c
 check_PROGRAMS += test_map_bytes
 test_map_bytes_SOURCES = test/unit/test_map_bytes.c
 test_map_bytes_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -278,6 +278,44 @@ static void colons(void)
     }
 }
 
+/* "seq: n0 n1 n1": how ranks are dealt out, and the hosts. */
+static char *hosts_text_of(const struct command *command)
+{
+    const Bpmix__Place *place = &command->options.place.place;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    fprintf(out, "%s:", place->map_by);
+    for (size_t i = 0; i < place->n_hosts; i++)
+        fprintf(out, place->hosts[i]->slots > 0 ? " %s:%u" : " %s", place->hosts[i]->node,
+                place->hosts[i]->slots);
+    fclose(out);
+    return text;
+}
+
+static void own_hosts(void)
+{
+    static const char *const rows[][2] = {
+        {"-np 2 -host n0,n1 a : -np 1 b", ": n0 n1"},
+        {"-np 2 -host n0 a : -np 1 -host n1 b", "seq: n0 n0 n1"},
+        {"-np 5 -host n0,n1 a : -np 3 -host n[2-3] b", "seq: n0 n0 n0 n1 n1 n2 n2 n3"},
+        {"-np 5 -host n0:1,n1:2 a : -np 1 -H x.y b", "seq: n0 n0 n1 n1 n1 x.y"},
+        {"-np 5 -host n0:1,n1,n2 a : -np 1 -H 3 b", "seq: n0 n1 n1 n2 n2 n3"},
+        {"-np 1 -host n0:4,n1 a : -np 1 -H n2 b", "seq: n0 n2"},
+        {"-np 2 a : -np 1 b", ":"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct command command;
+        auto_free char *line = bp_format("bpmpirun %s", rows[i][0]);
+        command_init(&command, line);
+        auto_free char *got = hosts_text_of(&command);
+        if (strcmp(got, rows[i][1]) != 0)
+            printf("# %s\n# gives %s\n# not   %s\n", line, got, rows[i][1]);
+        CU_ASSERT_STRING_EQUAL(got, rows[i][1]);
+        command_done(&command);
+    }
+}
+
 int main(void)
 {
     static const struct bp_test tests[] = {
@@ -286,6 +324,7 @@ int main(void)
         {"the same map in srun's and in mpirun's words", same_map},
         {"OMP_NUM_THREADS is respected, or set", threads},
         {"several programs", colons},
+        {"programs with hosts of their own", own_hosts},
         {NULL, NULL},
     };
     unsetenv("OMP_NUM_THREADS");

@@ -359,10 +359,16 @@ static void svg_whole_computer(void)
     CU_ASSERT_EQUAL(count_of(svg, "class=\"package\""), 2);
     CU_ASSERT_EQUAL(count_of(svg, "class=\"numa\""), 4);
     CU_ASSERT_EQUAL(count_of(svg, "class=\"cache\""), 8);
-    CU_ASSERT_EQUAL(count_of(svg, "class=\"rank\""), 2); /* a thread each */
+    CU_ASSERT_EQUAL(count_of(svg, "class=\"rank\""), 3); /* a thread each, and the GPU */
     CU_ASSERT_EQUAL(count_of(svg, ">gpu 0<"), 1);
     CU_ASSERT_EQUAL(count_of(svg, ">rank 0<"), 1);
     CU_ASSERT_PTR_NOT_NULL(strstr(svg, ">nic mlx5_0<"));
+    for (int i = 0; i < 20; i++)
+        add(made, 0, CPUS(3, 11)); /* in as many colours as can be told apart */
+    auto_free char *crowd = bp_picture_svg(&made->picture);
+    CU_ASSERT_EQUAL(count_of(crowd, "<path fill=\"#") - count_of(svg, "<path fill=\"#"), 8);
+    CU_ASSERT_EQUAL(count_of(crowd, "class=\"frame\""), 1);
+    CU_ASSERT_EQUAL(count_of(crowd, ">2-21<"), 1);
     done(made);
 }
 
