@@ -184,7 +184,8 @@ static void fill_rank(struct filler *f, uint32_t rank)
     row->nic = BP_NOWHERE;
     if (plan->unclaimed)
         return;
-    claim(plan, seat, spot, taken);
+    if (plan->request->cpu_map_count == 0 || plan->request->bind_to == BP_OBJECT_NONE)
+        claim(plan, seat, spot, taken);
     row->cpus = rank_mask(f, seat, spot, row->local);
     row->cpus_bytes = row->cpus != NULL ? bytes : 0;
     for (size_t b = 0; b < row->cpus_bytes; b++)

@@ -95,6 +95,7 @@ struct bp_plan {
     uint32_t pass;      /* over the seats while ranks are dealt, from 1 */
     bool crowded;       /* more ranks than CPUs: they share those that are free */
     bool unclaimed;     /* the ranks take nothing from anybody (bpsh) */
+    bool overload;      /* a CPU may have several ranks */
     struct bp_spot *spots;
     uint32_t spot_count;
     uint32_t *units; /* rows of spots */

@@ -71,11 +71,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* kill's way to say it: the first word is -9 or -TERM. */
-static char *take_kill_style(char **argv)
+static void take_kill_style(char **argv)
 {
+    static char option[32];
     if (argv[1] == NULL || argv[1][0] != '-' || word_signal(argv[1] + 1) < 0)
-        return NULL;
-    return argv[1] = bp_format("--signal=%s", argv[1] + 1);
+        return;
+    snprintf(option, sizeof option, "--signal=%d", word_signal(argv[1] + 1));
+    argv[1] = option;
 }
 
 static int send_signal(uint64_t job, int number, struct bp_error *err)
@@ -99,7 +101,7 @@ int main(int argc, char **argv)
     argp_program_version = "bpkill (bpmix) " BP_VERSION;
     struct options options = {.signal = -1};
     int status = 0;
-    auto_free char *signal_option = take_kill_style(argv);
+    take_kill_style(argv);
     bp_std_open();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     if (options.signal < 0)

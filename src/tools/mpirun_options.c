@@ -106,7 +106,7 @@ static int parse_nodes(struct mpirun_options *options, const struct said *said)
         return 0;
     case OPT_HOSTFILE:
     case OPT_FILE:
-        place_hostfile(options->place, said);
+        place_hostfile(options->place, said, 0);
         return 0;
     case OPT_RANKFILE:
         place_rankfile(options->place, said);

@@ -1,4 +1,5 @@
 // sources: src/proto/pack.c src/proto/bpmix.pb-c.c src/common/mem.c src/common/error.c
+// src/proto/apps.c
 // src/pmix/map.c src/pmix/party.c src/pmix/tree.c src/pmix/signature.c src/pmix/codec.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_unpack.c - any bytes as a frame's body: refused, or decoded in bounded memory and written

@@ -164,6 +164,18 @@ def _():
         p.must("once 0 5", "status 5")
 
 
+@test("the keeper hangs: the next call has one of its own")
+def _():
+    with remains.none(cluster), caller() as p:
+        child = made(p, 0)
+        keeper = named("bpkeeper")[0]
+        os.kill(keeper, signal.SIGSTOP)
+        p.must("once 0 5", "status 5")
+        os.kill(keeper, signal.SIGCONT)
+        os.kill(child["pid"], signal.SIGTERM)
+        p.must("reap %d" % child["pid"], "status f")
+
+
 @test("a space is killed: its processes end, others do not, and the next call has a new one")
 def _():
     with remains.none(cluster), caller() as p:
