@@ -535,7 +535,7 @@ struct tool {
     struct node *via; /* it is a process of via_job on this node: no fd, no events; NULL = here */
     struct job *via_job;
     uint64_t via_number;
-    int32_t asker; /* the process of that job, or of a guest of it, that has opened a job: its PID */
+    int32_t asker; /* the process, of that job or a guest of it, that opened a job: its PID */
     uint8_t watching; /* changes of nodes are told */
     uint8_t told;     /* one was, and the tool has not read it yet */
     struct tool *prev, *next;
