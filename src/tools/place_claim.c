@@ -9,11 +9,16 @@
 #include "tools/words.h"
 
 static const char *const facts[FACTS] = {
-    [FACT_RANKS] = "how many ranks there are", [FACT_NODES] = "which nodes there are",
-    [FACT_PER_NODE] = "how many ranks a node has", [FACT_CPUS] = "how many CPUs a rank has",
-    [FACT_DEAL] = "how ranks are dealt out", [FACT_ORDER] = "how ranks are numbered",
-    [FACT_BIND] = "what ranks are bound to", [FACT_CROWD] = "whether there may be more ranks than "
-    "CPUs", [FACT_SHARE] = "whether other jobs may be there too"};
+    [FACT_RANKS] = "how many ranks there are",
+    [FACT_NODES] = "which nodes there are",
+    [FACT_PER_NODE] = "how many ranks a node has",
+    [FACT_CPUS] = "how many CPUs a rank has",
+    [FACT_DEAL] = "how ranks are dealt out",
+    [FACT_ORDER] = "how ranks are numbered",
+    [FACT_BIND] = "what ranks are bound to",
+    [FACT_CROWD] = "whether there may be more ranks than CPUs",
+    [FACT_SHARE] = "whether other jobs may be there too",
+};
 
 void place_options_init(struct place_options *options)
 {
@@ -93,30 +98,32 @@ void place_hosts(struct place_options *options, const struct said *said)
         said_wrong(said, &err);
 }
 
-void place_hostfile(struct place_options *options, const struct said *said, int srun_file)
+void place_hostfile(struct place_options *options, const struct said *said, const char *path,
+                    int srun_file)
 {
     struct bp_error err = {0};
     auto_free char *text = NULL;
     size_t length;
     claim(options, FACT_NODES, 1, said);
-    int r = lines_load(said->arg, &text, &length, &err);
+    int r = lines_load(path, &text, &length, &err);
     if (r == 0)
-        r = hosts_add_file(&options->hosts, said->arg, text, length, &err);
+        r = hosts_add_file(&options->hosts, path, text, length, &err);
     options->srun_file = srun_file;
     if (r < 0)
         said_wrong(said, &err);
 }
 
-void place_rankfile(struct place_options *options, const struct said *said)
+void place_rankfile(struct place_options *options, const struct said *said, const char *path)
 {
     struct bp_error err = {0};
     auto_free char *text = NULL;
     size_t length;
-    place_claim(options, FACT_DEAL, said);
+    if (strcmp(options->place.map_by, "rankfile") != 0)
+        place_claim(options, FACT_DEAL, said);
     rankfile_done(&options->rankfile);
-    int r = lines_load(said->arg, &text, &length, &err);
+    int r = lines_load(path, &text, &length, &err);
     if (r == 0)
-        r = rankfile_read(&options->rankfile, said->arg, text, length, &err);
+        r = rankfile_read(&options->rankfile, path, text, length, &err);
     if (r < 0)
         said_wrong(said, &err);
 }

@@ -53,8 +53,9 @@ void place_give_hosts(struct place_options *options, struct hosts *take_hosts, i
                       struct argp_state *state);
 /* Nodes in the option's value, or in the file that it names; and a rankfile. */
 void place_hosts(struct place_options *options, const struct said *said);
-void place_hostfile(struct place_options *options, const struct said *said, int srun_file);
-void place_rankfile(struct place_options *options, const struct said *said);
+void place_hostfile(struct place_options *options, const struct said *said, const char *path,
+                    int srun_file);
+void place_rankfile(struct place_options *options, const struct said *said, const char *path);
 
 /* All is said: what the options say together. argp's error where they contradict each other. */
 void place_options_finish(struct place_options *options, struct argp_state *state);

@@ -144,6 +144,13 @@ def _():
             assert run(BPRUN + ["-I", "-n", ALL, "echo", "z"]).out == "z\n" * len(CPUS)
 
 
+@test("a job inside of a job does not wait for the CPUs of that one")
+def _():
+    inner = "[ $BPROC_RANK != 0 ] || bprun --mpi=none -n %s echo inside" % ALL
+    with remains.none(cluster):
+        assert must(BPRUN + ["-n", ALL, "sh", "-c", inner]) == "inside\n" * len(CPUS)
+
+
 @test("--exclusive waits for a whole node, and has it")
 def _():
     needs_two_cpus()

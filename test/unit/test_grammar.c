@@ -158,6 +158,7 @@ static void same_place(void)
         {"--map-by ppr:2:package", "bpmpirun -npersocket 2"},
         {"--ntasks-per-node=2 --map-by core", "bpmpirun -N 2 --map-by core"},
         {"--host n0:2,n1", "bpmpirun -H n0:2,n1:1"},
+        {"--hint=multithread", "--use-hwthread-cpus"},
         {"--ppn 2", "bpmpirun -ppn 2"},
         {"--map-by ppr:1:core", "bpmpirun"},
         {"--map-by ppr:1:core --cpu-bind=none", "bpmpirun -bind-to none"},
@@ -180,6 +181,9 @@ static void same_file(void)
     compare(a, "--np 4 --host n1:1,n3:2", place_text_of);
     auto_free char *b = bp_format("bpmpirun -n 4 -f %s", hosts_path);
     compare(a, b, place_text_of);
+    auto_free char *c = bp_format("-n 2 --hostfile %s --map-by seq", hosts_path);
+    auto_free char *d = bp_format("bpmpirun -n 2 -map-by SEQ:File=%s", hosts_path);
+    compare(c, d, place_text_of);
 }
 
 static void same_map(void)
