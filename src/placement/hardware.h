@@ -68,7 +68,7 @@ void bp_hardware_done(struct bp_hardware *hardware);
 int bp_hardware_check(const struct bp_hardware *hardware, struct bp_error *err);
 int bp_slots_check(const struct bp_slot *slots, size_t count, struct bp_error *err);
 
-/* The text `bptopo` prints (its man page has the lines). The caller frees it. */
+/* The text `bptopo` prints (its --help has the lines). The caller frees it. */
 char *bp_hardware_format(const struct bp_hardware *hardware);
 
 /* Read exactly such a text of length bytes (no NUL needed). *ret is the caller's; it has passed

@@ -9,11 +9,16 @@
 #include "tools/words.h"
 
 static const char *const facts[FACTS] = {
-    [FACT_RANKS] = "how many ranks there are", [FACT_NODES] = "which nodes there are",
-    [FACT_PER_NODE] = "how many ranks a node has", [FACT_CPUS] = "how many CPUs a rank has",
-    [FACT_DEAL] = "how ranks are dealt out", [FACT_ORDER] = "how ranks are numbered",
-    [FACT_BIND] = "what ranks are bound to", [FACT_CROWD] = "whether there may be more ranks than "
-    "CPUs", [FACT_SHARE] = "whether other jobs may be there too"};
+    [FACT_RANKS] = "how many ranks there are",
+    [FACT_NODES] = "which nodes there are",
+    [FACT_PER_NODE] = "how many ranks a node has",
+    [FACT_CPUS] = "how many CPUs a rank has",
+    [FACT_DEAL] = "how ranks are dealt out",
+    [FACT_ORDER] = "how ranks are numbered",
+    [FACT_BIND] = "what ranks are bound to",
+    [FACT_CROWD] = "whether there may be more ranks than CPUs",
+    [FACT_SHARE] = "whether other jobs may be there too",
+};
 
 void place_options_init(struct place_options *options)
 {
