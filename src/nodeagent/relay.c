@@ -159,7 +159,7 @@ static void be_launcher(struct client *client, struct bp_frame *frame)
     int bytes = NEWS_BYTES;
     client->opening = client->opening > 0 ? client->opening : 1;
     setsockopt(client->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
-    frame->job = asker_serial(client->space, client->pid);
+    frame->job = (uint64_t)asker_rank(client->space, client->pid);
 }
 
 /* What ends the connection, or NULL. */
