@@ -9,21 +9,22 @@
 
 #define COMPARED_MAX 16 /* different computers that one is compared with before it stands alone */
 
-/* An answer being made. Nodes that have the same share one row of hardware. */
+/* An answer being made. Nodes that have the same CPUs and memory share one row of hardware; devices
+ * have names of their own. */
 struct answer {
     Bpmix__HardwareList list;
     const struct bp_hardware **kinds; /* by index of the list's hardware */
     struct bp_hardware_rows *rows;
+    struct bp_hardware_rows *devices; /* by index of the list's nodes */
 };
 
 static int is_same(const struct bp_hardware *a, const struct bp_hardware *b)
 {
     size_t distances = a->numa_count * a->numa_count * sizeof *a->distances;
-    return a->slot_count == b->slot_count && a->device_count == b->device_count &&
-           a->numa_count == b->numa_count && !a->distances == !b->distances &&
-           memcmp(a->slots, b->slots, a->slot_count * sizeof *a->slots) == 0 &&
-           (a->device_count == 0 ||
-            memcmp(a->devices, b->devices, a->device_count * sizeof *a->devices) == 0) &&
+    return a->slot_count == b->slot_count && a->numa_count == b->numa_count &&
+           !a->distances == !b->distances &&
+           (a->slot_count == 0 ||
+            memcmp(a->slots, b->slots, a->slot_count * sizeof *a->slots) == 0) &&
            (a->numa_count == 0 ||
             memcmp(a->numas, b->numas, a->numa_count * sizeof *a->numas) == 0) &&
            (a->distances == NULL || memcmp(a->distances, b->distances, distances) == 0);
@@ -37,18 +38,29 @@ static uint32_t find_hardware(struct answer *answer, const struct bp_hardware *h
         if (is_same(answer->kinds[i], hardware))
             return (uint32_t)i;
     struct bp_hardware_rows *rows = &answer->rows[count];
+    struct bp_hardware alike = *hardware;
     Bpmix__Hardware *row = bp_calloc(1, sizeof *row);
     bpmix__hardware__init(row);
-    bp_hardware_rows_init(rows, hardware);
+    alike.device_count = 0;
+    bp_hardware_rows_init(rows, &alike);
     row->slots = rows->slots;
     row->n_slots = rows->slot_count;
-    row->devices = rows->devices;
-    row->n_devices = rows->device_count;
     row->numas = rows->numas;
     row->n_numas = rows->numa_count;
     answer->kinds[count] = hardware;
     answer->list.hardware[answer->list.n_hardware++] = row;
     return (uint32_t)count;
+}
+
+static void add_devices(struct answer *answer, Bpmix__HardwareNode *row,
+                        const struct bp_hardware *hardware)
+{
+    struct bp_hardware_rows *rows = &answer->devices[answer->list.n_nodes];
+    struct bp_hardware own = {.devices = hardware->devices,
+                              .device_count = hardware->device_count};
+    bp_hardware_rows_init(rows, &own);
+    row->devices = rows->devices;
+    row->n_devices = rows->device_count;
 }
 
 static Bpmix__HardwareNode *node_row(struct answer *answer, const struct node *node,
@@ -70,6 +82,7 @@ static Bpmix__HardwareNode *node_row(struct answer *answer, const struct node *n
     }
     row->machine = node->machine->id;
     row->hardware = find_hardware(answer, &node->hardware);
+    add_devices(answer, row, &node->hardware);
     row->used.data = machine_mask(node->machine, &row->used.len);
     row->used_devices.data =
         machine_device_mask(node->machine, &node->hardware, &row->used_devices.len);
@@ -83,12 +96,15 @@ static void answer_init(struct answer *answer, const struct master *master,
     bpmix__hardware_list__init(&answer->list);
     answer->kinds = bp_calloc(BP_NODES_MAX, sizeof *answer->kinds);
     answer->rows = bp_calloc(BP_NODES_MAX, sizeof *answer->rows);
+    answer->devices = bp_calloc(BP_NODES_MAX, sizeof *answer->devices);
     answer->list.hardware = bp_calloc(BP_NODES_MAX, sizeof *answer->list.hardware);
     answer->list.nodes = bp_calloc(BP_NODES_MAX, sizeof *answer->list.nodes);
     for (int i = 0; i < BP_NODES_MAX; i++) {
         const struct node *node = node_get(master, i);
-        if (node != NULL)
-            answer->list.nodes[answer->list.n_nodes++] = node_row(answer, node, person);
+        if (node == NULL)
+            continue;
+        Bpmix__HardwareNode *row = node_row(answer, node, person);
+        answer->list.nodes[answer->list.n_nodes++] = row;
     }
 }
 
@@ -100,6 +116,7 @@ static void answer_done(struct answer *answer)
     }
     for (size_t i = 0; i < answer->list.n_nodes; i++) {
         Bpmix__HardwareNode *row = answer->list.nodes[i];
+        bp_hardware_rows_done(&answer->devices[i]);
         if (row->refusal != NULL)
             free(row->refusal->text);
         free(row->refusal);
@@ -109,6 +126,7 @@ static void answer_done(struct answer *answer)
     }
     free(answer->kinds);
     free(answer->rows);
+    free(answer->devices);
     free(answer->list.hardware);
     free(answer->list.nodes);
 }

@@ -416,7 +416,7 @@ int onward_signal(struct tool *tool, const Bpmix__JobForward *forward, struct bp
 /* What a node says of a process; 1 = it was about where it goes to, or where it has been. */
 int onward_heard(struct job *job, const struct place *place, const struct bp_frame *frame,
                  const uint8_t *body);
-void onward_asks(struct job *job, const struct node *node, uint64_t serial);
+void onward_asks(struct job *job, const struct node *node, int32_t pid);
 void onward_place_ended(struct job *job, unsigned index);
 void onward_tool_gone(struct tool *tool);
 /* Its number for nodes, and back; NULL = it is none of this job's now. */
@@ -444,10 +444,10 @@ void tree_prepare(struct job *job);
 void tree_fill(const struct job *job, unsigned index, Bpmix__Relay *relay);
 
 /* ---- nested.c: jobs that processes on nodes open ---- */
-/* The process with this serial, a running one on the tool's node. NULL with a sentence. */
-struct proc *nested_asker(const struct tool *tool, uint64_t serial, struct bp_error *err);
+/* The process with this PID, a running one on the tool's node. NULL with a sentence. */
+struct proc *nested_asker(const struct tool *tool, int32_t pid, struct bp_error *err);
 /* The tool and its request are, from now on, as if that process' ghost had asked. */
-int nested_identify(struct tool *tool, uint64_t serial, Bpmix__JobRequest *request,
+int nested_identify(struct tool *tool, int32_t pid, Bpmix__JobRequest *request,
                     struct bp_error *err);
 /* Order the ghosts; when all are there the request is answered. */
 int nested_start(struct job *job, uint64_t tag, char **warnings, size_t count,
@@ -567,7 +567,7 @@ struct tool {
     struct node *via; /* it is a process of via_job on this node: no fd, no events; NULL = here */
     struct job *via_job;
     uint64_t via_number;
-    uint64_t asker; /* the process of that job that has opened a job: its serial */
+    int32_t asker; /* the process, of that job or a guest of it, that opened a job: its PID */
     uint8_t watching; /* changes of nodes are told */
     uint8_t told;     /* one was, and the tool has not read it yet */
     struct tool *prev, *next;

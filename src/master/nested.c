@@ -25,32 +25,41 @@ void nested_free(struct job *job)
     job->nested = NULL;
 }
 
-struct proc *nested_asker(const struct tool *tool, uint64_t serial, struct bp_error *err)
+static struct proc *find(struct job *job, const struct node *node, int32_t pid)
 {
-    struct job *job = tool->via_job;
-    onward_asks(job, tool->via, serial);
-    struct proc *proc = job_proc(job, serial);
-    if (proc == NULL || job->places[proc->place].node != tool->via) {
+    for (unsigned i = 0; i < job->proc_count && pid > 0; i++)
+        if (job->procs[i].pid == pid && job->places[job->procs[i].place].node == node)
+            return &job->procs[i];
+    return NULL;
+}
+
+struct proc *nested_asker(const struct tool *tool, int32_t pid, struct bp_error *err)
+{
+    struct job *job = tool->via_job, *guest, *next;
+    onward_asks(job, tool->via, pid);
+    struct proc *proc = find(job, tool->via, pid);
+    HASH_ITER(hh, tool->master->jobs, guest, next)
+        if (proc == NULL && guest->host == job)
+            proc = find(guest, tool->via, pid);
+    if (proc == NULL) {
         bp_error_set(err, -ESRCH, "the process that asks is none of this job's");
-        return NULL;
-    }
-    if (job->closing || proc->state == PROC_GONE || proc->ghost_gone || proc->pid == 0) {
+    } else if (job->closing || proc->state == PROC_GONE || proc->ghost_gone) {
         bp_error_set(err, -ESRCH, "the process that asks is ending");
-        return NULL;
+        proc = NULL;
     }
     return proc;
 }
 
-int nested_identify(struct tool *tool, uint64_t serial, Bpmix__JobRequest *request,
+int nested_identify(struct tool *tool, int32_t pid, Bpmix__JobRequest *request,
                     struct bp_error *err)
 {
-    const struct proc *asker = nested_asker(tool, serial, err);
+    const struct proc *asker = nested_asker(tool, pid, err);
     if (asker == NULL)
         return err->code;
     if (request->in_place)
         return bp_error_set(err, -EOPNOTSUPP, "a process on a node cannot move");
     tool->pid = asker->pid;
-    tool->asker = serial;
+    tool->asker = pid;
     if (request->launcher == NULL)
         return 0;
     request->launcher->pid = asker->pid;

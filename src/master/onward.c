@@ -84,7 +84,8 @@ static int check(const struct job *job, const struct proc *proc, const struct no
                  struct bp_error *err)
 {
     struct place *place = job_place((struct job *)job, node);
-    if (job->in_place == 0 || job->host != NULL || job->parent != 0 || job->proc_count != 1 ||
+    if (proc != job->procs || job->in_place == 0 || job->host != NULL || job->parent != 0 ||
+        job->proc_count != 1 ||
         job->tool == NULL || proc->state != PROC_RUNNING)
         return bp_error_set(err, -EOPNOTSUPP, "only a process that came to its node itself can go "
                             "on from there");
@@ -101,7 +102,7 @@ int onward_frame(struct tool *tool, const struct bp_frame *frame, struct bp_erro
 {
     if (tool->via == NULL)
         return bp_error_set(err, -EPERM, "only a process on a node goes on from there");
-    const struct proc *proc = nested_asker(tool, frame->job, err);
+    const struct proc *proc = nested_asker(tool, (int32_t)frame->job, err);
     struct job *job = tool->via_job;
     struct bp_person person = tool_person(tool);
     int r = proc == NULL ? err->code : place_check_node(job->master, frame->node, &person, err);
@@ -174,10 +175,9 @@ static void arrive(struct job *job)
 }
 
 /* A process that asks runs, also when its node has not said so yet. */
-void onward_asks(struct job *job, const struct node *node, uint64_t serial)
+void onward_asks(struct job *job, const struct node *node, int32_t pid)
 {
-    if (job->onward.on && job->places[job->onward.place].node == node &&
-        serial >> RANK_BITS == next_incarnation(job))
+    if (job->onward.on && job->places[job->onward.place].node == node && job->procs[0].pid == pid)
         arrive(job);
 }
 

@@ -108,7 +108,7 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
 void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request)
 {
     struct bp_error err = {0};
-    int r = tool->via != NULL ? nested_identify(tool, frame->job, take_request, &err) : 0;
+    int r = tool->via != NULL ? nested_identify(tool, (int32_t)frame->job, take_request, &err) : 0;
     if (r == 0)
         r = check_request(tool, take_request, &err);
     if (r == 0)

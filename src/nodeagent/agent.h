@@ -357,10 +357,11 @@ void mirror_resume(struct space *space);
 void mirror_close(struct space *space);
 
 /* ---- asker.c: who asks ---- */
-/* The rank that this process (a PID here) is, or comes from; else any that runs here. 0 = none. */
+/* The rank that this process (a PID here) is, or comes from; else any that runs here: its PID in
+ * the process space. 0 = none. */
+pid_t asker_rank(struct space *space, pid_t pid);
 /* The same for that process itself; 0 = it is none that bpmaster knows. */
-uint64_t asker_own_serial(const struct space *space, pid_t pid);
-uint64_t asker_serial(const struct space *space, pid_t pid);
+pid_t asker_self(struct space *space, pid_t pid);
 
 /* ---- shepherd.c: the job's bpshepherd ---- */
 /* Its socket, so that frames for it can wait; then the program, when the space is ready. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* asker.c - which rank a process of a space is, or comes from: children that ranks make on their
- * own node have no ghosts, and stand for their parents. */
+ * own node have no ghosts, and stand for their parents. Ranks of guests are in that space, too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,15 +28,20 @@ static int read_numbers(pid_t pid, pid_t *ret_inside, pid_t *ret_parent)
                : -1;
 }
 
-static const struct rank *find(const struct space *space, pid_t inside)
+/* inside 0: any. */
+static const struct rank *find(struct space *host, pid_t inside)
 {
-    for (const struct rank *rank = space->ranks; rank != NULL; rank = rank->hh.next)
-        if (!rank->exited && (inside == 0 || rank->pid == inside))
-            return rank;
+    for (struct space *space = host->agent->spaces; space != NULL; space = space->hh.next) {
+        if (guest_host(space) != host)
+            continue;
+        for (const struct rank *rank = space->ranks; rank != NULL; rank = rank->hh.next)
+            if (!rank->exited && (inside == 0 || rank->pid == inside))
+                return rank;
+    }
     return NULL;
 }
 
-uint64_t asker_serial(const struct space *space, pid_t pid)
+pid_t asker_rank(struct space *space, pid_t pid)
 {
     const struct rank *rank = NULL;
     pid_t inside, parent;
@@ -48,12 +53,12 @@ uint64_t asker_serial(const struct space *space, pid_t pid)
     }
     if (rank == NULL)
         rank = find(space, 0);
-    return rank != NULL ? rank->serial : 0;
+    return rank != NULL ? rank->pid : 0;
 }
 
-uint64_t asker_own_serial(const struct space *space, pid_t pid)
+pid_t asker_self(struct space *space, pid_t pid)
 {
     pid_t inside, parent;
     const struct rank *rank = read_numbers(pid, &inside, &parent) == 0 ? find(space, inside) : NULL;
-    return rank != NULL ? rank->serial : 0;
+    return rank != NULL ? rank->pid : 0;
 }

@@ -160,7 +160,7 @@ static void be_launcher(struct client *client, struct bp_frame *frame)
     int bytes = NEWS_BYTES;
     client->opening = client->opening > 0 ? client->opening : 1;
     setsockopt(client->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
-    frame->job = asker_serial(client->space, client->pid);
+    frame->job = (uint64_t)asker_rank(client->space, client->pid);
 }
 
 /* What ends the connection, or NULL. */
@@ -185,7 +185,7 @@ static const char *take_question(struct client *client, struct bp_local_message 
         client->number = ++client->space->agent->last_client;
     client->moving = message->frame.type == BP_JOB_MOVE;
     if (client->moving)
-        message->frame.job = asker_own_serial(client->space, client->pid);
+        message->frame.job = (uint64_t)asker_self(client->space, client->pid);
     if (message->frame.type == BP_JOB_OPEN)
         be_launcher(client, &message->frame);
     client->asking = !is_order(&message->frame);

@@ -52,6 +52,28 @@ static int count_nodes(const struct bp_plan *plan, uint64_t *ret_nodes, struct b
     return 0;
 }
 
+/* -n is more than an option allows each object of a level, of all nodes or of the `nodes` that have
+ * most of them. */
+static int check_objects(const struct bp_plan *plan, uint64_t ranks, uint64_t nodes,
+                         enum bp_level level, uint32_t each, struct bp_error *err)
+{
+    uint64_t sum = 0, most = 0;
+    bool packages = level == BP_LEVEL_PACKAGE;
+    for (size_t i = 0; each > 0 && i < plan->seat_count; i++) {
+        uint32_t objects = bp_units_objects(&plan->seats[i].units, level);
+        sum += objects;
+        most = objects > most ? objects : most;
+    }
+    if (nodes > 0 && nodes * most < sum)
+        sum = nodes * most;
+    if (each == 0 || ranks <= sum * each)
+        return 0;
+    return bp_error_set(err, -EINVAL, "-n %llu is more than --ntasks-per-%s %u on %llu %s%s",
+                        (unsigned long long)ranks, packages ? "socket" : "core", each,
+                        (unsigned long long)sum, packages ? "package" : "core",
+                        sum == 1 ? "" : "s");
+}
+
 /* -n is more than what the options allow a node, or its packages, times the nodes. */
 static int check_limits(const struct bp_plan *plan, uint64_t ranks, uint64_t nodes,
                         struct bp_error *err)
@@ -64,6 +86,11 @@ static int check_limits(const struct bp_plan *plan, uint64_t ranks, uint64_t nod
                             "-n %llu is more than --ntasks-per-node %llu on %llu node%s",
                             (unsigned long long)ranks, (unsigned long long)per_node,
                             (unsigned long long)(most / per_node), most == per_node ? "" : "s");
+    int r = check_objects(plan, ranks, nodes, BP_LEVEL_PACKAGE, request->ranks_per_package, err);
+    if (r == 0)
+        r = check_objects(plan, ranks, nodes, BP_LEVEL_CORE, request->ranks_per_core, err);
+    if (r < 0)
+        return r;
     if (request->map_by != BP_MAP_PPR)
         return 0;
     most = count_per_object(plan, nodes > 0 ? nodes : plan->seat_count);

@@ -133,7 +133,7 @@ static int deal_each(struct bp_plan *plan, struct bp_error *err)
             if (is_named != (named == 1))
                 continue;
             r = fill_spot(plan, plan->seat_of[rank], rank, &plan->spots[rank], err);
-            if (r == -EAGAIN && plan->request->overload && !by_row) {
+            if (r == -EAGAIN && plan->overload && !by_row) {
                 overload(plan);
                 r = fill_spot(plan, plan->seat_of[rank], rank, &plan->spots[rank], err);
             }
@@ -190,7 +190,7 @@ static int deal_passes(struct bp_plan *plan, struct bp_error *err)
         r = turns(plan) == BP_OVER_FILL ? deal_fill(plan, err) : deal_turns(plan, err);
         if (r < 0 || plan->spot_count > before || is_held_back(plan))
             continue;
-        if (!plan->request->overload || plan->spot_count == fresh)
+        if (!plan->overload || plan->spot_count == fresh)
             break;
         overload(plan);
         fresh = plan->spot_count;

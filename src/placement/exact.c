@@ -95,7 +95,7 @@ static int may_take(const struct bp_plan *plan, const struct bp_seat *seat, uint
     auto_free char *name = bp_nodeset_format(&seat->number, 1, "n");
     if (is_used(units, unit))
         return bp_error_set(err, -EAGAIN, "CPU %u of %s is another job's", cpu, name);
-    if (plan->request->overload)
+    if (plan->overload)
         return 0;
     return bp_error_set(err, -EINVAL, "rank %u: CPU %u of %s is already another rank's "
                         "(--bind-to :overload-allowed permits that)", rank, cpu, name);
@@ -135,6 +135,8 @@ static int check_row(const struct bp_seat *seat, const struct bp_place_row *row,
     auto_free char *name = bp_nodeset_format(&seat->number, 1, "n");
     auto_free char *option = bp_format("rankfile: rank %u", rank);
     const struct bp_cpu_mask mask = {.cpus = row->cpus, .bytes = row->cpus_bytes};
+    if (row->package < 0 && found == 0 && count_row(row) == 0)
+        return bp_error_set(err, -EINVAL, "%s names no CPU", option);
     if (row->package < 0)
         return check_offered(seat, &mask, option, err);
     if (found == 0 || found < count_row(row))
@@ -198,7 +200,7 @@ static int seek_list(struct bp_plan *plan, struct bp_seat *seat, uint32_t rank,
 {
     const struct bp_place_request *request = plan->request;
     uint32_t each = (uint32_t)(request->pe_list_count / plan->cpus);
-    if (seat->ranks >= each && !request->overload)
+    if (seat->ranks >= each && !plan->overload)
         return bp_error_set(err, -EAGAIN, "pe-list has CPUs for %u ranks a node", each);
     uint32_t *out = bp_plan_row(plan, plan->cpus);
     int r = 0;

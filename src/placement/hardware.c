@@ -92,12 +92,22 @@ static unsigned vendor_number(const struct bp_hardware *hardware, uint32_t gpu)
 }
 
 /* Level Zero reads numbers alone. */
+static bool goes_by_uuid(const struct bp_device *device)
+{
+    return device->uuid[0] != '\0' && device->vendor != BP_VENDOR_INTEL;
+}
+
+/* AMD's library tells 64 bits in hexadecimal where its runtime wants "GPU-" and 16 digits. */
 static char *gpu_word(const struct bp_hardware *hardware, uint32_t gpu)
 {
     const struct bp_device *device = &hardware->devices[gpu];
-    if (device->uuid[0] != '\0' && device->vendor != BP_VENDOR_INTEL)
-        return bp_strdup(device->uuid);
-    return bp_format("%u", vendor_number(hardware, gpu));
+    size_t length = strlen(device->uuid);
+    if (!goes_by_uuid(device))
+        return bp_format("%u", vendor_number(hardware, gpu));
+    if (device->vendor == BP_VENDOR_AMD && length <= 16 &&
+        strspn(device->uuid, "0123456789abcdefABCDEF") == length)
+        return bp_format("GPU-%.*s%s", (int)(16 - length), "0000000000000000", device->uuid);
+    return bp_strdup(device->uuid);
 }
 
 void bp_gpu_environment(const struct bp_hardware *hardware, const uint32_t *gpus, size_t gpu_count,
@@ -109,10 +119,12 @@ void bp_gpu_environment(const struct bp_hardware *hardware, const uint32_t *gpus
     size_t count = 0;
     for (enum bp_vendor vendor = BP_VENDOR_NVIDIA; vendor <= BP_VENDOR_INTEL; vendor++) {
         char *word = NULL;
+        bool numbers = false;
         for (size_t i = 0; i < gpu_count; i++) {
             if (gpus[i] >= hardware->device_count ||
                 hardware->devices[gpus[i]].vendor != vendor)
                 continue;
+            numbers |= !goes_by_uuid(&hardware->devices[gpus[i]]);
             auto_free char *before = word;
             auto_free char *gpu = gpu_word(hardware, gpus[i]);
             word = bp_format("%s%s%s", before != NULL ? before : names[vendor],
@@ -120,6 +132,8 @@ void bp_gpu_environment(const struct bp_hardware *hardware, const uint32_t *gpus
         }
         if (word != NULL)
             ret_words[count++] = word;
+        if (numbers && vendor == BP_VENDOR_NVIDIA)
+            ret_words[count++] = bp_strdup("CUDA_DEVICE_ORDER=PCI_BUS_ID");
     }
     ret_words[count] = NULL;
 }

@@ -68,7 +68,7 @@ void bp_hardware_done(struct bp_hardware *hardware);
 int bp_hardware_check(const struct bp_hardware *hardware, struct bp_error *err);
 int bp_slots_check(const struct bp_slot *slots, size_t count, struct bp_error *err);
 
-/* The text `bptopo` prints (its man page has the lines). The caller frees it. */
+/* The text `bptopo` prints (its --help has the lines). The caller frees it. */
 char *bp_hardware_format(const struct bp_hardware *hardware);
 
 /* Read exactly such a text of length bytes (no NUL needed). *ret is the caller's; it has passed
@@ -77,10 +77,10 @@ int bp_hardware_parse(const char *text, size_t length, struct bp_hardware *ret,
                       struct bp_error *err);
 
 /* What the programs of rank's GPUs read: "CUDA_VISIBLE_DEVICES=...", "ROCR_VISIBLE_DEVICES=...",
- * "ZE_AFFINITY_MASK=...", one for each vendor among gpus (indexes into devices); NULL-terminated,
+ * "ZE_AFFINITY_MASK=...", for each vendor among gpus (indexes into devices); NULL-terminated,
  * at most BP_GPU_WORDS_MAX; the caller frees each. UUIDs where they are known, else the
- * GPU's number among those of its vendor. */
-#define BP_GPU_WORDS_MAX 3
+ * GPU's number among those of its vendor, and then how CUDA is to count. */
+#define BP_GPU_WORDS_MAX 4
 void bp_gpu_environment(const struct bp_hardware *hardware, const uint32_t *gpus, size_t gpu_count,
                         char *ret_words[BP_GPU_WORDS_MAX + 1]);
 

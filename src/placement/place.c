@@ -65,6 +65,7 @@ static int try(const struct order *order, bool idle, bool gpus_shared, struct bp
         .idle = idle,
         .gpus_shared = gpus_shared,
         .unclaimed = order->request->one_each,
+        .overload = order->request->overload || order->request->cpu_map_count > 0,
         .map = bp_calloc(1, sizeof *plan->map),
     };
     if (err != NULL)

@@ -39,8 +39,8 @@ enum bp_frame_type {
     /* tool and bpmaster */
     BP_NODE_LIST = 1, /* empty; answer NODES, when `node` nodes are up (0: now) */
     BP_NODES,         /* NodeList */
-    BP_JOB_OPEN,      /* JobRequest; answer JOB_MAP or REFUSED. Of a caller: job = serial of the
-                       * process that asks, which its bpnode puts there */
+    BP_JOB_OPEN,      /* JobRequest; answer JOB_MAP or REFUSED. Of a caller: job = PID of the
+                       * rank that asks, which its bpnode puts there */
     BP_JOB_MAP,       /* JobMap; descriptors: a herder's socket for every BP_GHOST_MAX ranks */
     BP_JOB_STREAM,    /* bpmaster to tool: node = n; descriptor: that node's data connection. For a
                        * caller JobStream, with which its bpnode dials for the descriptor */

@@ -45,10 +45,9 @@ static int read_slots(const char *text, uint32_t *ret_slots)
     return word_value(text, 1, HOST_SLOTS_MAX, ret_slots);
 }
 
-/* "n0:4" or "n[0-3]" */
-static int add_part(struct hosts *hosts, char *part, struct bp_error *err)
+/* "n0:4" or "n[0-3]"; slots: if none are said. */
+static int add_part(struct hosts *hosts, char *part, uint32_t slots, struct bp_error *err)
 {
-    uint32_t slots = 0;
     char *colon = strchr(part, ':');
     if (colon != NULL) {
         *colon = '\0';
@@ -62,7 +61,7 @@ static int add_part(struct hosts *hosts, char *part, struct bp_error *err)
     return hosts_add(hosts, part, slots, err);
 }
 
-int hosts_add_words(struct hosts *hosts, const char *text, struct bp_error *err)
+static int add_list(struct hosts *hosts, const char *text, uint32_t slots, struct bp_error *err)
 {
     auto_free char *copy = bp_strdup(text);
     for (char *part = copy;;) {
@@ -72,11 +71,16 @@ int hosts_add_words(struct hosts *hosts, const char *text, struct bp_error *err)
         end += strcspn(end, ",");
         int last = *end == '\0';
         *end = '\0';
-        int r = add_part(hosts, part, err);
+        int r = add_part(hosts, part, slots, err);
         if (r < 0 || last)
             return r;
         part = end + 1;
     }
+}
+
+int hosts_add_words(struct hosts *hosts, const char *text, struct bp_error *err)
+{
+    return add_list(hosts, text, 1, err);
 }
 
 /* What stands behind the nodes of a line, for each of those from `first` on. */
@@ -116,7 +120,7 @@ static int read_line(struct hosts *hosts, struct lines *lines, struct bp_error *
     size_t length = strlen(word);
     if (word[length - 1] == ',') /* a list that goes on in the next line */
         word[length - 1] = '\0';
-    if (hosts_add_words(hosts, word, &why) < 0)
+    if (add_list(hosts, word, 0, &why) < 0)
         return lines_refuse(lines, err, "%s", why.text);
     return read_attributes(lines, rest, hosts, first, err);
 }

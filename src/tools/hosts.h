@@ -14,7 +14,7 @@
 
 struct host {
     char *node;     /* a node specification: one node, a range, a word */
-    uint32_t slots; /* of each of these nodes; 0 = not said */
+    uint32_t slots; /* of each of these nodes; 0 = as many as it has cores */
 };
 
 struct hosts { /* zeroed at first */
@@ -26,11 +26,13 @@ struct hosts { /* zeroed at first */
 int hosts_add(struct hosts *hosts, const char *node, uint32_t slots, struct bp_error *err);
 
 /* Add what --host says: nodes joined by commas, each with ":SLOTS" behind it where the user likes
- * (":*" or ":auto" is the same as none). 0 or -EINVAL; some may have been added then. */
+ * (":*", ":auto": as many as it has cores), else of one slot. 0 or -EINVAL; some may have been
+ * added then. */
 int hosts_add_words(struct hosts *hosts, const char *text, struct bp_error *err);
 
-/* Add the lines of a host file: "NODE[,NODE...] [slots=N]" (Open MPI), "NODE:N" (MPICH), or
- * lists alone (Slurm); # begins a comment. 0 or -EINVAL with file and line. */
+/* Add the lines of a host file: "NODE[,NODE...] [slots=N]" (Open MPI), "NODE:N" (MPICH), or lists
+ * alone (Slurm); # begins a comment. Slots that are not said are 0. 0 or -EINVAL with file and
+ * line. */
 int hosts_add_file(struct hosts *hosts, const char *name, const char *text, size_t length,
                    struct bp_error *err);
 

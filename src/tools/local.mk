@@ -45,6 +45,7 @@ libbprun_la_SOURCES = \
 	src/tools/multiprog.c \
 	src/tools/options.c src/tools/options.h \
 	src/tools/place_claim.c \
+	src/tools/place_settle.c \
 	src/tools/place_options.c src/tools/place_options.h \
 	src/tools/place_words.c src/tools/place_words.h \
 	src/tools/propagate.c src/tools/propagate.h \

@@ -25,27 +25,43 @@ void map_nodes_done(struct map_nodes *nodes)
 
 /* ---- bpmaster's ---- */
 
-static int take_hardware(struct map_nodes *nodes, struct bp_error *err)
+/* One of the computers that nodes have alike, with these devices; appended. */
+static int take_hardware(struct map_nodes *nodes, uint32_t kind, Bpmix__Device **devices,
+                         size_t device_count, struct bp_error *err)
 {
-    nodes->hardware = bp_calloc(nodes->list->n_hardware, sizeof *nodes->hardware);
-    for (size_t i = 0; i < nodes->list->n_hardware; i++) {
-        Bpmix__Hardware *row = nodes->list->hardware[i];
-        int r = bp_hardware_take(row->slots, row->n_slots, row->devices, row->n_devices,
-                                 row->numas, row->n_numas, &nodes->hardware[i], err);
-        if (r < 0)
-            return r;
+    Bpmix__Hardware *row = nodes->list->hardware[kind];
+    int r = bp_hardware_take(row->slots, row->n_slots, devices, device_count, row->numas,
+                             row->n_numas, &nodes->hardware[nodes->hardware_count], err);
+    if (r == 0)
         nodes->hardware_count++;
-    }
-    return 0;
+    return r;
+}
+
+/* Nodes without devices share what they have alike. */
+static int find_hardware(struct map_nodes *nodes, const Bpmix__HardwareNode *node,
+                         const struct bp_hardware **ret, struct bp_error *err)
+{
+    if (node->hardware >= nodes->list->n_hardware)
+        return bp_error_set(err, -EPROTO, "bpmaster sent no hardware of node %d", node->number);
+    *ret = &nodes->hardware[node->hardware];
+    if (node->n_devices == 0)
+        return 0;
+    *ret = &nodes->hardware[nodes->hardware_count];
+    return take_hardware(nodes, node->hardware, node->devices, node->n_devices, err);
 }
 
 static int take_nodes(struct map_nodes *nodes, struct bp_error *err)
 {
-    size_t count = nodes->list->n_nodes;
+    size_t count = nodes->list->n_nodes, kinds = nodes->list->n_hardware;
+    int r = 0;
+    nodes->hardware = bp_calloc(kinds + count, sizeof *nodes->hardware);
+    for (uint32_t i = 0; r == 0 && i < kinds; i++)
+        r = take_hardware(nodes, i, NULL, 0, err);
     nodes->rows = bp_calloc(count, sizeof *nodes->rows);
     nodes->states = bp_calloc(count, sizeof *nodes->states);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; r == 0 && i < count; i++) {
         const Bpmix__HardwareNode *node = nodes->list->nodes[i];
+        struct bp_place_node *row = &nodes->rows[nodes->row_count];
         if (node->number < 0 || node->number > BP_NODE_NUMBER_MAX ||
             (i > 0 && node->number <= nodes->list->nodes[i - 1]->number))
             return bp_error_set(err, -EPROTO, "bpmaster sent nodes in disorder");
@@ -55,14 +71,12 @@ static int take_nodes(struct map_nodes *nodes, struct bp_error *err)
                                          .host = node->host};
         if (node->refusal != NULL)
             continue;
-        if (node->hardware >= nodes->hardware_count)
-            return bp_error_set(err, -EPROTO, "bpmaster sent no hardware of node %d",
-                                node->number);
-        nodes->rows[nodes->row_count++] = (struct bp_place_node){
-            .number = node->number,
-            .machine = node->machine,
-            .hardware = &nodes->hardware[node->hardware]};
+        *row = (struct bp_place_node){.number = node->number, .machine = node->machine};
+        r = find_hardware(nodes, node, &row->hardware, err);
+        nodes->row_count++;
     }
+    if (r < 0)
+        return r;
     nodes->full = bp_calloc(1, BP_CPUSET_BYTES_MAX);
     memset(nodes->full, 0xff, BP_CPUSET_BYTES_MAX);
     map_nodes_use(nodes, MAP_NODES_KEPT);
@@ -92,9 +106,7 @@ int map_nodes_live(struct map_nodes *nodes, struct bp_error *err)
     *nodes = (struct map_nodes){.list = bp_node_hardware(err)};
     if (nodes->list == NULL)
         return err->code;
-    int r = take_hardware(nodes, err);
-    if (r == 0)
-        r = take_nodes(nodes, err);
+    int r = take_nodes(nodes, err);
     if (r < 0)
         map_nodes_done(nodes);
     return r;

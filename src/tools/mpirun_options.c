@@ -11,7 +11,8 @@ enum {
     OPT_NP = 'n', OPT_HOST = 'H', OPT_PER_NODE = 'N', OPT_ENV = 'x', OPT_FILE = 'f',
     OPT_VERBOSE = 'v', OPT_QUIET = 'q', OPT_MAP_BY = 256, OPT_RANK_BY, OPT_BIND_TO, OPT_HOSTFILE,
     OPT_RANKFILE, OPT_CPU_SET, OPT_OVERSUBSCRIBE, OPT_NO_OVERSUBSCRIBE, OPT_PER_PACKAGE, OPT_WDIR,
-    OPT_TIMEOUT, OPT_TAG, OPT_OUTPUT, OPT_MCA, OPT_GENV, OPT_ROOT
+    OPT_TIMEOUT, OPT_TAG, OPT_OUTPUT, OPT_MCA, OPT_GENV, OPT_HWTHREADS,
+    OPT_ROOT
 };
 
 static const struct argp_option rows[] = {
@@ -23,6 +24,7 @@ static const struct argp_option rows[] = {
     {"map-by", OPT_MAP_BY, "HOW", 0, "Deal ranks out by slot, hwthread, core, l1, l2, l3, numa, "
      "package, node, device=gpu, device=nic, ppr:N:OBJECT, seq, rankfile or pe-list=CPUS; then "
      ":pe=N, :span, :fill, :oversubscribe, :nooversubscribe", 0},
+    {"use-hwthread-cpus", OPT_HWTHREADS, NULL, 0, "Hardware threads are CPUs: map by hwthread", 0},
     {"rank-by", OPT_RANK_BY, "HOW", 0, "Number ranks by slot, node, fill or span", 0},
     {"bind-to", OPT_BIND_TO, "WHAT", 0, "Bind each rank to a hwthread, core, l1, l2, l3, numa, "
      "package, or none; :overload-allowed lets them share", 0},
@@ -52,10 +54,41 @@ static const struct text_row {
     int key;
     enum place_fact fact;
     int (*read)(Bpmix__Place *place, const char *value, struct bp_error *err);
-} texts[] = {{OPT_MAP_BY, FACT_DEAL, place_map_by},
-             {OPT_RANK_BY, FACT_ORDER, place_rank_by},
+} texts[] = {{OPT_RANK_BY, FACT_ORDER, place_rank_by},
              {OPT_BIND_TO, FACT_BIND, place_bind_to},
              {OPT_CPU_SET, FACT_OTHER, place_cpu_set}};
+
+/* ":file=NAME" behind rankfile or seq, taken out of the words. NULL = there is none. */
+static char *take_file(char *words)
+{
+    for (char *p = strchr(words, ':'); p != NULL; p = strchr(p + 1, ':')) {
+        if (strncasecmp(p, ":file=", 6) != 0)
+            continue;
+        size_t length = strcspn(p + 6, ":");
+        char *name = strndup(p + 6, length);
+        memmove(p, p + 6 + length, strlen(p + 6 + length) + 1);
+        return name;
+    }
+    return NULL;
+}
+
+static void map_by(struct place_options *options, const struct said *said)
+{
+    struct bp_error err = {0};
+    auto_free char *words = bp_strdup(said->arg);
+    auto_free char *file = take_file(words);
+    if (file != NULL && strncasecmp(words, "rankfile", 8) == 0)
+        place_rankfile(options, said, file);
+    else if (file != NULL && strncasecmp(words, "seq", 3) == 0)
+        place_hostfile(options, said, file, 0);
+    else if (file != NULL)
+        argp_error(said->state, "%s: file= is for rankfile and for seq", said->name);
+    else if (strcasecmp(words, "rankfile") == 0 && options->rankfile.count > 0)
+        return; /* --rankfile has said so */
+    place_claim(options, FACT_DEAL, said);
+    if (place_map_by(&options->place, words, &err) < 0)
+        said_wrong(said, &err);
+}
 
 static int parse_text(struct mpirun_options *options, const struct said *said)
 {
@@ -79,6 +112,12 @@ static int parse_ranks(struct mpirun_options *options, const struct said *said)
     case 'c':
         place_ranks(place, said);
         return 0;
+    case OPT_MAP_BY:
+        map_by(place, said);
+        return 0;
+    case OPT_HWTHREADS:
+        place_claim(place, FACT_OTHER, said);
+        return place_hint(&place->place, "multithread", NULL);
     case OPT_PER_NODE:
         place_claim(place, FACT_PER_NODE, said);
         place->per_node = word_number(said->state, said->name, said->arg, 1, PLACE_RANKS_MAX);
@@ -106,10 +145,10 @@ static int parse_nodes(struct mpirun_options *options, const struct said *said)
         return 0;
     case OPT_HOSTFILE:
     case OPT_FILE:
-        place_hostfile(options->place, said);
+        place_hostfile(options->place, said, said->arg, 0);
         return 0;
     case OPT_RANKFILE:
-        place_rankfile(options->place, said);
+        place_rankfile(options->place, said, said->arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

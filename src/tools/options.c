@@ -218,6 +218,7 @@ void options_parse(struct options *options, int argc, char **argv)
         : "bpmpirun - bprun for those used to mpirun: letters and options with one dash mean what "
           "mpirun's do.", parsing.children, NULL, NULL};
     place_options_init(&options->place);
+    options->place.all_slots = options->mpirun;
     add_child(&parsing, 0, &place_argp, &options->place, srun, "Where and how many:");
     add_child(&parsing, 1, &mpirun_argp, &parsing.mpirun, !srun, "The same in mpirun's words:");
     add_child(&parsing, 2, &map_argp, &options->map, srun, "To see where the ranks are:");

@@ -139,14 +139,14 @@ static int parse_nodes(struct place_options *options, struct said *said)
         return 0;
     case 'w':
         if (strchr(said->arg, '/') != NULL) {
-            place_hostfile(options, said);
+            place_hostfile(options, said, said->arg, 1);
             return 0;
         }
         place_claim(options, FACT_NODES, said);
         options->place.node_list = said->arg;
         return 0;
     case 'F':
-        place_hostfile(options, said);
+        place_hostfile(options, said, said->arg, 1);
         return 0;
     case 'x':
         place_claim(options, FACT_OTHER, said);

@@ -26,6 +26,9 @@ struct place_options {
     struct hosts hosts;
     struct rankfile rankfile;
     uint32_t per_node, per_package; /* mpirun's: on every node there is */
+    int all_slots;      /* mpirun's number of ranks, if none is said: one for each core */
+    char *node_list;    /* of such a file */
+    int srun_file;      /* hosts come from a file of srun's */
     uint32_t threads;   /* ranks should run so many: OMP_NUM_THREADS is not set and should be */
     int later;          /* a program was named: the ranks of all are placed together */
     int multi_prog;     /* the program is a file that names the programs */
@@ -50,8 +53,9 @@ void place_give_hosts(struct place_options *options, struct hosts *take_hosts, i
                       struct argp_state *state);
 /* Nodes in the option's value, or in the file that it names; and a rankfile. */
 void place_hosts(struct place_options *options, const struct said *said);
-void place_hostfile(struct place_options *options, const struct said *said);
-void place_rankfile(struct place_options *options, const struct said *said);
+void place_hostfile(struct place_options *options, const struct said *said, const char *path,
+                    int srun_file);
+void place_rankfile(struct place_options *options, const struct said *said, const char *path);
 
 /* All is said: what the options say together. argp's error where they contradict each other. */
 void place_options_finish(struct place_options *options, struct argp_state *state);

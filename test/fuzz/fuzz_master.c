@@ -461,7 +461,8 @@ static void step(void)
         unsigned asker = byte(), ranks = byte(), options = byte();
         auto_free uint8_t *body =
             pack_job(ranks, options, (char *)((options & 16) != 0 ? "all" : ""), &length);
-        relayed(channels[who % channel_count], BP_JOB_OPEN, job, tag, asker, body, length);
+        relayed(channels[who % channel_count], BP_JOB_OPEN, job, tag, (uint64_t)getpid() + asker,
+                body, length);
     } else if (what == 11) {
         struct bp_ghost_record records[8];
         unsigned slot = byte();

@@ -60,7 +60,7 @@ def _():
 def _():
     show = "sh", "-c", "echo $BPROC_RANK $BPROC_NODE"
     out = must(["bpmpirun", "--mpi=none", "-bind-to", "none", "-np", "2", "-host", "n3", *show, ":",
-                "-np", "3", "-host", "n0:1,n2", *show])
+                "-np", "3", "-host", "n0:1,n2:2", *show])
     assert rows(out) == ["0 3", "1 3", "2 0", "3 2", "4 2"], out
     lines = rows(must(["bpmpirun", "-np", "1", "-host", "n2", APPS, ":", "-np", "2", "-host",
                        "n1,n0", APPS], timeout=60))

@@ -49,6 +49,9 @@ MISTAKES = (
     ("bprun --hint=fast true", "\"fast\" is not one of compute_bound, memory_bound"),
     ("bprun --cpu-set=0-x true", "--cpu-set: "),
     ("bprun --map-by seq true", "--map-by seq: a list says each rank's node: --hostfile or --host"),
+    ("bprun --map-by core:file=hosts true", "--map-by: file= is for rankfile and for seq"),
+    ("bprun --map-by rankfile:FILE=gap true", "--map-by: gap:2: rank 1 has no line"),
+    ("bprun --map-by seq:file=hosts --host n1 true", "both say which nodes there are"),
     ("bprun --map-by rankfile true", "--map-by rankfile: --rankfile FILE is missing"),
     ("bprun --host n0:x true", "--host: \"x\": slots are a number from 1 to 65536, or *"),
     ("bprun --hostfile lies true", "--hostfile: lies:2: slots are a number from 1 to 65536, not "),
@@ -107,7 +110,14 @@ def _():
     assert nodes("bpmpirun -hostfile hosts -map-by seq -np 2") == [1, 3]
     assert nodes("bprun -n 2 -m arbitrary -F hosts") == [1, 3]
     assert nodes("bprun --rankfile ranks") == [2, 1, 2]
+    assert nodes("bpmpirun -map-by rankfile:file=ranks") == [2, 1, 2]
+    assert nodes("bpmpirun -map-by rankfile -rankfile ranks") == [2, 1, 2]
+    assert nodes("bpmpirun -rankfile ranks -map-by rankfile") == [2, 1, 2]
     assert nodes("bpmpirun -N 1 -host n2,n3") == [2, 3]
+    assert nodes("bpmpirun -host n2,n3") == [2, 3]
+    assert nodes("bpmpirun -hostfile hosts") == [1, 3, 3]
+    everywhere = nodes("bpmpirun")
+    assert set(everywhere) == {0, 1, 2, 3} and len(everywhere) % 4 == 0, everywhere
     assert nodes("bprun -n 4 -w 0,2 -m cyclic") == [0, 2, 0, 2]
     assert nodes("bprun -n 4 -w 0,2 -m plane=2") == [0, 0, 2, 2]
 
@@ -115,10 +125,10 @@ def _():
 @test("variables and directories in mpirun's words")
 def _():
     line = "sh", "-c", "echo $A $OMPI_MCA_btl $OMP_NUM_THREADS; pwd"
-    out = must(["bpmpirun", "--mpi=none", "-q", "-genv", "A", "1", "-mca", "btl", "self", "-wdir", "/usr",
+    out = must(["bpmpirun", "--mpi=none", "-n", "1", "-q", "-genv", "A", "1", "-mca", "btl", "self", "-wdir", "/usr",
                 "--cpus-per-task", "1", *line])
     assert out == "1 self 1\n/usr\n", out
-    result = run(["bpmpirun", "--mpi=none", "-v", "-x", "A=2", "sh", "-c", "echo $A"])
+    result = run(["bpmpirun", "--mpi=none", "-n1", "-v", "-x", "A=2", "sh", "-c", "echo $A"])
     assert result.out == "2\n" and result.err != "", repr(result)
     out = must(["bprun", "--mpi=none", "-c", "1", "--wdir", "/", *line],
                env=dict(os.environ, OMP_NUM_THREADS="7", A="b c"))

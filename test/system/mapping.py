@@ -14,6 +14,9 @@ from bptest import run, test
 
 COUNT = 1000 if os.environ.get("BPMIX_TEST_ALL") else 120
 CPUS = sorted(os.sched_getaffinity(0))
+with open("/proc/self/status", encoding="utf-8") as status:
+    EVERYTHING = status.read().split("Cpus_allowed_list:")[1].split()[0]
+ALLOWED = {}  # CPUs of a node that may not use all
 SHOW = ["sh", "-c", "echo $BPROC_RANK $BPROC_NODE $(sed -n 's/Cpus_allowed_list:.//p' /proc/self/status) "
         "$(head -1 /proc/self/numa_maps | cut -d' ' -f2)"]
 WORDS = [
@@ -52,9 +55,11 @@ def computed(*options):
     result = run(["bpmap", "--json", *options])
     if result.code != 0:
         return result.err.splitlines()[0].partition(": ")[2]
-    everything = open("/proc/self/status", encoding="utf-8").read().split("Cpus_allowed_list:")[1].split()[0]
-    return [(int(rank["node"].lstrip("n")), rank.get("cpus") or everything, "memory" in rank)
-            for rank in json.loads(result.out)["ranks"]]
+    rows = []
+    for rank in json.loads(result.out)["ranks"]:
+        node = int(rank["node"].lstrip("n"))
+        rows.append((node, rank.get("cpus") or ALLOWED.get(node, EVERYTHING), "memory" in rank))
+    return rows
 
 
 def measured(*options):
@@ -92,6 +97,24 @@ def _():
         file.write(run([bptopo, "--export"]).out.encode())
         file.flush()
         compare([random_request(chance, True) for _ in range(COUNT // 2)], "--topology", file.name)
+
+
+def restrict(node, cpus):
+    os.sched_setaffinity(CLUSTER.machine_pid("n%d" % node), cpus)
+    CLUSTER.order("stop", "n%d" % node)
+    CLUSTER.order("start", "n%d" % node)
+    CLUSTER.wait_up()
+
+
+@test("%d random requests on nodes that may use one CPU each" % (COUNT // 4))
+def _():
+    if len(CPUS) < 2:
+        raise bptest.Skip("one CPU only")
+    chance = random.Random(3)
+    for node in range(4):
+        restrict(node, {CPUS[node % 2]})
+        ALLOWED[node] = str(CPUS[node % 2])
+    compare([random_request(chance, False) for _ in range(COUNT // 4)])
 
 
 if __name__ == "__main__":

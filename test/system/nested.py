@@ -247,6 +247,18 @@ def _():
     wait_for(lambda: not remains.jobs(), what="the end of all jobs")
 
 
+@test("copies made by rfork ask as themselves, on the master's order and on a rank's")
+def _():
+    program = bptest.build_caller("nested_fork")
+    # the shell's parent is the copy that system() was called in
+    command = "bpsh 1,2 sh -c \"test \\$PPID = $PPID && exit 7\""
+    for before in ([], ["bpsh", "3"]):  # called on the master; by a rank on a third node
+        for user in (None, USER):
+            result = run([*before, program, "0", command], user=user)
+            assert result.code == 7, (before, user, result)
+    wait_for(lambda: not remains.jobs(), what="the end of all jobs")
+
+
 @test("bpcp, and programs started from images, by ranks")
 def _():
     with nothing_left():

@@ -211,6 +211,18 @@ def _():
         assert result.code == 64 and "--pty" in result.err, repr(result)
 
 
+@test("a node that can make no terminal says so")
+def _():
+    hide = ["mount", "--bind", "/dev/null", "/dev/ptmx"]
+    done = cluster.execute("n3", hide)
+    assert done.code == 0, repr(done)
+    result = run(PTY + ["-w", "n3", "true"])
+    assert result.code == 125 and "rank 0 on n3: its terminal cannot be made: " in result.err, \
+        repr(result)
+    assert cluster.execute("n3", ["umount", "/dev/ptmx"]).code == 0
+    assert "/dev/pts/" in run(PTY + ["-w", "n3", "tty"]).out
+
+
 @test("an MPI rank has it too, and an image's process")
 def _():
     result = run(["bprun", "--pty", "-n", "2", "sh", "-c", "[ $BPROC_RANK != 0 ] || tty"])

@@ -117,7 +117,7 @@ def _():
         job = start(BPRUN + ["--immediate=1", "-n", "1", "true"])
         waits(job)
         result = end(job, 125)
-        assert len(result.err.splitlines()) == 1, repr(result)
+        assert len(result.err.splitlines()) == 1 and "core" in result.err, repr(result)
     assert run(BPRUN + ["-I", "-n", "1", "true"]).code == 0
 
 
@@ -142,6 +142,13 @@ def _():
         with holding("--overlap", "-n", ALL) as holder:
             assert row_of(holder)["cores"] == 0
             assert run(BPRUN + ["-I", "-n", ALL, "echo", "z"]).out == "z\n" * len(CPUS)
+
+
+@test("a job inside of a job does not wait for the CPUs of that one")
+def _():
+    inner = "[ $BPROC_RANK != 0 ] || bprun --mpi=none -n %s echo inside" % ALL
+    with remains.none(cluster):
+        assert must(BPRUN + ["-n", ALL, "sh", "-c", inner]) == "inside\n" * len(CPUS)
 
 
 @test("--exclusive waits for a whole node, and has it")

@@ -1,5 +1,5 @@
 # tests of src/placement
-check_PROGRAMS += test_golden test_hardware test_machine test_place test_place_many test_topology
+check_PROGRAMS += test_golden test_hardware test_map_words test_machine test_place test_place_many test_topology
 test_place_SOURCES = test/unit/test_place.c test/unit/place_build.h
 test_place_CPPFLAGS = $(TEST_CPPFLAGS)
 test_place_CFLAGS = $(BP_CFLAGS)
@@ -44,4 +44,9 @@ test_map_bytes_SOURCES = test/unit/test_map_bytes.c
 test_map_bytes_CPPFLAGS = $(TEST_CPPFLAGS)
 test_map_bytes_CFLAGS = $(BP_CFLAGS)
 test_map_bytes_LDADD = libtap.la libplacement.la libcommon.la
-EXTRA_DIST += test/fuzz/fuzz_picture.c test/fuzz/fuzz_place.c test/fuzz/fuzz_hardware.c
+EXTRA_DIST += test/fuzz/fuzz_map_job.c test/fuzz/fuzz_picture.c test/fuzz/fuzz_place.c test/fuzz/fuzz_hardware.c
+test_map_words_SOURCES = test/unit/test_map_words.c
+test_map_words_CPPFLAGS = $(TEST_CPPFLAGS)
+test_map_words_CFLAGS = $(BP_CFLAGS)
+test_map_words_LDADD = libtap.la libplacement.la libcommon.la
+EXTRA_DIST += test/fuzz/fuzz_map_words.c

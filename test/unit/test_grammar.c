@@ -110,7 +110,7 @@ static void compare(const char *a, const char *b, char *(*text_of)(const struct 
     struct command one, two;
     auto_free char *first = bp_format("bprun %s true", a);
     auto_free char *second =
-        strncmp(b, "bpmpirun ", 9) == 0 ? bp_format("%s true", b) : bp_format("bprun %s true", b);
+        strncmp(b, "bpmpirun", 8) == 0 ? bp_format("%s true", b) : bp_format("bprun %s true", b);
     command_init(&one, first);
     command_init(&two, second);
     auto_free char *want = text_of(&one), *got = text_of(&two);
@@ -133,12 +133,12 @@ static void same_place(void)
         {"-n 8 -n 4", "bpmpirun --np 4"},
         {"-n 4 -c 2", "bpmpirun -n 4 --cpus-per-task 2"},
         {"-N 2-4 -n 4", "bpmpirun --nodes 2-4 -np 4"},
-        {"-w 0-1", "bpmpirun -nodelist 0-1"},
-        {"-x 0-1", "bpmpirun --exclude=0-1"},
+        {"-n 2 -w 0-1", "bpmpirun -n 2 -nodelist 0-1"},
+        {"-n 1 -x 0-1", "bpmpirun -n 1 --exclude=0-1"},
         {"--cpu-bind=none", "--bind-to none"},
         {"--cpu-bind=no", "--bind-to NONE"},
         {"--cpu-bind=cores", "--bind-to core"},
-        {"--cpu-bind=quiet,cores", "bpmpirun -bind-to core:if-supported"},
+        {"-n 1 --cpu-bind=quiet,cores", "bpmpirun -n 1 -bind-to core:if-supported"},
         {"--cpu-bind=threads", "--bind-to hwthread"},
         {"--cpu-bind=sockets", "--bind-to package"},
         {"--cpu-bind=ldoms", "--bind-to numa"},
@@ -157,8 +157,11 @@ static void same_place(void)
         {"--map-by ppr:2:node", "bpmpirun -N 2"},
         {"--map-by ppr:2:package", "bpmpirun -npersocket 2"},
         {"--ntasks-per-node=2 --map-by core", "bpmpirun -N 2 --map-by core"},
-        {"--host n0:2,n1", "bpmpirun -H n0:2,n1:*"},
+        {"--host n0:2,n1", "bpmpirun -H n0:2,n1:1"},
+        {"--hint=multithread", "--use-hwthread-cpus"},
         {"--ppn 2", "bpmpirun -ppn 2"},
+        {"--map-by ppr:1:core", "bpmpirun"},
+        {"--map-by ppr:1:core --cpu-bind=none", "bpmpirun -bind-to none"},
         {"--host n0,n1", "bpmpirun -hosts n0,n1"},
         {"--host n0 --host n1:2", "bpmpirun -host n0,n1:2"},
     };
@@ -178,6 +181,9 @@ static void same_file(void)
     compare(a, "--np 4 --host n1:1,n3:2", place_text_of);
     auto_free char *b = bp_format("bpmpirun -n 4 -f %s", hosts_path);
     compare(a, b, place_text_of);
+    auto_free char *c = bp_format("-n 2 --hostfile %s --map-by seq", hosts_path);
+    auto_free char *d = bp_format("bpmpirun -n 2 -map-by SEQ:File=%s", hosts_path);
+    compare(c, d, place_text_of);
 }
 
 static void same_map(void)
@@ -192,7 +198,8 @@ static void same_map(void)
         {"-N 4 -n 8 -m cyclic", "bpmpirun -np 8 -map-by node -nodes 4"},
         {"-n 40 -m block:cyclic", "--np 40 --map-by package"},
         {"-n 70 -O", "--np 70 --oversubscribe"},
-        {"-n 2 -w 1,3", "bpmpirun -np 2 --host n1:1,n3:1"},
+        {"-n 2 -w 1,3", "bpmpirun -np 2 --host n1,n3"},
+        {"-n 4 -w 1,3", "bpmpirun -np 4 --host n1:2,n3:2"},
         {"-n 4 -m cyclic -w 1,3", "bpmpirun -np 4 -host n1:2,n3:2 -map-by node"},
         {"-N 4 --ntasks-per-node=2", "bpmpirun -N 2"},
         {"-n 8 --ntasks-per-node=2", "bpmpirun -np 8 -N 2"},
@@ -296,11 +303,11 @@ static char *hosts_text_of(const struct command *command)
 static void own_hosts(void)
 {
     static const char *const rows[][2] = {
-        {"-np 2 -host n0,n1 a : -np 1 b", ": n0 n1"},
+        {"-np 2 -host n0,n1 a : -np 1 b", ": n0:1 n1:1"},
         {"-np 2 -host n0 a : -np 1 -host n1 b", "seq: n0 n0 n1"},
         {"-np 5 -host n0,n1 a : -np 3 -host n[2-3] b", "seq: n0 n0 n0 n1 n1 n2 n2 n3"},
         {"-np 5 -host n0:1,n1:2 a : -np 1 -H x.y b", "seq: n0 n0 n1 n1 n1 x.y"},
-        {"-np 5 -host n0:1,n1,n2 a : -np 1 -H 3 b", "seq: n0 n1 n1 n2 n2 n3"},
+        {"-np 5 -host n0:1,n1,n2 a : -np 1 -H 3 b", "seq: n0 n0 n1 n1 n2 n3"},
         {"-np 1 -host n0:4,n1 a : -np 1 -H n2 b", "seq: n0 n2"},
         {"-np 2 a : -np 1 b", ":"},
     };

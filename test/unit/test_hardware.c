@@ -162,11 +162,19 @@ static void gpu_words(void)
     char *words[BP_GPU_WORDS_MAX + 1];
     bp_gpu_environment(&h, (const uint32_t[]){6, 1, 5, 3, 2, 99}, 6, words);
     CU_ASSERT_STRING_EQUAL(words[0], "CUDA_VISIBLE_DEVICES=1,GPU-a");
-    CU_ASSERT_STRING_EQUAL(words[1], "ROCR_VISIBLE_DEVICES=GPU-b,0");
-    CU_ASSERT_STRING_EQUAL(words[2], "ZE_AFFINITY_MASK=1");
-    CU_ASSERT(words[3] == NULL);
-    for (int i = 0; i < 3; i++)
+    CU_ASSERT_STRING_EQUAL(words[1], "CUDA_DEVICE_ORDER=PCI_BUS_ID");
+    CU_ASSERT_STRING_EQUAL(words[2], "ROCR_VISIBLE_DEVICES=GPU-b,0");
+    CU_ASSERT_STRING_EQUAL(words[3], "ZE_AFFINITY_MASK=1");
+    CU_ASSERT(words[4] == NULL);
+    for (int i = 0; i < 4; i++)
         free(words[i]);
+    snprintf(devices[3].uuid, sizeof devices[3].uuid, "1f2");
+    bp_gpu_environment(&h, (const uint32_t[]){3, 1}, 2, words);
+    CU_ASSERT_STRING_EQUAL(words[0], "CUDA_VISIBLE_DEVICES=GPU-a");
+    CU_ASSERT_STRING_EQUAL(words[1], "ROCR_VISIBLE_DEVICES=GPU-00000000000001f2");
+    CU_ASSERT(words[2] == NULL);
+    free(words[0]);
+    free(words[1]);
     bp_gpu_environment(&h, (const uint32_t[]){7}, 1, words);
     CU_ASSERT(words[0] == NULL);
 }

@@ -37,10 +37,10 @@ static void hosts(const char *text, int file, const char *want)
 
 static void host_words(void)
 {
-    hosts("n0", 0, "n0");
-    hosts("n0:4,n1,2-3:2,n[4,6-7]:1,node-7.x", 0, "n0:4 n1 2-3:2 n[4,6-7]:1 node-7.x");
-    hosts("n0:*,n0:auto,allup", 0, "n0 n0 allup");
-    hosts("n0,n0,n1", 0, "n0 n0 n1");
+    hosts("n0", 0, "n0:1");
+    hosts("n0:4,n1,2-3:2,n[4,6-7]:3,node-7.x", 0, "n0:4 n1:1 2-3:2 n[4,6-7]:3 node-7.x:1");
+    hosts("n0:*,n0:auto,allup", 0, "n0 n0 allup:1");
+    hosts("n0,n0,n1", 0, "n0:1 n0:1 n1:1");
     static const char not_node[] = "\"%s\" is not a node: n0, 0-3, n[0-3,7] or a host's name";
     static const char *const bad[] = {"", "-w", "n[0-3", "n 1", "user@n1", "+n1", "^n1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -22,7 +22,10 @@ __attribute__((noreturn)) static void wait_for_all(const int *pids, int count)
     int status, verdict = 0;
     for (int i = 0; i < count; i++) {
         CHECK(pids[i] > 0, "child %d: %s", i, bproc_strerror(-pids[i]));
-        CHECK(waitpid(pids[i], &status, 0) == pids[i], "%m");
+        int pid; /* the state may have a handler for the end of a child */
+        while ((pid = waitpid(pids[i], &status, 0)) < 0 && errno == EINTR)
+            ;
+        CHECK(pid == pids[i], "%m");
         if (verdict == 0)
             verdict = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
