@@ -12,6 +12,7 @@
 
 #include "common/error.h"
 #include "master/config.h"
+#include "master/onward.h"
 #include "master/rights.h"
 #include "placement/placement.h"
 #include "proto/channel.h"
@@ -298,17 +299,7 @@ struct job {
     unsigned guests;   /* jobs whose host this is */
     uint32_t first;    /* number of rank 0 on the host's data connections */
     uint32_t guest_ranks; /* of all guests so far */
-    struct onward {    /* its one process goes on to another node */
-        struct tool *tool; /* who is told when it does not; NULL = nobody any more */
-        uint64_t tag;
-        unsigned place;       /* where it goes to */
-        unsigned incarnation; /* how often it has gone on */
-        uint8_t on;
-        uint8_t leaving;   /* what it was on the node before is not gone yet */
-        struct tool *next; /* who waits for that, to go to next_node; NULL = nobody */
-        uint64_t next_tag;
-        int next_node;
-    } onward;
+    struct onward onward;
     uint8_t kept;      /* it lasts without processes, until its launcher releases it */
     struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
     uint8_t created, closing, ended;
@@ -408,20 +399,6 @@ void spaces_open_one(struct job *job, unsigned index);
 
 /* It comes from another node: the space is to be opened for it, or is there. */
 void spaces_open_carried(struct job *job, unsigned index, int again);
-
-/* ---- onward.c: a process that went to a node goes on to another one ---- */
-int onward_frame(struct tool *tool, const struct bp_frame *frame, struct bp_error *err);
-/* It was on its way when it got this. */
-int onward_signal(struct tool *tool, const Bpmix__JobForward *forward, struct bp_error *err);
-/* What a node says of a process; 1 = it was about where it goes to, or where it has been. */
-int onward_heard(struct job *job, const struct place *place, const struct bp_frame *frame,
-                 const uint8_t *body);
-void onward_asks(struct job *job, const struct node *node, int32_t pid);
-void onward_place_ended(struct job *job, unsigned index);
-void onward_tool_gone(struct tool *tool);
-/* Its number for nodes, and back; NULL = it is none of this job's now. */
-uint64_t job_serial(const struct job *job, const struct proc *proc);
-struct proc *job_proc(struct job *job, uint64_t serial);
 
 /* ---- inside.c: jobs in the spaces of another one, the host's ---- */
 /* A request says so: may it be? Sets job->host. -ESTALE: its launcher is not what it was. */
