@@ -154,10 +154,9 @@ static void tell(struct waiter *waiter)
 
 void queue_drop(struct job *job, int code, const char *why)
 {
-    uint64_t tag = job->waiter->tag;
+    if (why != NULL) /* it may be the waiter's own text */
+        tool_refuse(job->tool, job->waiter->tag, code, why);
     leave_line(job->master, job->waiter);
-    if (why != NULL)
-        tool_refuse(job->tool, tag, code, why);
     job_free(job);
 }
 

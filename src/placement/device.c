@@ -163,6 +163,17 @@ static uint32_t nearest_gpu(const struct bp_plan *plan, const struct bp_seat *se
     return best;
 }
 
+const struct bp_slot *bp_named_slot(const struct bp_plan *plan, const struct bp_seat *seat,
+                                    uint32_t local)
+{
+    const struct bp_place_request *request = plan->request;
+    const struct bp_cpu_mask *mask = &request->cpu_maps[local % request->cpu_map_count];
+    for (uint32_t i = 0; i < seat->units.slot_count; i++)
+        if (bp_cpuset_has(mask->cpus, mask->bytes, seat->units.slots[i].pu))
+            return &seat->units.slots[i];
+    return NULL;
+}
+
 /* The caller has asked bp_seat_has_gpus. */
 void bp_seat_take_gpus(struct bp_plan *plan, struct bp_seat *seat, uint32_t lead,
                        struct bp_spot *spot)
@@ -170,7 +181,9 @@ void bp_seat_take_gpus(struct bp_plan *plan, struct bp_seat *seat, uint32_t lead
     uint8_t mine[BP_DEVICES_MAX / 8] = {0};
     const struct bp_units *units = &seat->units;
     const struct bp_slot *slot = NULL;
-    if (spot->count > 0)
+    if (plan->request->cpu_map_count > 0)
+        slot = bp_named_slot(plan, seat, seat->ranks);
+    else if (spot->count > 0)
         slot = &units->slots[units->units[plan->units[spot->first]].first];
     spot->gpus = (uint32_t)plan->gpu_count;
     for (uint32_t k = 0; k < plan->gpus_each; k++) {

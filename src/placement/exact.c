@@ -135,6 +135,8 @@ static int check_row(const struct bp_seat *seat, const struct bp_place_row *row,
     auto_free char *name = bp_nodeset_format(&seat->number, 1, "n");
     auto_free char *option = bp_format("rankfile: rank %u", rank);
     const struct bp_cpu_mask mask = {.cpus = row->cpus, .bytes = row->cpus_bytes};
+    if (row->package < 0 && found == 0 && count_row(row) == 0)
+        return bp_error_set(err, -EINVAL, "%s names no CPU", option);
     if (row->package < 0)
         return check_offered(seat, &mask, option, err);
     if (found == 0 || found < count_row(row))

@@ -151,17 +151,27 @@ static void fill_memory(struct filler *f, const struct bp_seat *seat, struct bp_
     }
 }
 
+/* Where the rank is: its first unit, or the first CPU that the user named. NULL: anywhere. */
+static const struct bp_slot *rank_slot(const struct bp_plan *plan, const struct bp_seat *seat,
+                                       const struct bp_spot *spot, const struct bp_map_rank *row)
+{
+    const struct bp_units *units = &seat->units;
+    if (plan->request->cpu_map_count > 0)
+        return bp_named_slot(plan, seat, row->local);
+    return spot->count > 0 ? &units->slots[units->units[plan->units[spot->first]].first] : NULL;
+}
+
 static void fill_devices(struct filler *f, const struct bp_seat *seat,
                          const struct bp_spot *spot, struct bp_map_rank *row)
 {
     const struct bp_plan *plan = f->plan;
     const struct bp_device *devices = seat->hardware->devices;
+    const struct bp_slot *slot = rank_slot(plan, seat, spot, row);
     row->nic = BP_NOWHERE;
     if (spot->count > 0 && spot->lead != BP_NOWHERE && devices[spot->lead].kind == BP_DEVICE_NIC)
         row->nic = spot->lead;
-    else if (spot->count > 0)
-        row->nic = bp_nearest_nic(seat->hardware, &seat->units.slots[
-                                      seat->units.units[plan->units[spot->first]].first]);
+    else if (slot != NULL)
+        row->nic = bp_nearest_nic(seat->hardware, slot);
     row->gpus = f->next_gpu;
     row->gpu_count = plan->gpus_each;
     for (uint32_t k = 0; k < plan->gpus_each; k++) {

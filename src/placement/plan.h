@@ -159,6 +159,9 @@ bool bp_seat_has_gpus(const struct bp_plan *plan, const struct bp_seat *seat);
 uint32_t bp_seat_lead_device(const struct bp_plan *plan, struct bp_seat *seat);
 void bp_seat_take_gpus(struct bp_plan *plan, struct bp_seat *seat, uint32_t lead,
                        struct bp_spot *spot);
+/* The first CPU that map_cpu or mask_cpu names for that local rank. */
+const struct bp_slot *bp_named_slot(const struct bp_plan *plan, const struct bp_seat *seat,
+                                    uint32_t local);
 uint32_t bp_nearest_nic(const struct bp_hardware *hardware, const struct bp_slot *slot);
 
 /* deal.c: spots for all ranks. 0; -EAGAIN: they do not fit; another error: never. */

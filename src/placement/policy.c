@@ -108,6 +108,8 @@ static int contradiction(const struct bp_place_request *request, struct bp_error
         return bp_error_set(err, -EINVAL, "--map-by rankfile needs --rankfile FILE");
     if (request->map_by != BP_MAP_RANKFILE && request->rankfile_count > 0)
         return bp_error_set(err, -EINVAL, "--rankfile says where ranks are: leave --map-by away");
+    if (request->rankfile_count > 0 && request->list_count + request->host_count > 0)
+        return bp_error_set(err, -EINVAL, "--rankfile names the nodes: leave -w and --host away");
     if (request->overload && request->bind_to == BP_OBJECT_NONE)
         return bp_error_set(err, -EINVAL, "--bind-to none cannot be overloaded");
     if (request->gpu_bind != BP_GPU_DEFAULT && request->gpus_per_rank == 0)
@@ -126,9 +128,10 @@ int bp_policy_find(struct bp_policy *policy, const struct bp_place_request *requ
     if (request->map_by == BP_MAP_OBJECT || request->map_by == BP_MAP_PPR)
         set_object(policy, request);
     set_deal(policy, request);
-    if (request->map_by == BP_MAP_DEFAULT && request->deal_packages == BP_DEAL_DEFAULT &&
-        request->gpus_per_rank > 0 && request->gpu_bind != BP_GPU_NONE &&
-        request->gpu_bind != BP_GPU_MAP) {
+    bool near_gpus = request->gpus_per_rank > 0 && request->gpu_bind != BP_GPU_NONE &&
+                     request->gpu_bind != BP_GPU_MAP;
+    if (near_gpus && request->map_by == BP_MAP_DEFAULT &&
+        request->deal_packages == BP_DEAL_DEFAULT && request->cpu_map_count == 0) {
         policy->seek = BP_SEEK_DEVICE;
         policy->device = BP_DEVICE_GPU;
     }
@@ -137,6 +140,8 @@ int bp_policy_find(struct bp_policy *policy, const struct bp_place_request *requ
         policy->threads = true;
     if (request->one_each)
         *policy = policies[BP_MAP_SEQ];
+    if (request->cpu_map_count > 0)
+        policy->sorted = false; /* it goes by local rank */
     set_number(policy, request->rank_by);
     return 0;
 }

@@ -451,6 +451,7 @@ def _():
         for kind in ("NODE_ORDER", "JOB_MAP"):
             lie(lambda job, k=kind: [frame(wire.TOOL_SAYS, frame(getattr(wire, k)), job=job)],
                 kind + " may not be sent here")
+        lie(lambda job: [frame(wire.HERD_SAYS, b"x" * 63, job=job, tag=1)], "no ghost records")
         lie(lambda job: [frame(wire.TOOL_SAYS, frame(wire.NODE_WATCH), job=job, tag=t)
                          for t in range(129)], "more than 128")
     alive()
@@ -486,6 +487,56 @@ def _():
             assert finish(job).code != 0
         must(["bpctl", "-S", "2", "-s", "busy"])
         must(["bpctl", "-S", "2", "-s", "up"])
+        no_jobs()
+    alive()
+
+
+@test("a node opens a job for its rank alone; lies of a herder of placeholders end that job alone")
+def _():
+    def heard(node):
+        """The next frame to a process on the node: its type and body."""
+        packet = node.until(wire.TOOL_HEARS)[1]
+        return wire.HEAD.unpack(packet[:32])[3], packet[32:]
+
+    def opens(node, job, asker, caller):
+        body = request(["sleep", "60"], nodes="1")
+        node.send(frame(wire.TOOL_SAYS, frame(wire.JOB_OPEN, body, job=asker), job=job, tag=caller))
+    with Stopped("n3"):
+        with wire.Node(address, key_text(3)) as node:
+            assert node.join()
+            job = start(["bprun", "--mpi=none", "-w", "0,3", "-N", "2", "-n", "2", "sleep", "60"])
+            _, body, number = node.until(wire.PROC_CREATE)[:3]
+            ours = wire.unpack(wire.unpack(body)[1][0])[2][0]
+
+            def others():
+                return [p for p, row in bptest.processes().items()
+                        if row[0] == job.pid and row[4] == "sleep" and p != ours]
+            wait_for(lambda: len(others()) == 1, what="the end of the maker of ghosts")
+            other = others()
+            for asker in (0, 1, other[0], job.pid, (1 << 63) + 5):
+                opens(node, number, asker, 1)
+                kind, body = heard(node)
+                assert kind == wire.REFUSED, kind
+                assert wire.unpack(body)[1] == [errno.ESRCH], wire.unpack(body)
+            for says in (wire.RECORD.pack(999, 0, 0, 0, 0, 0, 0, 0, 0, b"", 0),
+                         wire.RECORD.pack(wire.BORN, 0, 1, 0, 0, 0, 0, 0, 0, b"", 0),
+                         wire.RECORD.pack(wire.BORN, 7, 1, 0, 0, 0, 0, 0, 0, b"", 0),
+                         wire.RECORD.pack(wire.HERDING, 0, 5, 0, 0, 0, 0, 0, 0, b"", 0), None):
+                opens(node, number, ours, 2)
+                herd = wire.unpack(node.until(wire.HERD_OPEN)[1])[1][0]
+                kind, body = heard(node)
+                assert kind == wire.JOB_MAP, kind
+                node.send(frame(wire.HERD_SAYS, wire.RECORD.pack(999, *[0] * 8, b"", 0), job=number,
+                                tag=herd + 1))  # another's
+                node.send(frame(wire.HERD_GONE if says is None else wire.HERD_SAYS, says or b"",
+                                job=number, tag=herd))
+                while kind != wire.JOB_END:
+                    kind, body = heard(node)
+                node.send(frame(wire.TOOL_GONE, job=number, tag=2))
+            assert job.poll() is None
+        with wire.Node(address, key_text(3)) as node:
+            assert node.join()
+            assert finish(job).code != 0
         no_jobs()
     alive()
 

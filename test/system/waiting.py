@@ -117,7 +117,7 @@ def _():
         job = start(BPRUN + ["--immediate=1", "-n", "1", "true"])
         waits(job)
         result = end(job, 125)
-        assert len(result.err.splitlines()) == 1, repr(result)
+        assert len(result.err.splitlines()) == 1 and "core" in result.err, repr(result)
     assert run(BPRUN + ["-I", "-n", "1", "true"]).code == 0
 
 
