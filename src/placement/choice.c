@@ -185,6 +185,8 @@ static void trim_seats(struct bp_plan *plan, uint32_t nodes)
     const struct bp_place_request *request = plan->request;
     score_seats(plan, (plan->ranks + nodes - 1) / nodes);
     uint32_t least = request->nodes_min > 0 ? request->nodes_min : (uint32_t)plan->listed;
+    uint32_t needed = (plan->ranks + plan->per_node - 1) / plan->per_node;
+    least = least > needed ? least : needed; /* of -N MIN-MAX, with --ntasks-per-node */
     if (request->nodes_max > request->nodes_min) {
         uint32_t able = 0;
         for (size_t i = 0; i < plan->seat_count; i++)
