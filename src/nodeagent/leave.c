@@ -24,7 +24,8 @@ int leave_take(struct space *space, struct bp_local_message *message, struct bp_
 {
     struct stat st;
     int fd = message->fd_count == 1 ? message->fds[0] : -1;
-    if (fd < 0 || fstat(fd, &st) < 0 || (fcntl(fd, F_GET_SEALS) & SEALS) != SEALS)
+    int seals = fd >= 0 ? fcntl(fd, F_GET_SEALS) : -1; /* only memory files have them */
+    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0)
         return bp_error_set(err, -EINVAL, "its image is no sealed memory file");
     if (space->stream == NULL)
         return bp_error_set(err, -ENOTCONN, "the job's data connection is not there");

@@ -17,6 +17,7 @@ PROGRAM = bptest.build_caller("onward")
 USER = 12345
 BE_INVALIDNODE, BE_NODEDOWN, BE_SAMENODE, BE_SLAVEDIED = 300, 301, 302, 303
 NODES = 3
+JOB_MOVE = 31  # frame.h
 cluster = None
 
 
@@ -118,6 +119,32 @@ def _():
         [keeper] = [pid for pid, row in processes().items() if row[4] == "bpkeeper"]
         os.kill(keeper, signal.SIGKILL)
         assert finish(p).code == -signal.SIGKILL
+
+
+@test("lies about the image: refused with a sentence, and nobody else notices")
+def _():
+    script = """
+import fcntl, os, sys
+sys.path.insert(0, %r)
+import wire
+def image(content, seals):
+    fd = os.memfd_create("image", os.MFD_ALLOW_SEALING)
+    os.write(fd, content)
+    fcntl.fcntl(fd, 1033, seals)
+    return fd
+for fds in ([], [0], [image(b"x", 0)], [image(b"", 14)], [image(b"x" * 70000, 14)]):
+    with wire.Tool("/run/bpmix/job/master.sock") as t:
+        t.send(wire.frame(%d, node=1), fds)
+        kind, body, _, _ = t.receive(20)
+        print(kind == wire.REFUSED and wire.unpack(body)[2][0].decode())
+""" % (os.path.join(bptest.SOURCE, "test/lib"), JOB_MOVE)
+    sealed = "its image is no sealed memory file"
+    with remains.none(cluster):
+        out = bptest.must(["bpsh", "0", sys.executable, "-B", "-c", script]).splitlines()
+        assert out[:3] == [sealed] * 3 and all("came to its node itself" in r for r in out[3:]), out
+        out = bptest.must([bptest.build_caller("bproc_procs"), "rexec", "0", sys.executable, "-B",
+                           "-c", script]).splitlines()
+        assert out[:3] == [sealed] * 3 and all("image" in row for row in out[3:]), out
 
 
 @test("many moves between two nodes: nothing grows")
