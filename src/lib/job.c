@@ -38,6 +38,14 @@ static void on_event_frame(struct bp_job *job, const struct bp_local_message *me
         lose_master(job, "bpmaster talks nonsense");
         return;
     }
+    if (event->kind == BPMIX__JOB_EVENT__KIND__MOVING) {
+        bp_job_data_move(job, event->status, event->node, event->text);
+        return;
+    }
+    if (event->kind == BPMIX__JOB_EVENT__KIND__MOVED) {
+        job->map->ranks[event->rank]->node = event->node;
+        return;
+    }
     struct part *part = bp_job_part(job, event->node);
     if (event->kind == BPMIX__JOB_EVENT__KIND__NODE_LOST && part != NULL)
         part->lost = 1;
@@ -121,6 +129,7 @@ static struct bp_job *attach(struct event_base *base, struct bp_launch *launch,
                            .fd = bp_take_fd(launch->fd), .map = launch->map,
                            .id = launch->map->job};
     launch->map = NULL;
+    job->map_nodes = job->map->n_nodes;
     job->parts = bp_calloc(job->map->n_nodes, sizeof *job->parts);
     evutil_make_socket_nonblocking(job->fd);
     job->event = event_new(base, job->fd, EV_READ | EV_PERSIST, on_message, job);

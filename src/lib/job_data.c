@@ -46,6 +46,11 @@ void bp_job_data_done(struct bp_job *job)
         data_free(data);
     DL_FOREACH_SAFE(job->wants, want, next_want)
         free(want);
+    for (size_t i = job->map_nodes; i < job->map->n_nodes; i++) {
+        free(job->map->nodes[i]->name);
+        free(job->map->nodes[i]);
+    }
+    free(job->nodes);
     SSL_CTX_free(job->tls);
 }
 
@@ -128,13 +133,84 @@ static void feed(struct bp_job *job, struct data *data)
     }
 }
 
+/* Ask the one when the other is ready. */
+static void begin_carry(struct bp_job *job)
+{
+    static const uint64_t from_start = 0;
+    struct data *from = find_data(job, job->carry.from);
+    if (!job->carry.on || job->carry.begun || !job->carry.wanted ||
+        job->carry.by != job->carry.to || from == NULL)
+        return;
+    job->carry.begun = 1;
+    job->carry.wanted = 0;
+    say(job, from, BP_STREAM_WANT, 0, &from_start, sizeof from_start);
+}
+
+static int carry(struct bp_job *job, struct data *data, const struct bp_stream_head *head,
+                 const uint8_t *body, struct bp_error *err)
+{
+    struct data *to = find_data(job, job->carry.to);
+    if (!job->carry.begun || data->node != job->carry.from)
+        return bp_error_set(err, -EPROTO, "node %d sends an image", data->node);
+    if (head->length == 0)
+        job->carry.begun = job->carry.on = 0;
+    if (to == NULL)
+        return 0; /* lost: bpmaster says so, too */
+    bp_stream_send(to->stream, head, body);
+    if (bp_stream_backlog(to->stream) > BP_STREAM_HIGH && !job->carry.held) {
+        job->carry.held = 1;
+        bp_stream_pause(data->stream, 1);
+    }
+    return 0;
+}
+
+static void go_on_carrying(struct bp_job *job, int node)
+{
+    struct data *from = find_data(job, job->carry.from);
+    if (!job->carry.held || node != job->carry.to)
+        return;
+    job->carry.held = 0;
+    if (from != NULL)
+        bp_stream_pause(from->stream, bp_job_is_paused(job));
+}
+
 static void on_drained(void *arg)
 {
     struct data *data = arg;
     struct bp_job *guest;
     feed(data->job, data);
+    go_on_carrying(data->job, data->node);
     DL_FOREACH(data->job->guests, guest)
         feed(guest, data);
+}
+
+static void add_node(struct bp_job *job, int number, const char *name)
+{
+    size_t count = job->map->n_nodes;
+    Bpmix__Node **nodes = bp_calloc(count + 1, sizeof *nodes);
+    Bpmix__Node *node = bp_calloc(1, sizeof *node);
+    bpmix__node__init(node);
+    node->number = number;
+    node->name = bp_strdup(name);
+    memcpy(nodes, job->map->nodes, count * sizeof *nodes);
+    nodes[count] = node;
+    free(job->nodes); /* the first ones are the map's own */
+    job->map->nodes = job->nodes = nodes;
+    job->map->n_nodes++;
+    job->parts = bp_realloc(job->parts, count + 1, sizeof *job->parts);
+    memset(&job->parts[count], 0, sizeof job->parts[count]);
+}
+
+void bp_job_data_move(struct bp_job *job, int from, int to, const char *name)
+{
+    if (bp_job_part(job, to) == NULL)
+        add_node(job, to, name);
+    job->moves = 1;
+    job->carry.from = from;
+    job->carry.to = to;
+    job->carry.on = 1;
+    job->carry.begun = 0;
+    begin_carry(job);
 }
 
 /* What nodes say that pass an image on, or have guests: those must be open there first. */
@@ -142,6 +218,12 @@ static int image_said(struct bp_job *job, struct data *data, const struct bp_str
                       const uint8_t *body, struct bp_error *err)
 {
     struct part *part = bp_job_part(job, data->node);
+    if (head->kind == BP_STREAM_WANT && !job->relay && job->host == NULL) {
+        job->carry.wanted = 1;
+        job->carry.by = data->node;
+        begin_carry(job);
+        return 0;
+    }
     if ((!job->relay && job->host == NULL) || part == NULL)
         return bp_error_set(err, -EPROTO, "node %d speaks of an image", data->node);
     if (head->kind == BP_STREAM_HAVE) {
@@ -259,8 +341,10 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         return on_end(job, data, err);
     if (head->kind == BP_STREAM_WANT || head->kind == BP_STREAM_HAVE)
         return image_said(job, data, head, body, err);
+    if (head->kind == BP_STREAM_IMAGE)
+        return carry(job, data, head, body, err);
     uint32_t rank = head->rank - job->map->first;
-    if (job->map->ranks[rank]->node != data->node)
+    if (!job->moves && job->map->ranks[rank]->node != data->node)
         return bp_error_set(err, -EPROTO, "data of rank %u from node %d", rank, data->node);
     return heard(job, rank, head, body, err);
 }

@@ -36,6 +36,8 @@ struct bp_job {
     uint64_t id;
     Bpmix__JobMap *map;
     struct part *parts; /* by node of the map */
+    size_t map_nodes;   /* as it came; then those that its process went to */
+    Bpmix__Node **nodes; /* with those; or NULL */
     struct bp_key key;
     SSL_CTX *tls;
     struct data *data;     /* none of a guest: it uses its host's */
@@ -43,6 +45,15 @@ struct bp_job {
     struct bp_job *guests;
     struct want *wants;
     unsigned want_count;
+    struct { /* an image on its way from node to node: its process goes on */
+        int from, to;
+        uint8_t on;      /* bpmaster has said so */
+        uint8_t begun;   /* `from` has been asked for it */
+        uint8_t held;    /* `from` is not read until `to` has taken more */
+        uint8_t wanted;  /* by node `by`, which has its space ready */
+        int by;
+    } carry;
+    int moves; /* its process has gone on: data of any node are its own */
     int paused, ended;
     int stopped[3];
     struct bp_sending *sending; /* the image, or NULL */
@@ -62,6 +73,8 @@ void bp_job_data_lost(struct bp_job *job);
 void bp_job_data_done(struct bp_job *job);
 /* A guest has come: what nodes have asked for its image already? */
 void bp_job_data_welcome(struct bp_job *guest);
+/* Its process goes to this node. */
+void bp_job_data_move(struct bp_job *job, int from, int to, const char *name);
 /* Tell the source of the image when nobody needs it any more. */
 void bp_job_check_sent(struct bp_job *job);
 

@@ -35,7 +35,7 @@ int inside_init(struct job *job, struct bp_error *err)
     return 0;
 }
 
-static void add_place(struct job *host, struct node *node)
+void place_add(struct job *host, struct node *node)
 {
     host->places = bp_realloc(host->places, host->place_count + 1, sizeof *host->places);
     struct place *place = &host->places[host->place_count++];
@@ -63,7 +63,7 @@ void inside_open(struct job *guest)
         struct node *node = guest->places[i].node;
         if (job_place(host, node) != NULL)
             continue;
-        add_place(host, node);
+        place_add(host, node);
         spaces_open_one(host, host->place_count - 1);
     }
 }

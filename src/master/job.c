@@ -92,7 +92,7 @@ static void signal_now(struct job *job, struct proc *proc, const Bpmix__ProcSign
 {
     if (proc != NULL) {
         if (proc->state != PROC_GONE)
-            send_signal(job, &job->places[proc->place], proc->rank + 1, signal);
+            send_signal(job, &job->places[proc->place], job_serial(job, proc), signal);
         return;
     }
     for (unsigned i = 0; i < job->place_count; i++)
@@ -122,10 +122,25 @@ void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *sig
         job_proc_event(job, proc, PROC_KILL, SIGKILL, NULL);
         return;
     }
-    if (job->created)
+    if (job->created && !job->onward.on)
         signal_now(job, proc, signal);
     else
         keep_signal(job, proc, signal);
+}
+
+void job_flush_signals(struct job *job)
+{
+    struct waiting_signal *waiting, *next;
+    DL_FOREACH_SAFE(job->signals, waiting, next) {
+        signal_now(job, waiting->serial != 0 ? &job->procs[waiting->serial - 1] : NULL,
+                   &waiting->signal);
+        free(waiting);
+    }
+    job->signals = NULL;
+    job->waiting = 0;
+    job->queued = 0;
+    for (unsigned i = 0; i < job->proc_count; i++)
+        job->procs[i].waiting = 0;
 }
 
 void job_create(struct job *job)
@@ -158,13 +173,7 @@ void job_create(struct job *job)
                                                   .node = place->node->number}, &create);
     }
     job->created = 1;
-    struct waiting_signal *waiting, *next;
-    DL_FOREACH_SAFE(job->signals, waiting, next) {
-        signal_now(job, waiting->serial != 0 ? &job->procs[waiting->serial - 1] : NULL,
-                   &waiting->signal);
-        free(waiting);
-    }
-    job->signals = NULL;
+    job_flush_signals(job);
 }
 
 /* Tell all bpshepherds of the job that this rank has ended before its PMIx_Finalize: the others
@@ -221,7 +230,7 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
         break;
     case ACT_KILL:
         kill.signal = SIGKILL;
-        send_signal(job, &job->places[proc->place], proc->rank + 1, &kill);
+        send_signal(job, &job->places[proc->place], job_serial(job, proc), &kill);
         break;
     case ACT_MIRROR:
         herd_mirror(proc, event == PROC_STOP ? status : 0);
@@ -331,6 +340,7 @@ void job_place_ended(struct job *job, struct place *place, int kind, const char 
         if (job->procs[i].place == index)
             job_proc_event(job, &job->procs[i], PROC_EXIT, SIGKILL, NULL);
     mirror_place_gone(job, place->node);
+    onward_place_ended(job, index);
     job_check_end(job);
 }
 

@@ -23,13 +23,13 @@ static int has_rank(const struct job *job, const struct place *place, uint32_t r
 static struct proc *proc_of(struct job *job, const struct place *place,
                             const struct bp_frame *frame, struct bp_error *err)
 {
-    if (frame->tag == 0 || frame->tag > job->proc_count ||
-        !has_rank(job, place, (uint32_t)frame->tag - 1)) {
+    struct proc *proc = job_proc(job, frame->tag);
+    if (proc == NULL || &job->places[proc->place] != place) {
         bp_error_set(err, -EPERM, "a frame about process %llu, which is not on this node",
                      (unsigned long long)frame->tag);
         return NULL;
     }
-    return &job->procs[frame->tag - 1];
+    return proc;
 }
 
 static void proc_exited(struct job *job, struct proc *proc, const Bpmix__ProcExit *exited)
@@ -62,6 +62,8 @@ static void proc_failed(struct job *job, struct proc *proc, const Bpmix__ProcFai
 static int proc_frame(struct job *job, struct place *place, const struct bp_frame *frame,
                       const uint8_t *body, struct bp_error *err)
 {
+    if (onward_heard(job, place, frame, body))
+        return 0;
     struct proc *proc = proc_of(job, place, frame, err);
     if (proc == NULL)
         return err->code;

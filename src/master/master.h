@@ -12,6 +12,7 @@
 
 #include "common/error.h"
 #include "master/config.h"
+#include "master/onward.h"
 #include "master/rights.h"
 #include "placement/placement.h"
 #include "proto/channel.h"
@@ -298,6 +299,7 @@ struct job {
     unsigned guests;   /* jobs whose host this is */
     uint32_t first;    /* number of rank 0 on the host's data connections */
     uint32_t guest_ranks; /* of all guests so far */
+    struct onward onward;
     uint8_t kept;      /* it lasts without processes, until its launcher releases it */
     struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
     uint8_t created, closing, ended;
@@ -334,6 +336,8 @@ void job_create(struct job *job);
 void job_check_end(struct job *job);
 /* Close it if nothing is left to do for it. */
 void job_check_idle(struct job *job);
+/* Signals that waited. */
+void job_flush_signals(struct job *job);
 void job_free(struct job *job);
 
 /* ---- open.c: a request for a job ---- */
@@ -393,9 +397,14 @@ void spaces_open(struct job *job);
 /* One more, for guests: the job itself has no process there. */
 void spaces_open_one(struct job *job, unsigned index);
 
+/* It comes from another node: the space is to be opened for it, or is there. */
+void spaces_open_carried(struct job *job, unsigned index, int again);
+
 /* ---- inside.c: jobs in the spaces of another one, the host's ---- */
 /* A request says so: may it be? Sets job->host. -ESTALE: its launcher is not what it was. */
 int inside_init(struct job *job, struct bp_error *err);
+/* A place where nothing runs yet. */
+void place_add(struct job *job, struct node *node);
 /* It is placed: -ESTALE: the host had a space there, which has ended. */
 int inside_check(const struct job *guest, struct bp_error *err);
 /* The host gets a space wherever the guest has one. */

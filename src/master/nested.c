@@ -36,6 +36,7 @@ static struct proc *find(struct job *job, const struct node *node, int32_t pid)
 struct proc *nested_asker(const struct tool *tool, int32_t pid, struct bp_error *err)
 {
     struct job *job = tool->via_job, *guest, *next;
+    onward_asks(job, tool->via, pid);
     struct proc *proc = find(job, tool->via, pid);
     HASH_ITER(hh, tool->master->jobs, guest, next)
         if (proc == NULL && guest->host == job)

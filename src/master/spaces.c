@@ -142,3 +142,35 @@ void spaces_open_one(struct job *job, unsigned index)
     open_space(job, index, &opening);
     free(opening.bytes);
 }
+
+void spaces_open_carried(struct job *job, unsigned index, int again)
+{
+    struct opening opening;
+    Bpmix__SpaceOpen open = BPMIX__SPACE_OPEN__INIT;
+    Bpmix__Launcher launcher;
+    Bpmix__MapNode row = BPMIX__MAP_NODE__INIT, *map = &row;
+    struct place *place = &job->places[index];
+    uint32_t rank = 0;
+    row.node = place->node->number;
+    row.name = place->node->name;
+    row.ranks = &rank;
+    row.n_ranks = 1;
+    fill_launcher(job, &launcher);
+    open.launcher = &launcher;
+    open.map = &map;
+    open.n_map = 1;
+    fill_space(job, &open);
+    open.n_files = 0; /* were opened where it began */
+    open.start = BPMIX__START__SELF;
+    open.carried = 1;
+    open.again = again != 0;
+    opening.bytes = bp_pack(&open, &opening.common);
+    if (again)
+        node_send_bytes(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
+                                                        .node = place->node->number,
+                                                        .length = (uint32_t)opening.common},
+                        opening.bytes);
+    else
+        open_space(job, index, &opening);
+    free(opening.bytes);
+}

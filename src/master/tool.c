@@ -41,6 +41,7 @@ void tool_free(struct tool *tool, const char *why)
     if (tool->job != NULL)
         job_tool_gone(tool->job);
     order_tool_gone(tool);
+    onward_tool_gone(tool);
     struct packet *packet, *next;
     LL_FOREACH_SAFE(tool->packets, packet, next)
         packet_free(packet);
@@ -175,6 +176,11 @@ static int job_frame(struct tool *tool, const struct bp_local_message *message,
                      struct bp_error *err)
 {
     const struct bp_frame *frame = &message->frame;
+    if (tool->via != NULL && tool->job == NULL && frame->type == BP_JOB_FORWARD) {
+        auto_unpack Bpmix__JobForward *passed =
+            BP_UNPACK(JobForward, job_forward, message->body, frame->length, err);
+        return passed == NULL ? err->code : onward_signal(tool, passed, err);
+    }
     if (tool->job == NULL || tool->job->id != frame->job)
         return bp_error_set(err, -EPERM, "this connection did not open job %llu",
                             (unsigned long long)frame->job);
@@ -221,6 +227,8 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
     case BP_JOB_LIST:
         answer_jobs(tool, message->frame.tag);
         return 0;
+    case BP_JOB_MOVE:
+        return onward_frame(tool, &message->frame, err);
     case BP_JOB_OPEN:
         return open_job(tool, message, err);
     case BP_JOB_SIGNAL:

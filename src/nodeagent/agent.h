@@ -17,6 +17,7 @@
 #include "proto/apps.h"
 #include "proto/channel.h"
 #include "proto/key.h"
+#include "proto/local.h"
 #include "proto/pack.h"
 #include "proto/space_record.h"
 #include "proto/stream.h"
@@ -156,6 +157,11 @@ struct space {
         uint8_t given;       /* bpspace has it */
         struct bp_error failed; /* code 0 = not, so far; else why there will be none */
     } image;
+    struct {           /* of a process that leaves this node */
+        int fd;        /* memory file; -1 = there is none */
+        uint64_t bytes, sent;
+        uint8_t wanted; /* the launcher takes it */
+    } leaving;
     struct tree *tree; /* NULL: the image comes from the launcher alone */
     uint8_t stopped[3];  /* channels that nobody reads */
     int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
@@ -208,7 +214,7 @@ char *app_word(const struct rank *rank, const char *word);
 struct space *guest_host(struct space *space);
 /* It is open: find its host, and be ready when that is. */
 int guest_init(struct space *guest, struct bp_error *err);
-/* The host has its data connection: ask for the images of guests. */
+/* The host has its data connection: ask for images of guests, or of who comes from elsewhere. */
 void guest_connected(struct space *host);
 /* The host is ready. */
 void guest_ready(struct space *host);
@@ -228,6 +234,16 @@ void guest_host_dead(struct space *host);
 struct space *guest_by_first(struct space *host, uint32_t first);
 /* Do it for the host and its guests. */
 void guest_each(struct space *host, void (*act)(struct space *space));
+
+/* ---- leave.c: a process goes on to another node, or comes back ---- */
+/* Take its image, which came beside its question. 0 or -errno. */
+int leave_take(struct space *space, struct bp_local_message *message, struct bp_error *err);
+/* The launcher wants it; more of it can go. */
+void leave_wanted(struct space *space);
+void leave_send(struct space *space);
+void leave_done(struct space *space);
+/* One comes back to this space. */
+void leave_return(struct space *space);
 
 /* ---- rank.c: a rank's creation, its end ---- */
 void rank_create(struct space *space, const Bpmix__Proc *proc);
@@ -344,6 +360,8 @@ void mirror_close(struct space *space);
 /* The rank that this process (a PID here) is, or comes from; else any that runs here: its PID in
  * the process space. 0 = none. */
 pid_t asker_rank(struct space *space, pid_t pid);
+/* The same for that process itself; 0 = it is none that bpmaster knows. */
+pid_t asker_self(struct space *space, pid_t pid);
 
 /* ---- shepherd.c: the job's bpshepherd ---- */
 /* Its socket, so that frames for it can wait; then the program, when the space is ready. */

@@ -55,3 +55,10 @@ pid_t asker_rank(struct space *space, pid_t pid)
         rank = find(space, 0);
     return rank != NULL ? rank->pid : 0;
 }
+
+pid_t asker_self(struct space *space, pid_t pid)
+{
+    pid_t inside, parent;
+    const struct rank *rank = read_numbers(pid, &inside, &parent) == 0 ? find(space, inside) : NULL;
+    return rank != NULL ? rank->pid : 0;
+}

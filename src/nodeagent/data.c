@@ -34,6 +34,9 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         space->stopped[head->channel] = 1;
         stdio_stop(space, head->channel);
         r = 0;
+    } else if (head->kind == BP_STREAM_WANT) {
+        leave_wanted(host);
+        r = 0;
     } else if (head->kind == BP_STREAM_IMAGE) {
         if (space->tree == NULL || tree_is_launchers(space))
             r = image_piece(space, body, head->length);
@@ -52,6 +55,7 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
 static void on_drained(void *arg)
 {
     guest_each(arg, stdio_resume);
+    leave_send(arg);
 }
 
 static void on_closed(void *arg, const struct bp_error *why)

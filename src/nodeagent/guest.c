@@ -55,7 +55,7 @@ struct space *guest_by_first(struct space *host, uint32_t first)
 static void want_image(struct space *guest)
 {
     static const uint64_t from = 0;
-    if (guest->host != NULL && image_is_due(guest))
+    if ((guest->host != NULL || guest->open->carried) && image_is_due(guest))
         data_send(guest, BP_STREAM_WANT, 0, 0, &from, sizeof from);
 }
 

@@ -41,6 +41,7 @@ struct client {
     uint8_t stranger; /* not the job's user */
     uint8_t asking;   /* its answer has not come */
     uint8_t waiting;  /* perhaps for long: until nodes are up */
+    uint8_t moving;   /* it goes to another node, and passes its signals on */
     uint8_t watching; /* nodes */
     uint8_t opening;  /* a job: 1 = asked for, 2 = it is its launcher */
     uint8_t told;     /* that something changed, and it may not have read that yet */
@@ -167,14 +168,24 @@ static const char *take_question(struct client *client, struct bp_local_message 
 {
     struct bp_error err = {0};
     size_t length;
+    if (client->moving && client->asking && message->frame.type == BP_JOB_FORWARD) {
+        auto_free uint8_t *signal = bp_relay_pack(&message->frame, message->body, &length);
+        tell_master(client, BP_TOOL_SAYS, signal, length);
+        return NULL;
+    }
     if (client->asking)
         return "it asks before it has its answer";
     if (unread(client) > UNREAD_MAX && !client->opening)
         return "it does not read its answers";
     if (check_question(client, &message->frame, &err) < 0)
         return refuse(client, message->frame.tag, &err) < 0 ? "it does not take an answer" : NULL;
+    if (message->frame.type == BP_JOB_MOVE && leave_take(client->space, message, &err) < 0)
+        return refuse(client, message->frame.tag, &err) < 0 ? "it does not take an answer" : NULL;
     if (client->number == 0)
         client->number = ++client->space->agent->last_client;
+    client->moving = message->frame.type == BP_JOB_MOVE;
+    if (client->moving)
+        message->frame.job = (uint64_t)asker_self(client->space, client->pid);
     if (message->frame.type == BP_JOB_OPEN)
         be_launcher(client, &message->frame);
     client->asking = !is_order(&message->frame);

@@ -13,7 +13,7 @@
 #include "common/mem.h"
 #include "nodeagent/agent.h"
 
-#define SERIAL       (UINT64_C(1) << 63) /* not a rank's */
+#define SERIAL       (UINT64_C(1) << 31) /* not a rank's, and no guest's number above it */
 #define BACKLOG_HIGH (16u << 20) /* to bpmaster: above it no bpshepherd is read */
 #define QUEUE_MAX    (128u << 20) /* to a bpshepherd that does not read */
 

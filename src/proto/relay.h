@@ -16,4 +16,9 @@ uint8_t *bp_relay_pack(const struct bp_frame *inner, const void *body, size_t *r
 int bp_relay_unpack(const uint8_t *body, size_t length, enum bp_peer from, enum bp_peer to,
                     struct bp_frame *ret_inner, const uint8_t **ret_body, struct bp_error *err);
 
+/* Value of the last signal (BP_LEAVE_SIGNAL, by sigqueue) to a process that runs on another node by
+ * now: what came before it has been passed on, and it ends. */
+#define BP_LEAVE_SIGNAL 64
+#define BP_LEAVE_VALUE  UINT64_C(0x6d6f766564206f6e)
+
 #endif

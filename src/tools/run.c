@@ -317,6 +317,18 @@ static int open_files(const struct run *run, const Bpmix__JobMap *map, struct bp
     return r < 0 || map == NULL ? r : redirect_check(redirect, (uint32_t)map->n_ranks, err);
 }
 
+/* They are processes of ours, but for a launcher in a rank: its ranks' are on the master. */
+static int make_ghosts(const struct run *run, const struct bp_launch *launch,
+                       struct bp_local_message *take_herds, struct bp_error *err)
+{
+    size_t ghosts = run->env == NULL ? launch->map->n_ranks : 0;
+    int r = bp_capacity_check("", ghosts, launch->map->n_nodes + OWN_FILES, err);
+    if (r == 0)
+        return bp_launch_ghosts(launch, run->request, take_herds, err);
+    bp_local_done(take_herds);
+    return bp_error_prefix(err, "here");
+}
+
 /* Until bpmaster has accepted the job, a signal may end us as it does any program: a job that
  * waits leaves the line with us. */
 static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp_error *err)
@@ -339,13 +351,7 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
                   (unsigned long long)launch.map->job, launch.map->n_ranks,
                   launch.map->n_ranks == 1 ? "" : "s", launch.map->n_nodes,
                   launch.map->n_nodes == 1 ? "" : "s");
-    r = bp_capacity_check("", launch.map->n_ranks, launch.map->n_nodes + OWN_FILES, err);
-    if (r < 0) {
-        bp_error_prefix(err, "here");
-        bp_local_done(&herds);
-    } else {
-        r = bp_launch_ghosts(&launch, request, &herds, err);
-    }
+    r = make_ghosts(run, &launch, &herds, err);
     if (r < 0) {
         bp_launch_done(&launch);
         return r;

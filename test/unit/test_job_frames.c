@@ -20,6 +20,18 @@ void job_close(struct job *job)
     closed++;
 }
 
+struct proc *job_proc(struct job *job, uint64_t serial)
+{
+    return serial > 0 && serial <= job->proc_count ? &job->procs[serial - 1] : NULL;
+}
+
+int onward_heard(struct job *job, const struct place *place, const struct bp_frame *frame,
+                 const uint8_t *body)
+{
+    (void)job, (void)place, (void)frame, (void)body;
+    return 0;
+}
+
 void job_tell(struct job *job, const Bpmix__JobEvent *event)
 {
     (void)job;

@@ -66,6 +66,17 @@ static enum hop move(void)
     return HOP_REFUSED;
 }
 
+/* To a node, to another one, and back. */
+static enum hop onward(void)
+{
+    if (bproc_currnode() != BPROC_NODE_MASTER)
+        return HOP_MOVED;
+    enum hop first = move();
+    for (int node = 0; first == HOP_MOVED && node < NODES; node++)
+        CHECK(bproc_move(node) == 0, "%s", bproc_strerror(errno));
+    return first;
+}
+
 static enum hop dump(void)
 {
     int fd = open(getenv("MOVE_IMAGE"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -85,7 +96,8 @@ enum hop cluster_hop(const char *how)
     static const struct {
         const char *name;
         enum hop (*hop)(void);
-    } ways[] = {{"rfork", rfork}, {"vrfork", vrfork}, {"move", move}, {"bproc_dump", dump}};
+    } ways[] = {{"rfork", rfork}, {"vrfork", vrfork}, {"move", move}, {"onward", onward},
+                {"bproc_dump", dump}};
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if (strcmp(how, ways[i].name) == 0)
             return ways[i].hop();

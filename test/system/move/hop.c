@@ -138,7 +138,8 @@ enum hop hop(void (*spoil)(void))
 bool hop_is_far(void)
 {
     const char *how = getenv("MOVE_HOP");
-    return strcmp(how, "move") == 0 || strcmp(how, "rfork") == 0 || strcmp(how, "vrfork") == 0;
+    return strcmp(how, "move") == 0 || strcmp(how, "onward") == 0 || strcmp(how, "rfork") == 0 ||
+           strcmp(how, "vrfork") == 0;
 }
 
 int hop_here(void *unused)

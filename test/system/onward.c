@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* onward.c - a program that goes from node to node and judges itself; run by onward.py.
+ * onward COUNT NODE... : COUNT times to each of these nodes in turn; then it waits for as many signals
+ *   as the variable SIGNALS says, and ends with "done" and 7.
+ * onward try NODE... : says what each attempt was. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/bproc.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORDS 65536
+
+static volatile sig_atomic_t heard;
+
+static void on_signal(int signo)
+{
+    (void)signo;
+    heard++;
+}
+
+static unsigned sum(const unsigned *words)
+{
+    unsigned all = 0;
+    for (unsigned i = 0; i < WORDS; i++)
+        all = all * 31 + words[i];
+    return all;
+}
+
+static void go(int node)
+{
+    if (bproc_move(node) == 0)
+        return;
+    printf("to %d: %s\n", node, strerrorname_np(errno) != NULL ? strerrorname_np(errno)
+                                                               : bproc_strerror(errno));
+    exit(1);
+}
+
+static int try(int count, char **nodes)
+{
+    for (int i = 0; i < count; i++) {
+        int before = bproc_currnode(), r = bproc_move(atoi(nodes[i])), error = errno;
+        printf("%d to %s: %d %d at %d\n", before, nodes[i], r, r < 0 ? error : 0,
+               bproc_currnode());
+    }
+    return 8;
+}
+
+/* Those that are still to come, and a moment for one too many. */
+static void await_signals(int expected)
+{
+    static const struct timespec long_s = {.tv_sec = 10}, short_ns = {.tv_nsec = 50000000};
+    sigset_t set;
+    siginfo_t info;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    while (sigtimedwait(&set, &info, heard < expected ? &long_s : &short_ns) > 0)
+        heard++;
+}
+
+static int travel(int rounds, int count, char **nodes)
+{
+    int pid = getpid(), parent = getppid(), wrong = 0;
+    unsigned *words = malloc(WORDS * sizeof *words), step = (unsigned)pid;
+    for (unsigned i = 0; i < WORDS; i++)
+        words[i] = step = step * 1664525 + 1013904223;
+    unsigned right = sum(words);
+    for (int i = 0; i < rounds * count; i++) {
+        int node = atoi(nodes[i % count]);
+        if (node != bproc_currnode())
+            go(node);
+        wrong += getpid() != pid || getppid() != parent || bproc_currnode() != node;
+        words[i % WORDS] ^= 1;
+        words[i % WORDS] ^= 1;
+        wrong += i % 16 == 0 && sum(words) != right;
+    }
+    if (getenv("SIGNALS") != NULL)
+        await_signals(atoi(getenv("SIGNALS")));
+    printf("done wrong %d heard %d\n", wrong + (sum(words) != right), (int)heard);
+    return 7;
+}
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGRTMIN, on_signal);
+    if (argc > 2 && strcmp(argv[1], "try") == 0)
+        return try(argc - 2, argv + 2);
+    if (argc > 2)
+        return travel(atoi(argv[1]), argc - 2, argv + 2);
+    return 2;
+}

@@ -1,0 +1,140 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+# time limit: 400 s
+"""onward.py - a process that moved goes on from node to node: one process for its parent, whatever
+happens on the way."""
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import bptest  # noqa: E402
+import remains  # noqa: E402
+from bptest import finish, processes, run, start, test, wait_for  # noqa: E402
+
+bptest.need_plain_build()
+PROGRAM = bptest.build_caller("onward")
+USER = 12345
+BE_INVALIDNODE, BE_NODEDOWN, BE_SAMENODE, BE_SLAVEDIED = 300, 301, 302, 303
+NODES = 3
+cluster = None
+
+
+def descendants(daemon):
+    table = processes()
+    found = {daemon}
+    while True:
+        more = {pid for pid, row in table.items() if row[0] in found} - found
+        if not more:
+            return found - {daemon}
+        found |= more
+
+
+@test("there, back, and to a third node: one process with one status")
+def _():
+    for user in (None, USER):
+        with remains.none(cluster):
+            result = run([PROGRAM, "3", "0", "1", "0", "2"], user=user)
+            assert (result.code, result.out) == (7, "done wrong 0 heard 0\n"), result
+
+
+@test("to a node where it cannot be: an error, and it goes on where it is")
+def _():
+    with remains.none(cluster):
+        cluster.order("kill", "n2")
+        wait_for(lambda: "node-lost" in cluster.log("master") or "n2" in bptest.must(["bpstat"]))
+        result = run([PROGRAM, "try", "0", "0", "9", "2", "-1", "1", "0"])
+        assert result.out.splitlines() == [
+            "-1 to 0: 0 0 at 0", "0 to 0: -1 %d at 0" % BE_SAMENODE,
+            "0 to 9: -1 %d at 0" % BE_INVALIDNODE, "0 to 2: -1 %d at 0" % BE_NODEDOWN,
+            "0 to -1: -1 95 at 0", "0 to 1: 0 0 at 1", "1 to 0: 0 0 at 0"], result
+        assert result.code == 8
+        cluster.order("start", "n2")
+        cluster.wait_up()
+        result = run(["bprun", "-n", "1", "--mpi=none", "-w", "0", PROGRAM, "try", "1"])
+        assert result.out == "0 to 1: -1 95 at 0\n", result  # a job has it, which counts its ranks
+
+
+@test("signals on the way: none is lost, none comes twice")
+def _():
+    with remains.none(cluster):
+        sent = 100
+        p = start([PROGRAM, "40", "0", "1"], env={"SIGNALS": str(sent)})
+        wait_for(lambda: descendants(cluster.daemon_pid("n0")), what="it is there")
+        for _ in range(sent):
+            os.kill(p.pid, signal.SIGRTMIN)
+            bptest.must(["true"])
+        result = finish(p, timeout=60)
+        assert (result.code, result.out) == (7, "done wrong 0 heard %d\n" % sent), result
+
+
+@test("stopped, continued and killed, wherever it is")
+def _():
+    with remains.none(cluster):
+        p = start([PROGRAM, "100000", "0", "1", "2"])
+        wait_for(lambda: len(remains.jobs()) == 1 and
+                 descendants(cluster.daemon_pid("n1")), what="it is on its way")
+        os.kill(p.pid, signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(p.pid, os.WUNTRACED)[1])
+        os.kill(p.pid, signal.SIGCONT)
+        os.kill(p.pid, signal.SIGKILL)
+        assert finish(p).code == -signal.SIGKILL
+
+
+@test("the node that it goes to dies, or hangs and then dies: it goes on where it is")
+def _():
+    for first in (None, signal.SIGSTOP):
+        with remains.none(cluster, timeout=20):
+            if first is not None:
+                os.kill(cluster.daemon_pid("n2"), first)
+            p = start([PROGRAM, "try", "0", "1", "2", "0", "2", "1"])
+            if first is not None:
+                wait_for(lambda: descendants(cluster.daemon_pid("n1")), what="it is on n1")
+            cluster.order("kill", "n2")
+            rows = finish(p, timeout=60).out.splitlines()
+            assert rows[:2] == ["-1 to 0: 0 0 at 0", "0 to 1: 0 0 at 1"] and len(rows) == 6, rows
+            assert p.returncode == 8 and rows[-1].endswith(("0 at 1", "302 at 1")), rows
+            for row in rows:
+                words = row.split()
+                if words[2] == "2:" and words[3] != "0":
+                    assert int(words[4]) in (BE_NODEDOWN, BE_SLAVEDIED), rows
+
+
+@test("the node where it is dies: it ends as killed")
+def _():
+    with remains.none(cluster, timeout=20):
+        p = start([PROGRAM, "100000", "0", "1"])
+        wait_for(lambda: descendants(cluster.daemon_pid("n1")), what="it is on its way")
+        cluster.order("kill", "n1")
+        cluster.order("kill", "n0")
+        assert finish(p, timeout=60).code in (-signal.SIGKILL, 1)
+
+
+@test("its keeper is killed: it ends as killed, wherever it is")
+def _():
+    with remains.none(cluster):
+        p = start([PROGRAM, "100000", "0", "1"])
+        wait_for(lambda: descendants(cluster.daemon_pid("n1")), what="it is on its way")
+        [keeper] = [pid for pid, row in processes().items() if row[4] == "bpkeeper"]
+        os.kill(keeper, signal.SIGKILL)
+        assert finish(p).code == -signal.SIGKILL
+
+
+@test("many moves between two nodes: nothing grows")
+def _():
+    rounds = 5000 if bptest.ALL else 100
+    with remains.none(cluster):
+        p = start([PROGRAM, str(rounds), "0", "1"])
+        wait_for(lambda: descendants(cluster.daemon_pid("n1")), what="it is on its way")
+        before = len(descendants(cluster.daemon_pid("n0")) | descendants(cluster.daemon_pid("n1")))
+        most = 0
+        while p.poll() is None:
+            most = max(most, len(descendants(cluster.daemon_pid("n0")) |
+                                 descendants(cluster.daemon_pid("n1"))))
+        assert finish(p).out == "done wrong 0 heard 0\n" and p.returncode == 7
+        assert most <= before + 6, (before, most)
+
+
+if __name__ == "__main__":
+    with bptest.Cluster(NODES) as cluster:
+        bptest.main()
