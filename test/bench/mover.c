@@ -7,6 +7,7 @@
  *   again    the same for the second call of a program, which finds what the first has made
  *   vrfork   as rfork, for a child on node 1 and one on node 0
  *   move     until the process runs on node 1
+ *   onward   from there to node 0, which it has been on
  *   undump   by a memory file: dumped and undumped, no network
  *   fork     until the child runs
  *   memcpy   into memory never touched
@@ -106,6 +107,17 @@ static double by_move(void)
     return now() - began;
 }
 
+static double by_onward(void)
+{
+    by_move();
+    if (bproc_move(0) < 0 || bproc_move(1) < 0)
+        errx(1, "move: %s", bproc_strerror(errno));
+    double began = now();
+    if (bproc_move(0) < 0)
+        errx(1, "move: %s", bproc_strerror(errno));
+    return now() - began;
+}
+
 static double by_undump(void)
 {
     int fd = memfd_create("image", 0);
@@ -192,7 +204,8 @@ int main(int argc, char **argv)
         double (*time)(void);
     } ways[] = {
         {"rfork", by_rfork}, {"again", by_again}, {"vrfork", by_vrfork}, {"move", by_move},
-        {"undump", by_undump}, {"fork", by_fork}, {"memcpy", by_memcpy}, {"tcp", by_tcp},
+        {"onward", by_onward}, {"undump", by_undump}, {"fork", by_fork}, {"memcpy", by_memcpy},
+        {"tcp", by_tcp},
     };
     if (argc != 3)
         errx(2, "usage: move WAY MIB");
