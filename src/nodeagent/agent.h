@@ -107,6 +107,7 @@ struct rank {
     int output[2]; /* read ends of stdout and stderr; -1 = at their end */
     uint8_t dry[2]; /* nothing left in that pipe that the rank itself wrote */
     struct event *input_event, *output_event[2];
+    struct event *linger; /* it has ended, a launcher that it left may have to write more */
     struct evbuffer *stdin_data;
     uint8_t stdin_end;
     uint8_t has_terminal; /* input and output[0] are its other end */
@@ -252,6 +253,8 @@ void rank_created(struct rank *rank, const void *cpus, size_t length);
 /* why: a sentence, or NULL. */
 void rank_failed(struct rank *rank, int errnum, int step, const char *why);
 void rank_exited(struct rank *rank, const struct bp_space_record *record);
+/* A process of the space that had a job of its own has gone. */
+void rank_launcher_gone(struct space *space);
 /* Report the end if it has ended and its output is drained. */
 void rank_check_end(struct rank *rank);
 void rank_free(struct rank *rank);
@@ -337,6 +340,8 @@ void relay_open(struct space *space);
 /* Let more in, where there is room again. */
 void relay_resume(struct space *space);
 void relay_close(struct space *space);
+/* 1 = a process that this rank is, or has left, has a job of its own. */
+int relay_has_launcher(const struct rank *rank);
 /* What bpmaster says to one of them. 0, or an error that ends the connection to bpmaster. */
 int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t *body,
                 struct bp_error *err);

@@ -9,6 +9,7 @@
 #include "nodeagent/agent.h"
 #include "nodeagent/ompi.h"
 
+#define LINGER_S 1 /* that a launcher which a rank has left may write on */
 #define TEXT_MAX 1000 /* bytes of a program's or folder's name in a message */
 
 struct strings { /* of a CREATE, in its order: words, variables, the working directory */
@@ -224,6 +225,27 @@ void rank_failed(struct rank *rank, int errnum, int step, const char *why)
     space_tell(rank->space, BP_PROC_FAILED, rank->serial, &failed);
 }
 
+static void linger_end(struct rank *rank)
+{
+    event_free(bp_take_ptr(rank->linger));
+    stdio_drain(rank);
+    rank_check_end(rank);
+}
+
+static void on_linger(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    linger_end(arg);
+}
+
+void rank_launcher_gone(struct space *space)
+{
+    struct rank *rank, *next;
+    HASH_ITER(hh, space->ranks, rank, next)
+        if (rank->linger != NULL && !relay_has_launcher(rank))
+            linger_end(rank);
+}
+
 void rank_exited(struct rank *rank, const struct bp_space_record *record)
 {
     if (rank->exited)
@@ -233,8 +255,13 @@ void rank_exited(struct rank *rank, const struct bp_space_record *record)
     rank->cpu_us = record->cpu_us;
     rank->maxrss_kib = record->maxrss_kib;
     stdio_left(rank);
-    stdio_drain(rank);
-    rank_check_end(rank);
+    if (relay_has_launcher(rank)) {
+        rank->linger = evtimer_new(rank->space->agent->base, on_linger, rank);
+        event_add(rank->linger, &(struct timeval){.tv_sec = LINGER_S});
+    } else {
+        stdio_drain(rank);
+        rank_check_end(rank);
+    }
 }
 
 void rank_check_end(struct rank *rank)
@@ -252,6 +279,8 @@ void rank_check_end(struct rank *rank)
 void rank_free(struct rank *rank)
 {
     HASH_DEL(rank->space->ranks, rank);
+    if (rank->linger != NULL)
+        event_free(rank->linger);
     stdio_close(rank);
     free(rank->cpus);
     free(rank->mems);

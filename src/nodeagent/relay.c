@@ -44,6 +44,7 @@ struct client {
     uint8_t moving;   /* it goes to another node, and passes its signals on */
     uint8_t watching; /* nodes */
     uint8_t opening;  /* a job: 1 = asked for, 2 = it is its launcher */
+    pid_t asker;      /* the rank that it then is, or comes from */
     uint8_t told;     /* that something changed, and it may not have read that yet */
     struct client *prev, *next;
 };
@@ -84,6 +85,16 @@ static void client_free(struct client *client, const char *why)
     close(client->fd);
     free(client);
     relay_resume(space);
+    guest_each(space, rank_launcher_gone);
+}
+
+int relay_has_launcher(const struct rank *rank)
+{
+    const struct client *client;
+    DL_FOREACH(guest_host(rank->space)->clients, client)
+        if (client->opening == 2 && client->asker == rank->pid)
+            return 1;
+    return 0;
 }
 
 static int unread(const struct client *client)
@@ -160,7 +171,8 @@ static void be_launcher(struct client *client, struct bp_frame *frame)
     int bytes = NEWS_BYTES;
     client->opening = client->opening > 0 ? client->opening : 1;
     setsockopt(client->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
-    frame->job = (uint64_t)asker_rank(client->space, client->pid);
+    client->asker = asker_rank(client->space, client->pid);
+    frame->job = (uint64_t)client->asker;
 }
 
 /* What ends the connection, or NULL. */

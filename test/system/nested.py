@@ -256,6 +256,8 @@ def _():
         for user in (None, USER):
             result = run([*before, program, "0", command], user=user)
             assert result.code == 7, (before, user, result)
+    for _ in range(8):  # what a copy wrote is there, however soon the rank ends that waited for it
+        assert must(["bpsh", "3", program, "0", "echo well"]) == "well\n"
     wait_for(lambda: not remains.jobs(), what="the end of all jobs")
 
 
