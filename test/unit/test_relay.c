@@ -52,7 +52,8 @@ static void what_may_be_asked(void)
                                              BP_NODE_STATE, BP_NODE_SET,   BP_NODE_GET,
                                              BP_NODE_WATCH, BP_PROC_LIST,  BP_LIBRARY_SET,
                                              BP_LIBRARY_LIST, BP_JOB_SIGNAL, BP_JOB_OPEN,
-                                             BP_JOB_KILL, BP_JOB_FORWARD, BP_NODE_HARDWARE};
+                                             BP_JOB_KILL, BP_JOB_FORWARD, BP_NODE_HARDWARE,
+                                             BP_JOB_MOVE};
     unsigned count = 0;
     for (unsigned type = 0; type < BP_FRAME_TYPES; type++) {
         const struct bp_route *route = bp_route_get(type);
