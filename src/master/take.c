@@ -12,8 +12,9 @@ static void take_devices(struct place *place, const struct bp_map_node *row)
     const struct bp_hardware *hardware = &place->node->hardware;
     place->devices = bp_calloc(hardware->device_count, sizeof(struct device *));
     for (unsigned i = 0; i < hardware->device_count; i++) {
-        if (!bp_cpuset_has(row->taken_devices, row->taken_devices_bytes, i))
-            continue;
+        if (!bp_cpuset_has(row->taken_devices, row->taken_devices_bytes, i) ||
+            hardware->devices[i].kind != BP_DEVICE_GPU)
+            continue; /* all of a node are taken by who has it for himself; NICs are not counted */
         struct device *device = machine_device(place->machine, &hardware->devices[i]);
         place->devices[place->device_count++] = device;
         device->used++;

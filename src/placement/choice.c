@@ -144,6 +144,9 @@ static int choose_each(struct bp_plan *plan, struct lookup *table, struct bp_err
     int number;
     for (size_t i = 0; i < count && named_node(request, i, &number); i++) {
         const struct lookup *entry = find(table, number);
+        if (entry->excluded && !request->one_each)
+            return bp_error_set(err, -EINVAL, "rank %zu is to be on n%d, which -x excludes", i,
+                                number);
         if (!entry->excluded)
             plan->seat_of[plan->ranks++] = seat_by_node[entry->node - 1];
     }

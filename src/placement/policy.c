@@ -110,6 +110,10 @@ static int contradiction(const struct bp_place_request *request, struct bp_error
         return bp_error_set(err, -EINVAL, "--rankfile says where ranks are: leave --map-by away");
     if (request->rankfile_count > 0 && request->list_count + request->host_count > 0)
         return bp_error_set(err, -EINVAL, "--rankfile names the nodes: leave -w and --host away");
+    if (request->rankfile_count > 0 &&
+        (request->nodes_min > 0 || request->ranks_per_node > 0 || request->cpus_per_rank > 0))
+        return bp_error_set(err, -EINVAL, "--rankfile says where ranks are, and on which CPUs: "
+                            "leave -N, -c and --ntasks-per-node away");
     if (request->overload && request->bind_to == BP_OBJECT_NONE)
         return bp_error_set(err, -EINVAL, "--bind-to none cannot be overloaded");
     if (request->gpu_bind != BP_GPU_DEFAULT && request->gpus_per_rank == 0)

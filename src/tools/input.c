@@ -25,6 +25,7 @@ struct input {
     struct reader *readers;
     uint32_t first, count; /* ranks that get it */
     int wanted, ended;
+    int error; /* errno of a read that failed */
     uint64_t unread; /* bytes that reached nobody (one reader only) */
 };
 
@@ -70,6 +71,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     input->ended = got <= 0;
+    input->error = got < 0 ? errno : 0;
     for (uint32_t i = 0; i < input->count; i++) {
         struct reader *reader = &input->readers[i];
         if (reader->gone)
@@ -167,6 +169,11 @@ void input_rank_gone(struct input *input, uint32_t rank)
         return;
     reader->gone = 1;
     go_on(input);
+}
+
+int input_error(const struct input *input)
+{
+    return input != NULL ? input->error : 0;
 }
 
 void input_finish(struct input *input)

@@ -20,6 +20,8 @@ void input_look(struct input *input);
 void input_left(struct input *input, uint32_t rank, uint32_t bytes);
 /* The rank has ended or was never made: it hinders the others no longer. */
 void input_rank_gone(struct input *input, uint32_t rank);
+/* Why standard input could not be read to its end: an errno, or 0. */
+int input_error(const struct input *input);
 /* Give back to a file what was read from it and reached nobody. */
 void input_finish(struct input *input);
 void input_free(struct input *input);

@@ -61,6 +61,9 @@ static int fill_ranks(struct map_job *job, const Bpmix__JobMap *map, struct bp_e
                                      .mems = row->mems.data, .mems_bytes = row->mems.len};
         fill_devices(rank, row, job->rows[node].hardware);
     }
+    for (uint32_t i = 0; i < job->map.node_count; i++)
+        if (job->map.nodes[i].ranks == 0)
+            return bp_error_set(err, -EPROTO, "bpmaster sent a map with a node without ranks");
     return 0;
 }
 

@@ -81,10 +81,9 @@ static void take_program(struct argp_state *state, struct options *options)
         app_add_word(app, state->argv[i]);
     if (app->argc == 0)
         argp_error(state, "a program is missing in front of \":\"");
-    if (i < state->argc && i + 1 == state->argc)
-        argp_error(state, "a program is missing behind \":\"");
     if (i < state->argc || options->apps.count > 1)
         give_own(options, app);
+    options->goes_on = i < state->argc;
     state->next = i < state->argc ? i + 1 : i;
     state->quoted = 0; /* "--" was for the program in front of the colon */
 }
@@ -124,6 +123,8 @@ static void finish_programs(struct argp_state *state, struct options *options)
 {
     struct bp_error err = {0};
     int r = 0;
+    if (options->goes_on)
+        argp_error(state, "a program is missing behind \":\"");
     if (options->place.multi_prog)
         read_multi_prog(state, options);
     else if (options->apps.count > 1)

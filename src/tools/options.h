@@ -19,6 +19,7 @@ struct options { /* zeroed, then options_parse; map.dry beforehand for a tool th
     int mpi;
     Bpmix__Start start;
     int start_chosen, warm;
+    int goes_on; /* behind a colon a program must follow */
     int mpirun; /* the tool is called bpmpirun */
 };
 

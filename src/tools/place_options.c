@@ -142,6 +142,8 @@ static int parse_nodes(struct place_options *options, struct said *said)
             place_hostfile(options, said, said->arg, 1);
             return 0;
         }
+        if (said->arg[0] == '\0')
+            argp_error(said->state, "%s: no node is named", said->name);
         place_claim(options, FACT_NODES, said);
         options->place.node_list = said->arg;
         return 0;

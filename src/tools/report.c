@@ -80,9 +80,9 @@ static json_t *rank_row(const struct bp_job *job, const struct map_job *map,
     return row;
 }
 
-void report_status(const struct bp_job *job, const struct map_job *map,
-                   const struct verdict *verdict, int status, uint64_t ms,
-                   const Bpmix__JobRequest *request, const struct run_policy *policy)
+int report_status(const struct bp_job *job, const struct map_job *map,
+                  const struct verdict *verdict, int status, uint64_t ms,
+                  const Bpmix__JobRequest *request, FILE *file)
 {
     json_t *ranks = json_array();
     for (size_t i = 0; i < verdict->count; i++)
@@ -93,16 +93,10 @@ void report_status(const struct bp_job *job, const struct map_job *map,
                             (json_int_t)bp_job_map(job)->job, "status", status, "cause",
                             cause, "start", start_name(request->start), "ms",
                             (json_int_t)ms, "ranks", ranks);
-    FILE *file = policy->status[0] == '\0' ? stderr : fopen(policy->status, "we");
-    if (file == NULL) {
-        fprintf(stderr, "%s: %s: %s\n", policy->tool, policy->status, strerror(errno));
-    } else {
-        json_dumpf(all, file, JSON_COMPACT | JSON_PRESERVE_ORDER);
-        fputc('\n', file);
-        if (file != stderr)
-            fclose(file);
-    }
+    json_dumpf(all, file, JSON_COMPACT | JSON_PRESERVE_ORDER);
     json_decref(all);
+    fputc('\n', file);
+    return fflush(file) == 0 ? 0 : -errno;
 }
 
 /* The file that the command's first word means, as execvp would find it. */

@@ -12,10 +12,10 @@
 void report_binding(const struct bp_job *job, const struct map_job *map,
                     const struct verdict *verdict, uint32_t number);
 
-/* The status of the job and of every rank as one JSON object, to policy->status. */
-void report_status(const struct bp_job *job, const struct map_job *map,
+/* The status of the job and of every rank as one JSON object, to file. 0 or -errno. */
+int report_status(const struct bp_job *job, const struct map_job *map,
                    const struct verdict *verdict, int status, uint64_t ms,
-                   const Bpmix__JobRequest *request, const struct run_policy *policy);
+                   const Bpmix__JobRequest *request, FILE *file);
 
 /* 1 = an MPI program of several ranks ran, and none of them connected to PMIx. */
 int report_singletons(const Bpmix__JobRequest *request, const struct verdict *verdict);

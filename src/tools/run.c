@@ -40,6 +40,7 @@ struct run {
     struct output *output;
     struct turns *turns; /* NULL: everybody's output as it comes */
     struct input *input;
+    FILE *status; /* NULL: nobody wants it */
     struct verdict verdict;
     struct start start;
     int signals; /* signalfd */
@@ -314,7 +315,13 @@ static int open_files(const struct run *run, const Bpmix__JobMap *map, struct bp
     if (redirect == NULL)
         return 0;
     int r = redirect_open(redirect, map != NULL ? map->job : 0, err);
-    return r < 0 || map == NULL ? r : redirect_check(redirect, (uint32_t)map->n_ranks, err);
+    if (r < 0 || map == NULL)
+        return r;
+    r = redirect_check(redirect, (uint32_t)map->n_ranks, err);
+    if (r == 0 && run->policy->stdin_rank >= (int)map->n_ranks)
+        return bp_error_set(err, -EINVAL, "--stdin=%d: the job has ranks up to %zu",
+                            run->policy->stdin_rank, map->n_ranks - 1);
+    return r;
 }
 
 /* They are processes of ours, but for a launcher in a rank: its ranks' are on the master. */
@@ -473,16 +480,49 @@ static void leave_own(struct run *run)
     request->n_env = count;
 }
 
+/* Before the job: who wants to know how it ended must not learn afterwards that he cannot. */
+static int open_status(struct run *run)
+{
+    const char *path = run->policy->status;
+    if (path == NULL)
+        return 0;
+    run->status = path[0] == '\0' ? stderr : fopen(path, "we");
+    if (run->status == NULL)
+        fprintf(stderr, "%s: --status: %s: %s\n", run->policy->tool, path, strerror(errno));
+    return run->status != NULL ? 0 : -errno;
+}
+
+static void close_status(struct run *run)
+{
+    if (run->status != NULL && run->status != stderr)
+        fclose(run->status);
+}
+
+/* Tell it; the exit status. */
+static int tell_status(struct run *run, int status)
+{
+    if (run->status == NULL)
+        return status;
+    int r = report_status(run->job, run->map, &run->verdict, status,
+                          bp_clock_ms() - run->start_ms, run->request, run->status);
+    if (r < 0)
+        fprintf(stderr, "%s: --status: %s\n", run->policy->tool, strerror(-r));
+    return r < 0 && status == 0 ? 125 : status;
+}
+
 int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
 {
     struct run run = {.policy = policy, .request = request, .start_ms = bp_clock_ms()};
     struct bp_error err = {0};
+    if (open_status(&run) < 0)
+        return 125;
     progress_init(&run.progress, policy);
     leave_own(&run);
     int r = start(&run, request, &err);
     if (r < 0) {
         start_done(&run.start);
         fprintf(stderr, "%s: %s\n", policy->tool, err.text);
+        close_status(&run);
         return 125;
     }
     event_base_dispatch(run.base);
@@ -492,15 +532,18 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     if (policy->terminal != NULL)
         terminal_end(policy->terminal);
     input_finish(run.input);
+    if (input_error(run.input) != 0 && verdict_status(&run.verdict) == 0) {
+        bp_error_set(&err, -EIO, "standard input: %s", strerror(input_error(run.input)));
+        verdict_end(&run.verdict, 125, err.text);
+    }
     if (verdict_status(&run.verdict) == 0 && run.job != NULL &&
         bp_job_incomplete(run.job, &err) < 0)
         verdict_end(&run.verdict, 125, err.text);
     int status = verdict_status(&run.verdict);
     progress_step(&run.progress, "the job is over");
     say_verdict(&run, status);
-    if (policy->status != NULL)
-        report_status(run.job, run.map, &run.verdict, status, bp_clock_ms() - run.start_ms, request,
-                      policy);
+    status = tell_status(&run, status);
+    close_status(&run);
     turns_free(run.turns);
     output_free(run.output);
     input_free(run.input);

@@ -76,6 +76,9 @@ MISTAKES = (
      "-map-by node: programs with hosts of their own run on those, in their order"),
     ("bpmpirun -np 2 :", "a program is missing in front of \":\""),
     ("bpmpirun -np 2 a :", "a program is missing behind \":\""),
+    ("bprun --np=1 a : --np=2", "a program is missing behind \":\""),
+    ("bprun --np=1 a : --np=1 -D /usr --env=X=1", "a program is missing behind \":\""),
+    ("bprun --nodelist= true", "no node is named"),
     ("bprun --warm --start=ld true", "--start and --warm exclude each other"),
     ("bprun -n 2", "a program is missing"),
 )
@@ -88,6 +91,27 @@ def _():
         result = run(line.split(" "))
         if result.code != 64 or sentence not in result.err.splitlines()[0]:
             wrong.append("%s: exit %d: %s" % (line, result.code, result.err))
+    assert not wrong, "\n".join(wrong)
+
+
+# What bpmaster's placement, or the launcher before it starts anything, has to say.
+CONTRADICTIONS = (
+    ("bprun --rankfile ranks -x n1 true", "rank 1 is to be on n1, which -x excludes"),
+    ("bprun -n 2 -m arbitrary -F hosts -x n3 true", "rank 1 is to be on n3, which -x excludes"),
+    ("bprun --rankfile ranks -N 1 true", "leave -N, -c and --ntasks-per-node away"),
+    ("bprun --rankfile ranks -c 2 true", "leave -N, -c and --ntasks-per-node away"),
+    ("bprun -n 2 --stdin=7 true", "--stdin=7: the job has ranks up to 1"),
+    ("bprun --status=json:/nowhere/x true", "--status: /nowhere/x: No such file or directory"),
+)
+
+
+@test("what contradicts itself runs nothing")
+def _():
+    wrong = []
+    for line, sentence in CONTRADICTIONS:
+        result = run(line.replace("true", "sh -c").split(" ") + ["echo ran"])
+        if result.code != 125 or result.out != "" or sentence not in result.err:
+            wrong.append(repr(result))
     assert not wrong, "\n".join(wrong)
 
 

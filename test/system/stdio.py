@@ -130,6 +130,13 @@ def _():
     os.unlink(path)
 
 
+@test("input that cannot be read is not an empty one")
+def _():
+    for options in ("", "--input=/usr"):
+        result = run(["sh", "-c", "bprun --mpi=none -n 1 %s cat < /usr" % options])
+        assert result.code == 125 and "Is a directory" in result.err, repr(result)
+
+
 @test("bprun | head: the ranks get SIGPIPE and the pipeline ends")
 def _():
     result = run(["bash", "-c", "bprun --mpi=none -n 2 yes | head -n 1; echo ${PIPESTATUS[0]}"])

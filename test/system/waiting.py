@@ -159,7 +159,10 @@ def _():
         waits(job)
         let_go(holder)
         assert job.stdout.readline() == "up\n", bptest.finish(job)
+        node = json.loads(must(["bpmap", "--json", "--overlap", "-w", "0", "-n", "1"]))["nodes"][0]
+        gpus = [device for device in node["devices"] if device["kind"] == "gpu"]
         assert row_of(job)["cores"] == len(CPUS), row_of(job)
+        assert row_of(job)["gpus"] == len(gpus), row_of(job)
         assert run(BPRUN + ["-I", "-w", "0", "-n", "1", "true"]).code == 125
         let_go(job)
 
