@@ -225,6 +225,8 @@ static int choose_seats(struct bp_plan *plan, struct lookup *table, struct bp_er
     if (nodes > 0) {
         plan->all_seats = true;
         trim_seats(plan, nodes);
+        if (plan->seat_count < nodes)
+            bp_plan_count_again(plan);
     }
     return 0;
 }

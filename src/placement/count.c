@@ -118,6 +118,15 @@ static int check_slots(struct bp_plan *plan, struct bp_error *err)
     return 0;
 }
 
+void bp_plan_count_again(struct bp_plan *plan)
+{
+    const struct bp_place_request *request = plan->request;
+    if (request->ranks > 0)
+        return;
+    plan->ranks = (uint32_t)default_ranks(plan, plan->seat_count);
+    plan->per_node = request->ranks_per_node > 0 ? request->ranks_per_node : plan->ranks;
+}
+
 int bp_plan_count_ranks(struct bp_plan *plan, uint32_t *ret_nodes, struct bp_error *err)
 {
     const struct bp_place_request *request = plan->request;

@@ -135,6 +135,8 @@ int bp_plan_choose(struct bp_plan *plan, struct bp_error *err);
 /* count.c: how many ranks the options make, and nodes wanted: 0 = as many as it takes. 0 or
  * negative errno. */
 int bp_plan_count_ranks(struct bp_plan *plan, uint32_t *ret_nodes, struct bp_error *err);
+/* Fewer seats than -N's most were found: what follows from their number is counted again. */
+void bp_plan_count_again(struct bp_plan *plan);
 
 /* seek.c: take units for one more rank of the seat, near the device if there is one; false: there
  * are none. */

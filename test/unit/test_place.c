@@ -153,6 +153,7 @@ static void too_many(void)
            "(nodes n0-n3 share one machine)",
            .nodes_min = 4);
     EXPECT(c, "n0:0|n1:1 0 1", .nodes_min = 2);
+    EXPECT(c, "n0:0|n1:1 0 1", .nodes_min = 2, .nodes_max = 4);
     EXPECT(c, "n0:0,1 0 1", .ranks = 2);
     cluster_make(&c, 2, four, false);
     EXPECT(c, "n0:0,1,2,3,4|n1:5,6,7,8 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0-3 0-3 ! 9 ranks on 8 cores: "
