@@ -71,7 +71,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     input->ended = got <= 0;
-    input->error = got < 0 ? errno : 0;
+    input->error = got < 0 && errno != EBADF ? errno : 0; /* EBADF: it was closed from the start */
     for (uint32_t i = 0; i < input->count; i++) {
         struct reader *reader = &input->readers[i];
         if (reader->gone)

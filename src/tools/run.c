@@ -40,6 +40,7 @@ struct run {
     struct output *output;
     struct turns *turns; /* NULL: everybody's output as it comes */
     struct input *input;
+    int says_lost; /* that a node is */
     FILE *status; /* NULL: nobody wants it */
     struct verdict verdict;
     struct start start;
@@ -99,6 +100,16 @@ static void on_rank_gone(struct run *run, uint32_t rank)
     ending_rank_gone(&run->ending, rank);
 }
 
+/* Its processes cannot be told to end: they do by their lease, and their ghosts wait for that. */
+static void say_lost(struct run *run, const char *node)
+{
+    if (run->says_lost)
+        return;
+    run->says_lost = 1;
+    fprintf(stderr, "%s: %s: no contact; what runs there ends by its lease, in %u s at most\n",
+            run->policy->tool, node, bp_job_map(run->job)->lease_ms * 3 / 2 / 1000 + 1);
+}
+
 static void on_event(void *arg, const Bpmix__JobEvent *event)
 {
     struct run *run = arg;
@@ -118,6 +129,8 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
     if (event->kind == BPMIX__JOB_EVENT__KIND__FAILED && run->turns != NULL)
         turns_gone(run->turns, event->rank);
     progress_event(&run->progress, event, node);
+    if (event->kind == BPMIX__JOB_EVENT__KIND__NODE_LOST && run->ghosts > 0)
+        say_lost(run, node);
     if (verdict_event(&run->verdict, event, node))
         ending_ask(&run->ending, 1);
     if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED && run->policy->report_bindings) {
