@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """binding.py - where ranks run and on which CPUs: what was asked, what is told, what the kernel says."""
+import contextlib
 import os
 
 import bptest
@@ -71,22 +72,72 @@ def _():
         assert told == [wanted] * int(words[1]), (words, more, result)
 
 
-@test("never outside the CPUs that a node was given")
-def _():
-    needs_two_cpus()
-    only = CPUS[-1]
-    os.sched_setaffinity(CLUSTER.machine_pid("n0"), {only})
+def restart():
     CLUSTER.order("stop", "n0")
     CLUSTER.order("start", "n0")
     CLUSTER.wait_up()
+
+
+def check_limited(only):
+    """n0 was given one CPU."""
+    restart()
     rows, _ = ranks("-w", "0", "-n", "1")
     assert rows == [(0, str(only))], rows
     rows, words = ranks("-w", "0", "-n", "3")
     assert rows == [(0, str(only))] * 3 and words.count(WARNING) == 1, (rows, words)
+
+
+@test("never outside the CPUs that a node was given")
+def _():
+    needs_two_cpus()
+    os.sched_setaffinity(CLUSTER.machine_pid("n0"), {CPUS[-1]})
+    check_limited(CPUS[-1])
     os.sched_setaffinity(CLUSTER.machine_pid("n0"), CPUS)
-    CLUSTER.order("stop", "n0")
-    CLUSTER.order("start", "n0")
-    CLUSTER.wait_up()
+    restart()
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def cpuset_root():
+    """Where a cpuset can be made: of cgroup version 1, or of 2 where its root hands it on."""
+    if os.path.exists("/sys/fs/cgroup/cpuset/cpuset.cpus"):
+        return "/sys/fs/cgroup/cpuset"
+    with contextlib.suppress(OSError):
+        if "cpuset" in read("/sys/fs/cgroup/cgroup.subtree_control").split():
+            return "/sys/fs/cgroup"
+    raise bptest.Skip("no cpuset can be made on this machine")
+
+
+@test("never outside the cpuset that a node is in")
+def _():
+    needs_two_cpus()
+    root, pid = cpuset_root(), CLUSTER.machine_pid("n0")
+    folder = "%s/bpmix-test-%s" % (root, os.urandom(4).hex())
+    try:
+        os.mkdir(folder)
+    except OSError as e:
+        raise bptest.Skip("no cpuset can be made on this machine") from e
+    try:
+        write(folder + "/cpuset.cpus", str(CPUS[-1]))
+        if os.path.exists(root + "/cpuset.mems"):
+            write(folder + "/cpuset.mems", read(root + "/cpuset.mems"))
+        write(folder + "/cgroup.procs", str(pid))
+        check_limited(CPUS[-1])
+        write(root + "/cgroup.procs", str(pid))
+        restart()
+    finally:
+        for left in read(folder + "/cgroup.procs").split():
+            write(root + "/cgroup.procs", left)
+        os.rmdir(folder)
+    assert ranks("-w", "0", "-n", str(len(CPUS)))[0] == [(0, str(cpu)) for cpu in CPUS]
 
 
 @test("two jobs at once are never on one core; the one too many waits")
