@@ -29,7 +29,8 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
     uint8_t *mems = packet->payload + sizeof create + create.cpu_bytes;
     char *strings = (char *)mems + create.mem_bytes;
     uint64_t wanted = (uint64_t)create.argc + create.envc + create.has_cwd;
-    if (create.has_cwd > 1 || count_strings(strings, create.string_bytes) != wanted)
+    if (create.has_cwd > 1 || wanted > create.string_bytes ||
+        count_strings(strings, create.string_bytes) != wanted)
         return -EPROTO;
     if (packet->nfds < 3 || packet->nfds - 3 != create.extra_fds)
         return -EPROTO;
