@@ -84,7 +84,7 @@ static void await_answer(int fd)
     } while (fds[0].revents == 0);
 }
 
-/* From node to node: bpnode takes the image, and ends this process when it runs there. */
+/* From node to node, or home: bpnode takes the image, and ends this process when it runs there. */
 static int go_on(int node, struct bp_image *image, struct bp_error *err)
 {
     struct bp_frame frame = {.type = BP_JOB_MOVE, .node = node, .tag = 1};
@@ -158,8 +158,6 @@ int _bproc_move_io(int node, struct bproc_io_t *io, int iolen, int flags)
     int r = bp_descriptors_take(io, iolen, wishes);
     if (r == 0 && bp_public_node(node) == bproc_currnode())
         r = -BE_SAMENODE;
-    if (r == 0 && bp_public_node(node) == BPROC_NODE_MASTER)
-        r = -EOPNOTSUPP; /* it cannot come home */
     if (r < 0)
         return bp_public_result(r);
     sigfillset(&all);

@@ -91,7 +91,7 @@ static int give(struct crew *crew, enum bp_keeper_kind kind, struct bp_launch *l
                 struct bp_local_message *take_herds, struct bp_error *err)
 {
     const struct bp_order *order = crew->order;
-    int r = bp_keeper_give(crew->keeper, kind, launch, order->image, err);
+    int r = bp_keeper_give(crew->keeper, kind, launch, order->image, false, err);
     if (r < 0) {
         bp_local_done(take_herds);
         return r;

@@ -154,6 +154,8 @@ static int carry(struct bp_job *job, struct data *data, const struct bp_stream_h
         return bp_error_set(err, -EPROTO, "node %d sends an image", data->node);
     if (head->length == 0)
         job->carry.begun = job->carry.on = 0;
+    if (job->carry.to < 0)
+        job->events.image(job->arg, body, head->length);
     if (to == NULL)
         return 0; /* lost: bpmaster says so, too */
     bp_stream_send(to->stream, head, body);
@@ -203,13 +205,17 @@ static void add_node(struct bp_job *job, int number, const char *name)
 
 void bp_job_data_move(struct bp_job *job, int from, int to, const char *name)
 {
-    if (bp_job_part(job, to) == NULL)
+    if (to >= 0 && bp_job_part(job, to) == NULL)
         add_node(job, to, name);
     job->moves = 1;
+    job->carry.wanted = to < 0;
+    job->carry.by = to;
     job->carry.from = from;
     job->carry.to = to;
     job->carry.on = 1;
     job->carry.begun = 0;
+    if (to < 0)
+        job->events.coming(job->arg, 0);
     begin_carry(job);
 }
 

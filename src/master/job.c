@@ -53,6 +53,7 @@ void job_free(struct job *job)
     struct master *master = job->master;
     HASH_DEL(master->jobs, job);
     ticket_drop(master, job);
+    home_launcher_gone(job);
     publish_job_gone(job);
     relay_gone(master, NULL, job);
     if (job->tool != NULL)
@@ -122,7 +123,9 @@ void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *sig
         job_proc_event(job, proc, PROC_KILL, SIGKILL, NULL);
         return;
     }
-    if (job->created && !job->onward.on)
+    if (proc != NULL && proc->homing != NULL)
+        home_signal(proc, signal);
+    else if (job->created && !job->onward.on)
         signal_now(job, proc, signal);
     else
         keep_signal(job, proc, signal);
@@ -220,6 +223,8 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
 void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, int32_t status,
                     const Bpmix__JobEvent *more)
 {
+    if (home_event(job, proc, event, status))
+        return;
     enum proc_state before = proc->state;
     struct proc_step step = proc_step(before, event);
     Bpmix__ProcSignal kill = BPMIX__PROC_SIGNAL__INIT;
@@ -312,6 +317,7 @@ void job_tool_gone(struct job *job)
         return;
     }
     job->tool = NULL;
+    home_launcher_gone(job);
     for (unsigned i = 0; i < job->herd_count; i++) { /* a launcher that never took them */
         if (job->herds[i].launcher_fd >= 0)
             close(bp_take_fd(job->herds[i].launcher_fd));

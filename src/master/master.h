@@ -12,6 +12,7 @@
 
 #include "common/error.h"
 #include "master/config.h"
+#include "master/home.h"
 #include "master/onward.h"
 #include "master/rights.h"
 #include "placement/placement.h"
@@ -55,6 +56,7 @@ struct master {
     struct job *jobs;                 /* by id */
     struct tool *tools;
     struct ticket *tickets;
+    struct homing *homings; /* processes that come home */
     struct splice *splices; /* data connections of launchers on nodes */
     struct pending *pending; /* connections that have not said who they are */
     unsigned pending_count;
@@ -222,6 +224,7 @@ struct proc { /* a rank */
     uint8_t connected, finalized; /* PMIx */
     int32_t status;
     uint64_t waiting; /* signals that wait for its creation, a bit each */
+    struct homing *homing; /* it is on its way home; NULL = it is not */
     uint8_t *cpus, *mems; /* masks; 0 bytes = not bound */
     size_t cpu_bytes, mem_bytes;
     uint32_t *gpus; /* indexes into its node's devices */
@@ -557,7 +560,7 @@ void tool_send(struct tool *tool, struct bp_frame frame, const void *message, co
 void tool_node_up(struct master *master);
 void tool_done(struct tool *tool, uint64_t tag);
 /* What it said: does it, or refuses. */
-void tool_message(struct tool *tool, const struct bp_local_message *message);
+void tool_message(struct tool *tool, struct bp_local_message *message);
 void tool_free(struct tool *tool, const char *why);
 void tool_refuse(struct tool *tool, uint64_t tag, int code, const char *text);
 

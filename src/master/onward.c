@@ -89,7 +89,7 @@ static int check(const struct job *job, const struct proc *proc, const struct no
         job->tool == NULL || proc->state != PROC_RUNNING)
         return bp_error_set(err, -EOPNOTSUPP, "only a process that came to its node itself can go "
                             "on from there");
-    if (job->onward.on || job->onward.next != NULL)
+    if (job->onward.on || job->onward.next != NULL || proc->homing != NULL)
         return bp_error_set(err, -EBUSY, "it is on its way already");
     if (place == &job->places[proc->place])
         return bp_error_set(err, -BE_SAMENODE, "it is on node %d", node->number);
@@ -102,9 +102,11 @@ int onward_frame(struct tool *tool, const struct bp_frame *frame, struct bp_erro
 {
     if (tool->via == NULL)
         return bp_error_set(err, -EPERM, "only a process on a node goes on from there");
-    const struct proc *proc = nested_asker(tool, (int32_t)frame->job, err);
+    struct proc *proc = nested_asker(tool, (int32_t)frame->job, err);
     struct job *job = tool->via_job;
     struct bp_person person = tool_person(tool);
+    if (proc != NULL && frame->node == BPROC_NODE_MASTER)
+        return home_ask(tool, frame->tag, job, proc, err);
     int r = proc == NULL ? err->code : place_check_node(job->master, frame->node, &person, err);
     struct node *node = node_get(job->master, frame->node);
     if (r == 0)
@@ -146,25 +148,29 @@ static void fail(struct job *job, int code, const char *text)
     job_flush_signals(job);
 }
 
-static void tell_old(struct job *job, uint32_t signal)
+static void last_signal(struct job *job, const struct proc *proc, uint32_t signal)
 {
-    const struct place *place = &job->places[job->procs[0].place];
+    const struct place *place = &job->places[proc->place];
     Bpmix__ProcSignal last = BPMIX__PROC_SIGNAL__INIT;
     last.signal = signal;
     last.code = SI_QUEUE;
     last.value = BP_LEAVE_VALUE;
     node_send(place->node, &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = job->id,
                                               .node = place->node->number,
-                                              .tag = job_serial(job, &job->procs[0])}, &last);
+                                              .tag = job_serial(job, proc)}, &last);
 }
 
-/* Behind every signal that it has got there comes the last one. */
+void onward_tell_old(struct job *job, const struct proc *proc)
+{
+    last_signal(job, proc, SIGCONT); /* it may have been stopped */
+    last_signal(job, proc, BP_LEAVE_SIGNAL);
+}
+
 static void arrive(struct job *job)
 {
     struct proc *proc = &job->procs[0];
     const struct place *before = &job->places[proc->place];
-    tell_old(job, SIGCONT); /* it may have been stopped */
-    tell_old(job, BP_LEAVE_SIGNAL);
+    onward_tell_old(job, proc);
     proc->place = job->onward.place;
     job->onward.incarnation = next_incarnation(job);
     job->onward.tool = NULL;

@@ -32,6 +32,8 @@ int onward_heard(struct job *job, const struct place *place, const struct bp_fra
                  const uint8_t *body);
 void onward_asks(struct job *job, const struct node *node, int32_t pid);
 void onward_place_ended(struct job *job, unsigned index);
+/* Behind every signal that it has got on its node comes the last one. */
+void onward_tell_old(struct job *job, const struct proc *proc);
 void onward_tool_gone(struct tool *tool);
 /* Its number for nodes, and back; NULL = it is none of this job's now. */
 uint64_t job_serial(const struct job *job, const struct proc *proc);

@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "tools/arrival.h"
 #include "tools/kept.h"
 #include "tools/output.h"
 #include "tools/start.h"
 
 struct kept {
+    struct event_base *base;
     struct bp_job *job;
     struct ranks *ranks;
     struct output *output;
@@ -20,6 +22,10 @@ struct kept {
     int control; /* to the program; -1 = it knows all */
     struct event *control_event;
     int fds[2];    /* for output */
+    int in;        /* its process's, when it comes home */
+    struct arrival *arrival; /* of its image; NULL = none is on its way */
+    uint8_t ends;  /* of its output that have come, a bit each */
+    uint8_t home;  /* it has come */
     uint8_t *told; /* by rank */
     uint32_t left; /* ranks not told of yet */
     uint32_t live; /* ranks not ended yet */
@@ -62,6 +68,39 @@ static void rank_ended(struct kept *kept)
         kept->look(kept->arg);
 }
 
+/* ---- its process comes home ---- */
+
+/* What it wrote on nodes comes before what it writes here. */
+static void check_drained(struct kept *kept)
+{
+    if (!kept->home || kept->ends != 3)
+        return;
+    output_flush(kept->output);
+    bp_job_drained(kept->job, 0);
+}
+
+static void on_coming(void *arg, uint32_t rank)
+{
+    struct kept *kept = arg;
+    arrival_free(kept->arrival);
+    kept->arrival = arrival_new(kept->base, kept->job, rank,
+                                (int[]){kept->in, kept->fds[0], kept->fds[1]});
+}
+
+static void on_image(void *arg, const uint8_t *bytes, size_t length)
+{
+    struct kept *kept = arg;
+    if (kept->arrival != NULL)
+        arrival_bytes(kept->arrival, bytes, length);
+}
+
+static void on_home(struct kept *kept)
+{
+    kept->home = 1;
+    check_drained(kept);
+    rank_ended(kept);
+}
+
 static void on_event(void *arg, const Bpmix__JobEvent *event)
 {
     struct kept *kept = arg;
@@ -76,6 +115,9 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
     case BPMIX__JOB_EVENT__KIND__EXIT: /* without CREATED: killed, or its node was lost */
         tell(kept, event->rank, kept->broken ? -BE_SLAVEDIED : 0);
         rank_ended(kept);
+        break;
+    case BPMIX__JOB_EVENT__KIND__MOVED:
+        on_home(kept);
         break;
     case BPMIX__JOB_EVENT__KIND__NODE_LOST:
     case BPMIX__JOB_EVENT__KIND__SPACE_LOST:
@@ -95,6 +137,10 @@ static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t 
 {
     struct kept *kept = arg;
     output_bytes(kept->output, rank, channel, bytes, length);
+    if (length == 0) {
+        kept->ends |= (uint8_t)channel; /* 1 and 2 */
+        check_drained(kept);
+    }
 }
 
 static void on_stdin(void *arg, uint32_t rank, uint32_t bytes)
@@ -157,7 +203,7 @@ static int attach(struct kept *kept, struct event_base *base, struct bp_local_me
 {
     static const struct bp_job_events events = {
         .event = on_event, .output = on_output, .credit = on_stdin, .left = on_stdin,
-        .progress = on_progress, .lost = on_lost};
+        .coming = on_coming, .image = on_image, .progress = on_progress, .lost = on_lost};
     struct output_style style = {
         .label = LABEL_NONE, .ends = {{.fd = kept->fds[0]}, {.fd = kept->fds[1]}}};
     struct bp_launch launch;
@@ -185,7 +231,8 @@ struct kept *kept_new(struct event_base *base, int take_control,
                       void (*look)(void *arg), void *arg, struct bp_error *err)
 {
     struct kept *kept = bp_calloc(1, sizeof *kept);
-    *kept = (struct kept){.control = take_control, .look = look, .arg = arg,
+    *kept = (struct kept){.base = base, .control = take_control, .look = look, .arg = arg,
+                          .in = bp_take_fd(message->fds[BP_KEEPER_IN]),
                           .fds = {bp_take_fd(message->fds[BP_KEEPER_OUT]),
                                   bp_take_fd(message->fds[BP_KEEPER_ERR])}};
     int r = attach(kept, base, message, host, err);
@@ -206,10 +253,12 @@ void kept_free(struct kept *kept)
     }
     hang_up(kept);
     start_done(&kept->start);
+    arrival_free(kept->arrival);
     ranks_free(kept->ranks);
     bp_job_free(kept->job);
     close(kept->fds[0]);
     close(kept->fds[1]);
+    close(kept->in);
     free(kept->told);
     free(kept);
 }
