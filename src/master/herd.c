@@ -228,6 +228,7 @@ static void herding(struct herd *herd, int32_t pid)
         struct proc *proc = &job->procs[herd->first + i];
         if (proc->state == PROC_GONE)
             herd_end_ghost(proc, proc->status);
+        home_ghost_there(proc);
     }
     if (++job->herds_ready == job->herd_count)
         job_create(job);

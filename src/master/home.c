@@ -21,6 +21,7 @@
 
 enum homing_state {
     HOMING_ASKED,   /* the launcher gets its image */
+    HOMING_EARLY,   /* it has; but its ghost is not there yet: it was fast */
     HOMING_ORDERED, /* its ghost is told */
     HOMING_HOME,    /* its ghost is bphome */
 };
@@ -209,8 +210,20 @@ static void arrived(struct homing *homing, struct proc *proc, struct bp_local_me
     int r = proc->state != PROC_RUNNING || proc->herd == NULL || proc->ghost_gone ? -ESRCH : 0;
     for (int i = 0; i < FILES; i++)
         homing->fds[i] = bp_take_fd(message->fds[i]);
-    if (r == 0)
+    if (r == 0 && proc->herd->pid == 0)
+        homing->state = HOMING_EARLY;
+    else if (r == 0)
         r = order(homing, proc);
+    if (r < 0)
+        give_up(homing, r, "its ghost cannot become it");
+}
+
+void home_ghost_there(struct proc *proc)
+{
+    struct homing *homing = proc->homing;
+    if (homing == NULL || homing->state != HOMING_EARLY)
+        return;
+    int r = order(homing, proc);
     if (r < 0)
         give_up(homing, r, "its ghost cannot become it");
 }
@@ -323,7 +336,7 @@ int home_wanted(struct tool *tool, const struct bp_frame *frame, struct bp_error
     struct homing *homing;
     DL_FOREACH(tool->master->homings, homing)
         if (homing->pid == tool->pid && homing->uid == tool->uid && homing->asker == NULL &&
-            homing->state != HOMING_ASKED && tool->via == NULL)
+            homing->state >= HOMING_ORDERED && tool->via == NULL)
             break;
     if (homing == NULL)
         return bp_error_set(err, -ESRCH, "process %d is no ghost whose process comes home",

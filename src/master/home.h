@@ -23,6 +23,8 @@ int home_frame(struct tool *tool, struct bp_local_message *message, struct bp_er
 int home_wanted(struct tool *tool, const struct bp_frame *frame, struct bp_error *err);
 /* What the herder says: HOME or STAYS. -EPROTO: not now. */
 int home_ghost(struct job *job, struct proc *proc, const struct bp_ghost_record *record);
+/* Its ghost is there, and knows orders. */
+void home_ghost_there(struct proc *proc);
 /* It is on its way: this waits for it. */
 void home_signal(struct proc *proc, const Bpmix__ProcSignal *signal);
 /* What happens to it on its way, an enum proc_event. 1 = that is decided later. */

@@ -35,17 +35,21 @@ static struct proc *find(struct job *job, const struct node *node, int32_t pid)
 
 struct proc *nested_asker(const struct tool *tool, int32_t pid, struct bp_error *err)
 {
-    struct job *job = tool->via_job, *guest, *next;
+    struct job *job = tool->via_job, *owner = job, *guest, *next;
     onward_asks(job, tool->via, pid);
     struct proc *proc = find(job, tool->via, pid);
     HASH_ITER(hh, tool->master->jobs, guest, next)
-        if (proc == NULL && guest->host == job)
+        if (proc == NULL && guest->host == job) {
             proc = find(guest, tool->via, pid);
+            owner = guest;
+        }
     if (proc == NULL) {
         bp_error_set(err, -ESRCH, "the process that asks is none of this job's");
     } else if (job->closing || proc->state == PROC_GONE || proc->ghost_gone) {
         bp_error_set(err, -ESRCH, "the process that asks is ending");
         proc = NULL;
+    } else if (proc->state == PROC_STARTING) {
+        job_proc_event(owner, proc, PROC_CREATED, 0, NULL); /* its node will say so */
     }
     return proc;
 }
