@@ -42,6 +42,7 @@ bpnode_SOURCES = \
 	src/nodeagent/agent.h \
 	src/nodeagent/app.c \
 	src/nodeagent/data.c \
+	src/nodeagent/flow.c \
 	src/nodeagent/guest.c \
 	src/nodeagent/leave.c \
 	src/nodeagent/setup.c \
