@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* job_input.c - stdin for all ranks of a job. It goes to every node once. When it is long, two nodes
- * get it, each passes it on to two more, and all get from here the digests of its pieces; its last
- * bytes are kept for a node that the one above it has failed. */
+/* job_input.c - stdin for all ranks of a job. It goes to every node once. When it is long, two
+ * nodes get it, each passes it on to two more, and all get from here the digests of its pieces; its
+ * last bytes are kept for a node that the one above it has failed. */
 #include <errno.h>
 #include <string.h>
 

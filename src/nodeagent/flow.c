@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* flow.c - stdin for all ranks of this node: from the launcher, and from PASS on from the node above,
- * passed on to those below when it is checked. */
+/* flow.c - stdin for all ranks of this node: from the launcher, and from PASS on from the node
+ * above, passed on to those below when it is checked. */
 #include <errno.h>
 #include <inttypes.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tree.c - a big image, or stdin for all ranks, passes from node to node: this one gets it from the
- * node above it, or from the launcher where that one fails, and passes on what is checked while more
- * arrives. */
+/* tree.c - a big image, or stdin for all ranks, passes from node to node: this one gets it from
+ * the node above it, or from the launcher where that one fails, and passes on what is checked while
+ * more arrives. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>

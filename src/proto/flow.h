@@ -20,12 +20,12 @@ void bp_flow_free(struct bp_flow *flow);
 /* Bytes that begin at place; what is here already is passed over. 1 = some were new, 0 = none;
  * -ERANGE: there is a gap before them; -EMSGSIZE: more than a window is unchecked. */
 int bp_flow_put(struct bp_flow *flow, uint64_t place, const uint8_t *bytes, size_t length);
-/* The piece behind those that are known; length 0: nothing comes any more. -EMSGSIZE: too many or
- * too long; -EPROTO: there was an end. */
+/* The piece behind those that are known; length 0: nothing comes any more. -EMSGSIZE: too many
+ * or too long; -EPROTO: there was an end. */
 int bp_flow_expect(struct bp_flow *flow, size_t length,
                    const uint8_t digest[BP_STREAM_DIGEST_BYTES]);
 /* Check the next piece: 1 = it stands in *ret_bytes until the next call; 0 = it is not here, or
- * not known; -EILSEQ: it is another one; -EIO: no SHA-256. *ret_length 0 with 1: this is the end. */
+ * not known; -EILSEQ: it is another one; -EIO: no SHA-256. 1 and *ret_length 0: the end. */
 int bp_flow_check(struct bp_flow *flow, const uint8_t **ret_bytes, size_t *ret_length);
 /* What is here is right: it is the launcher's own. */
 void bp_flow_trust(struct bp_flow *flow);
