@@ -5,6 +5,7 @@ libjob_la_SOURCES = \
 	src/lib/herd.c src/lib/herd.h \
 	src/lib/job.c src/lib/job.h src/lib/job_inner.h \
 	src/lib/job_data.c \
+	src/lib/job_input.c \
 	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \
 	src/lib/request.c \
@@ -16,6 +17,7 @@ libjob_la_CFLAGS = $(BP_CFLAGS)
 # itself. Only what libbproc.map names can be seen.
 lib_LTLIBRARIES += libbproc.la
 libbproc_la_SOURCES = \
+	src/common/cpu.c src/common/cpu_x86_64.c src/common/cpu.h \
 	src/common/error.c src/common/error.h \
 	src/common/mem.c src/common/mem.h \
 	src/common/nodeset.c src/common/nodeset.h \
