@@ -32,7 +32,7 @@ struct bp_job_events {
     /* A rank comes home, and then the bytes of its image; length 0: that is all. NULL: of this
      * launcher none does. */
     void (*coming)(void *arg, uint32_t rank);
-    void (*image)(void *arg, const uint8_t *bytes, size_t length);
+    void (*image)(void *arg, uint32_t rank, const uint8_t *bytes, size_t length);
     /* bpmaster is gone; the job will end with its lease. */
     void (*lost)(void *arg, const char *why);
 };

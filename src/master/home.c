@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
+#include "proto/stream.h"
 
 #define FILES          4    /* image, stdin, stdout, stderr */
 #define USER_MAX       256  /* of one user at a time; root's are not counted */
@@ -31,6 +32,7 @@ struct homing {
     enum homing_state state;
     uint64_t job;
     uint32_t rank;
+    uint32_t number; /* of its image on the data connections */
     uid_t uid;
     struct tool *tool; /* its connection on the node; NULL = it has ended there */
     uint64_t tag;
@@ -96,8 +98,10 @@ static void tell_launcher(struct job *job, const struct proc *proc, int kind)
     event.kind = (Bpmix__JobEvent__Kind)kind;
     event.rank = proc->rank;
     event.node = BPROC_NODE_MASTER;
-    event.status = job->places[proc->place].node->number;
+    event.status = proc_node(job, proc)->number;
     event.pid = proc->pid;
+    event.number = proc->homing->number;
+    event.image = proc->homing->tool != NULL ? proc->homing->tool->via_number : 0;
     event.text = (char *)"master";
     job_tell(job, &event);
 }
@@ -128,8 +132,6 @@ static int check(const struct tool *tool, const struct job *job, const struct pr
     if (job->in_place == 0 || job->tool == NULL || job->tool->via != NULL)
         return bp_error_set(err, -EOPNOTSUPP, "only a process that went to its node itself can "
                             "come home");
-    if (proc->homing != NULL || job->onward.on || job->onward.next != NULL)
-        return bp_error_set(err, -EBUSY, "it is on its way already");
     if (proc->state != PROC_RUNNING || proc->herd == NULL || proc->ghost_gone)
         return bp_error_set(err, -ESRCH, "it is ending");
     if (job->uid != 0 && count >= USER_MAX)
@@ -146,9 +148,12 @@ int home_ask(struct tool *tool, uint64_t tag, struct job *job, struct proc *proc
         return r;
     struct homing *homing = proc->homing = bp_calloc(1, sizeof *homing);
     *homing = (struct homing){.master = job->master, .job = job->id, .rank = proc->rank,
+                              .number = BP_STREAM_STAYS | (uint32_t)job->master->last_stay++,
                               .uid = job->uid, .tool = tool, .tag = tag, .pid = proc->pid,
                               .fds = {-1, -1, -1, -1}};
     DL_APPEND(job->master->homings, homing);
+    tool->mover_job = job->id;
+    tool->mover_rank = proc->rank;
     tell_launcher(job, proc, BPMIX__JOB_EVENT__KIND__MOVING);
     return 0;
 }
@@ -276,7 +281,7 @@ static void leave(struct homing *homing)
 static void commit(struct job *job, struct proc *proc, struct homing *homing)
 {
     homing->state = HOMING_HOME;
-    onward_tell_old(job, proc);
+    onward_leave(job, proc);
     proc->state = PROC_GONE;
     proc->ghost_gone = 1;
     tell_launcher(job, proc, BPMIX__JOB_EVENT__KIND__MOVED);

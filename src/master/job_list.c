@@ -50,6 +50,24 @@ static unsigned count_cores(const struct job *job)
     return count;
 }
 
+/* The nodes of its map; once processes have gone on, those where they are. */
+static void print_nodes(const struct job *job, FILE *stream)
+{
+    uint8_t nodes[BP_NODE_BYTES] = {0};
+    unsigned moved = 0, printed = 0;
+    for (unsigned i = 0; i < job->proc_count; i++) {
+        const struct proc *proc = &job->procs[i];
+        moved += proc->stay != NULL;
+        if (proc->state != PROC_GONE)
+            bp_cpuset_add(nodes, sizeof nodes, (unsigned)proc_node(job, proc)->number);
+    }
+    for (unsigned i = 0; moved == 0 && i < job->place_count; i++)
+        fprintf(stream, "%s%d", i > 0 ? "," : "", job->places[i].node->number);
+    for (unsigned i = 0; moved > 0 && i < BP_NODES_MAX; i++)
+        if (bp_cpuset_has(nodes, sizeof nodes, i))
+            fprintf(stream, "%s%u", printed++ > 0 ? "," : "", i);
+}
+
 static Bpmix__JobRow *job_row(struct job *job)
 {
     Bpmix__JobRow *row = bp_calloc(1, sizeof *row);
@@ -67,8 +85,7 @@ static Bpmix__JobRow *job_row(struct job *job)
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
-    for (unsigned i = 0; i < job->place_count; i++)
-        fprintf(stream, "%s%d", i > 0 ? "," : "", job->places[i].node->number);
+    print_nodes(job, stream);
     fclose(stream);
     row->nodes = text;
     row->cores = count_cores(job);

@@ -231,7 +231,7 @@ static int dispatch(struct tool *tool, struct bp_local_message *message,
         answer_jobs(tool, message->frame.tag);
         return 0;
     case BP_JOB_MOVE:
-        return onward_frame(tool, &message->frame, err);
+        return onward_frame(tool, &message->frame, message->body, err);
     case BP_HOME_ASK:
         return home_wanted(tool, &message->frame, err);
     case BP_JOB_OPEN:

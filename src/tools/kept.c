@@ -13,6 +13,16 @@
 #include "tools/output.h"
 #include "tools/start.h"
 
+#define OUTPUTS 2 /* stdout and stderr */
+
+struct way { /* of a process that moves */
+    int node;                /* where it is */
+    unsigned moves;          /* from node to node */
+    unsigned ends;           /* of its output that have come */
+    struct arrival *arrival; /* of its image, as it comes home; NULL = none is on its way */
+    uint8_t home;            /* it has come */
+};
+
 struct kept {
     struct event_base *base;
     struct bp_job *job;
@@ -22,10 +32,8 @@ struct kept {
     int control; /* to the program; -1 = it knows all */
     struct event *control_event;
     int fds[2];    /* for output */
-    int in;        /* its process's, when it comes home */
-    struct arrival *arrival; /* of its image; NULL = none is on its way */
-    uint8_t ends;  /* of its output that have come, a bit each */
-    uint8_t home;  /* it has come */
+    int in;        /* of a process that comes home */
+    struct way *ways; /* by rank */
     uint8_t *told; /* by rank */
     uint32_t left; /* ranks not told of yet */
     uint32_t live; /* ranks not ended yet */
@@ -68,36 +76,44 @@ static void rank_ended(struct kept *kept)
         kept->look(kept->arg);
 }
 
-/* ---- its process comes home ---- */
+/* ---- a process comes home ---- */
 
-/* What it wrote on nodes comes before what it writes here. */
-static void check_drained(struct kept *kept)
+/* What it wrote on nodes comes before what it writes here: its output has an end on every one. */
+static void check_drained(struct kept *kept, uint32_t rank)
 {
-    if (!kept->home || kept->ends != 3)
+    const struct way *way = &kept->ways[rank];
+    if (!way->home || way->ends < OUTPUTS * (1 + way->moves))
         return;
     output_flush(kept->output);
-    bp_job_drained(kept->job, 0);
+    bp_job_drained(kept->job, rank);
 }
 
 static void on_coming(void *arg, uint32_t rank)
 {
     struct kept *kept = arg;
-    arrival_free(kept->arrival);
-    kept->arrival = arrival_new(kept->base, kept->job, rank,
-                                (int[]){kept->in, kept->fds[0], kept->fds[1]});
+    struct way *way = &kept->ways[rank];
+    arrival_free(way->arrival);
+    way->arrival = arrival_new(kept->base, kept->job, rank,
+                               (int[]){kept->in, kept->fds[0], kept->fds[1]});
 }
 
-static void on_image(void *arg, const uint8_t *bytes, size_t length)
+static void on_image(void *arg, uint32_t rank, const uint8_t *bytes, size_t length)
 {
     struct kept *kept = arg;
-    if (kept->arrival != NULL)
-        arrival_bytes(kept->arrival, bytes, length);
+    if (kept->ways[rank].arrival != NULL)
+        arrival_bytes(kept->ways[rank].arrival, bytes, length);
 }
 
-static void on_home(struct kept *kept)
+static void on_moved(struct kept *kept, const Bpmix__JobEvent *event)
 {
-    kept->home = 1;
-    check_drained(kept);
+    struct way *way = &kept->ways[event->rank];
+    if (event->node >= 0) {
+        way->moves += event->node != way->node; /* else it is where it was: it could not move */
+        way->node = event->node;
+        return;
+    }
+    way->home = 1;
+    check_drained(kept, event->rank);
     rank_ended(kept);
 }
 
@@ -117,7 +133,7 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         rank_ended(kept);
         break;
     case BPMIX__JOB_EVENT__KIND__MOVED:
-        on_home(kept);
+        on_moved(kept, event);
         break;
     case BPMIX__JOB_EVENT__KIND__NODE_LOST:
     case BPMIX__JOB_EVENT__KIND__SPACE_LOST:
@@ -137,10 +153,10 @@ static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t 
 {
     struct kept *kept = arg;
     output_bytes(kept->output, rank, channel, bytes, length);
-    if (length == 0) {
-        kept->ends |= (uint8_t)channel; /* 1 and 2 */
-        check_drained(kept);
-    }
+    if (length > 0)
+        return;
+    kept->ways[rank].ends++;
+    check_drained(kept, rank);
 }
 
 static void on_stdin(void *arg, uint32_t rank, uint32_t bytes)
@@ -214,10 +230,14 @@ static int attach(struct kept *kept, struct event_base *base, struct bp_local_me
         return r;
     kept->left = kept->live = (uint32_t)launch.map->n_ranks;
     kept->told = bp_calloc(kept->left, 1);
+    auto_free struct way *ways = bp_calloc(kept->left, sizeof *ways);
+    for (size_t i = 0; i < launch.map->n_ranks; i++)
+        ways[i].node = launch.map->ranks[i]->node;
     kept->job = host != NULL ? bp_job_attach_guest(host->job, &launch, &events, kept)
                              : bp_job_attach(base, &launch, &events, kept, err);
     if (kept->job == NULL)
         return err->code;
+    kept->ways = bp_take_ptr(ways);
     kept->ranks = ranks_new(kept->job, NULL);
     kept->output = output_new(base, kept->ranks, &style);
     kept->control_event = event_new(base, kept->control, EV_READ, on_control, kept);
@@ -253,7 +273,9 @@ void kept_free(struct kept *kept)
     }
     hang_up(kept);
     start_done(&kept->start);
-    arrival_free(kept->arrival);
+    for (size_t i = 0; kept->ways != NULL && i < bp_job_map(kept->job)->n_ranks; i++)
+        arrival_free(kept->ways[i].arrival);
+    free(kept->ways);
     ranks_free(kept->ranks);
     bp_job_free(kept->job);
     close(kept->fds[0]);
