@@ -323,6 +323,10 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         return on_end(job, data, err);
     if (head->kind == BP_STREAM_WANT || head->kind == BP_STREAM_HAVE)
         return image_said(job, data, head, body, err);
+    if (head->kind == BP_STREAM_LACK || head->kind == BP_STREAM_FED) {
+        int r = bp_job_input_said(job, data, head, body);
+        return r == 0 ? 0 : bp_error_set(err, r, "node %d speaks of stdin", data->node);
+    }
     uint32_t rank = head->rank - job->map->first;
     if (!has_moved(job, rank, BP_MOVED_SETS_OUT) && job->map->ranks[rank]->node != data->node)
         return bp_error_set(err, -EPROTO, "data of rank %u from node %d", rank, data->node);

@@ -10,6 +10,7 @@
 #include "proto/tls.h"
 
 struct stay; /* a process that has gone on, on its node */
+struct input;
 
 struct data { /* the data connection of one node */
     struct bp_job *job;
@@ -28,6 +29,7 @@ struct part { /* of the job, on one node of its map */
     uint8_t whole;         /* its data came to their proper end */
     uint8_t gone;          /* a guest's: nothing more can come from there */
     uint8_t lost;          /* the node is lost, its data connection may never end */
+    uint8_t fed;           /* with the stdin of all, by the node above it */
 };
 
 struct want { /* of the image of a guest or a stay, by a node that was faster than we are */
@@ -59,6 +61,8 @@ struct bp_job {
     int stopped[3];
     struct bp_sending *sending; /* the image, or NULL */
     int relay;        /* the nodes pass it on, and ask for it where they need it */
+    int passes;       /* the nodes can pass stdin on */
+    struct input *input; /* stdin of all ranks; NULL = none was sent */
     char broken[160]; /* why the last data connection that broke did */
     struct bp_job *prev, *next; /* other guests */
 };
@@ -81,6 +85,10 @@ void bp_job_data_moved(struct bp_job *job, const Bpmix__JobEvent *event);
 struct data *bp_job_data_find(const struct bp_job *job, int node);
 /* Somebody wants what is not known yet. */
 void bp_job_keep_want(struct bp_job *host, int node, uint32_t number);
+/* What a node says of the stdin of all. 0 or -EPROTO. */
+int bp_job_input_said(struct bp_job *job, const struct data *data,
+                      const struct bp_stream_head *head, const uint8_t *body);
+void bp_job_input_free(struct bp_job *job);
 /* Tell the source of the image when nobody needs it any more. */
 void bp_job_check_sent(struct bp_job *job);
 
