@@ -9,8 +9,8 @@
 #include "proto/key.h"
 #include "proto/tls.h"
 
-struct input;
 struct stay; /* a process that has gone on, on its node */
+struct input;
 
 struct data { /* the data connection of one node */
     struct bp_job *job;
@@ -78,10 +78,6 @@ void bp_job_data_lost(struct bp_job *job);
 void bp_job_data_done(struct bp_job *job);
 /* A guest has come: what nodes have asked for its image already? */
 void bp_job_data_welcome(struct bp_job *guest);
-/* What a node says of the stdin of all. 0 or -EPROTO. */
-int bp_job_input_said(struct bp_job *job, const struct data *data,
-                      const struct bp_stream_head *head, const uint8_t *body);
-void bp_job_input_free(struct bp_job *job);
 /* One of its processes goes to another node; is there now, or did not go. */
 void bp_job_data_moving(struct bp_job *job, const Bpmix__JobEvent *event);
 void bp_job_data_moved(struct bp_job *job, const Bpmix__JobEvent *event);
@@ -89,6 +85,10 @@ void bp_job_data_moved(struct bp_job *job, const Bpmix__JobEvent *event);
 struct data *bp_job_data_find(const struct bp_job *job, int node);
 /* Somebody wants what is not known yet. */
 void bp_job_keep_want(struct bp_job *host, int node, uint32_t number);
+/* What a node says of the stdin of all. 0 or -EPROTO. */
+int bp_job_input_said(struct bp_job *job, const struct data *data,
+                      const struct bp_stream_head *head, const uint8_t *body);
+void bp_job_input_free(struct bp_job *job);
 /* Tell the source of the image when nobody needs it any more. */
 void bp_job_check_sent(struct bp_job *job);
 
