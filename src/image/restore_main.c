@@ -223,8 +223,6 @@ static __attribute__((noreturn)) void second_part(struct bp_restore *restore)
         bp_restore_interp_load(restore);
     if (!has_run)
         bp_restore_start(restore);
-    while ((restore->flags & BP_RESTORE_TRY) != 0)
-        BP_SYS(SYS_exit_group, 0, 0, 0, 0, 0, 0);
     bp_restore_state(restore);
     bp_restore_enter(restore);
 }

@@ -272,6 +272,7 @@ static void leave(struct homing *homing)
     homing->left = 1;
     if (job != NULL) {
         job->live--;
+        job->homed = 1;
         job_check_idle(job);
     }
     deliver(homing);

@@ -54,6 +54,7 @@ void job_free(struct job *job)
     HASH_DEL(master->jobs, job);
     ticket_drop(master, job);
     home_launcher_gone(job);
+    nested_gone(job);
     publish_job_gone(job);
     relay_gone(master, NULL, job);
     if (job->tool != NULL)
@@ -254,6 +255,8 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
 /* Lasting jobs go on as long as what was made inside of them, those of bprun and bpsh do not. */
 void job_check_idle(struct job *job)
 {
+    if (job->homed && nested_count(job) > 0)
+        return; /* what its process has made from its node goes on: their keepers are there */
     if (job->live == 0 && !job->kept && (job->guests == 0 || !job->request->lasting))
         job_close(job);
 }

@@ -313,6 +313,7 @@ struct job {
     struct stay *stays; /* of processes that have gone on */
     uint8_t kept;      /* it lasts without processes, until its launcher releases it */
     struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
+    uint8_t homed;  /* a process of it came home */
     uint8_t created, closing, ended;
     uint8_t orphaned; /* the launcher's process group is */
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
@@ -448,6 +449,10 @@ int nested_identify(struct tool *tool, int32_t pid, Bpmix__JobRequest *request,
 int nested_start(struct job *job, uint64_t tag, char **warnings, size_t count,
                  struct bp_error *err);
 void nested_free(struct job *job);
+/* Jobs of processes of this one. */
+unsigned nested_count(const struct job *parent);
+/* One of these is freed. */
+void nested_gone(struct job *job);
 /* What became of the order of a ghost: proc->pid, or a negative errno. */
 void job_ghost_made(struct job *job, struct proc *proc, int error);
 

@@ -75,6 +75,22 @@ int nested_identify(struct tool *tool, int32_t pid, Bpmix__JobRequest *request,
     return 0;
 }
 
+unsigned nested_count(const struct job *parent)
+{
+    unsigned count = 0;
+    const struct job *job;
+    for (job = parent->master->jobs; job != NULL; job = job->hh.next)
+        count += job->parent == parent->id;
+    return count;
+}
+
+void nested_gone(struct job *job)
+{
+    struct job *parent = job->parent != 0 ? job_find(job->master, job->parent) : NULL;
+    if (parent != NULL && parent->homed)
+        job_check_idle(parent);
+}
+
 /* The ghosts come first, and while they do the nodes make the spaces. */
 int nested_start(struct job *job, uint64_t tag, char **warnings, size_t count,
                  struct bp_error *err)

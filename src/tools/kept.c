@@ -13,7 +13,8 @@
 #include "tools/output.h"
 #include "tools/start.h"
 
-#define OUTPUTS 2 /* stdout and stderr */
+#define OUTPUTS  2   /* stdout and stderr */
+#define DRAIN_MS 200 /* for what a process wrote before it came home */
 
 struct way { /* of a process that moves */
     int node;                /* where it is */
@@ -34,6 +35,7 @@ struct kept {
     int fds[2];    /* for output */
     int in;        /* of a process that comes home */
     struct way *ways; /* by rank */
+    struct event *drain;
     uint8_t *told; /* by rank */
     uint32_t left; /* ranks not told of yet */
     uint32_t live; /* ranks not ended yet */
@@ -79,13 +81,27 @@ static void rank_ended(struct kept *kept)
 /* ---- a process comes home ---- */
 
 /* What it wrote on nodes comes before what it writes here: its output has an end on every one. */
+static void drained(struct kept *kept, uint32_t rank)
+{
+    output_flush(kept->output);
+    bp_job_drained(kept->job, rank);
+}
+
 static void check_drained(struct kept *kept, uint32_t rank)
 {
     const struct way *way = &kept->ways[rank];
-    if (!way->home || way->ends < OUTPUTS * (1 + way->moves))
-        return;
-    output_flush(kept->output);
-    bp_job_drained(kept->job, rank);
+    if (way->home && way->ends == OUTPUTS * (1 + way->moves))
+        drained(kept, rank);
+}
+
+/* Who it has left there may write for ever. */
+static void on_drain(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct kept *kept = arg;
+    for (uint32_t rank = 0; rank < bp_job_map(kept->job)->n_ranks; rank++)
+        if (kept->ways[rank].home && kept->ways[rank].ends < OUTPUTS * (1 + kept->ways[rank].moves))
+            drained(kept, rank);
 }
 
 static void on_coming(void *arg, uint32_t rank)
@@ -114,6 +130,7 @@ static void on_moved(struct kept *kept, const Bpmix__JobEvent *event)
     }
     way->home = 1;
     check_drained(kept, event->rank);
+    event_add(kept->drain, &(struct timeval){.tv_usec = DRAIN_MS * 1000});
     rank_ended(kept);
 }
 
@@ -238,6 +255,7 @@ static int attach(struct kept *kept, struct event_base *base, struct bp_local_me
     if (kept->job == NULL)
         return err->code;
     kept->ways = bp_take_ptr(ways);
+    kept->drain = evtimer_new(base, on_drain, kept);
     kept->ranks = ranks_new(kept->job, NULL);
     kept->output = output_new(base, kept->ranks, &style);
     kept->control_event = event_new(base, kept->control, EV_READ, on_control, kept);
@@ -276,6 +294,8 @@ void kept_free(struct kept *kept)
     for (size_t i = 0; kept->ways != NULL && i < bp_job_map(kept->job)->n_ranks; i++)
         arrival_free(kept->ways[i].arrival);
     free(kept->ways);
+    if (kept->drain != NULL)
+        event_free(kept->drain);
     ranks_free(kept->ranks);
     bp_job_free(kept->job);
     close(kept->fds[0]);
