@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* job_list.c - the jobs, for tools that list them. */
-#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/cpuset.h"
 #include "common/mem.h"
+#include "common/nodeset.h"
 #include "master/master.h"
 
 #define TEXT_MAX 1000 /* bytes of a command */
@@ -50,6 +50,18 @@ static unsigned count_cores(const struct job *job)
     return count;
 }
 
+/* "n5", "n[0-3,7]". The caller frees it. */
+static char *nodes_text(const struct job *job)
+{
+    auto_free int *numbers = bp_calloc(job->place_count, sizeof *numbers);
+    for (unsigned i = 0; i < job->place_count; i++)
+        numbers[i] = job->places[i].node->number;
+    auto_free char *list = bp_nodeset_format(numbers, job->place_count, "");
+    return job->place_count == 0   ? bp_strdup("")
+           : job->place_count == 1 ? bp_format("n%s", list)
+                                   : bp_format("n[%s]", list);
+}
+
 static Bpmix__JobRow *job_row(struct job *job)
 {
     Bpmix__JobRow *row = bp_calloc(1, sizeof *row);
@@ -64,13 +76,7 @@ static Bpmix__JobRow *job_row(struct job *job)
     row->state = (char *)job_state(job);
     row->position = queue_position(job, &reason);
     row->reason = (char *)reason;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    for (unsigned i = 0; i < job->place_count; i++)
-        fprintf(stream, "%s%d", i > 0 ? "," : "", job->places[i].node->number);
-    fclose(stream);
-    row->nodes = text;
+    row->nodes = nodes_text(job);
     row->cores = count_cores(job);
     for (unsigned i = 0; i < job->place_count; i++)
         row->gpus += job->places[i].device_count;
