@@ -14,6 +14,8 @@ FILES = {
     "ranks": "rank 0=n2 slot=*\nrank 1=n1 slot=*\nrank 2=n2 slot=*\n",
     "gap": "rank 0=n2 slot=0\nrank 2=n1 slot=0\n",
     "binary": "n0\0\n",
+    "empty": "",
+    "comments": "# none\n\n# here\n",
 }
 
 # What is typed, and the sentence.
@@ -89,6 +91,12 @@ MISTAKES = (
     ("bprun -F / true", "-F: /: Is a directory"),
     ("bprun -F /dev/zero true", "-F: /dev/zero: File too large"),
     ("bprun -w ./binary true", "-w: ./binary:1: this is not text"),
+    *((line % name + " true", sentence % name) for name in ("empty", "comments") for line, sentence in (
+        ("bprun -F %s", "-F: %s: no node is named in this file"),
+        ("bprun --hostfile=%s", "--hostfile: %s: no node is named in this file"),
+        ("bprun --rankfile %s", "--rankfile: %s: no rank is named in this file"))),
+    *(("bprun --multi-prog " + name, "--multi-prog: %s: no program is named in this file" % name)
+      for name in ("empty", "comments")),
     ("bprun --rankfile gap true", "--rankfile: gap:2: rank 1 has no line"),
     ("bprun --mca btl", "--mca takes a name and a value"),
     ("bpmpirun --output xml true", "--output: \"xml\" is not one of tag, file=NAME"),
