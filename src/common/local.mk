@@ -2,6 +2,7 @@ noinst_LTLIBRARIES += libcommon.la
 libcommon_la_SOURCES = \
 	src/common/capacity.c src/common/capacity.h \
 	src/common/clock.h \
+	src/common/cpu.c src/common/cpu_x86_64.c src/common/cpu.h \
 	src/common/cpuset.c src/common/cpuset.h \
 	src/common/error.c src/common/error.h \
 	src/common/log.c src/common/log.h \

@@ -154,23 +154,3 @@ uint64_t bp_arch_resumed(struct bp_arch_state *saved)
         ((uint64_t *)saved->xsave)[XSTATE_BV] &= mask;
     return mask;
 }
-
-void bp_arch_cpu(uint32_t *words)
-{
-    uint32_t a, b, c, d, top = (uint32_t)__get_cpuid_max(0, NULL);
-
-    for (unsigned i = 0; i < BP_IMAGE_CPU_WORDS; i++)
-        words[i] = 0;
-    __cpuid(1, a, b, words[0], words[1]);
-    if (top >= 7) {
-        __cpuid_count(7, 0, a, words[2], words[3], words[4]);
-        if (a >= 1)
-            __cpuid_count(7, 1, words[5], b, c, words[10]);
-    }
-    if ((uint32_t)__get_cpuid_max(0x80000000, NULL) >= 0x80000001)
-        __cpuid(0x80000001, a, b, words[6], words[7]);
-    if ((words[0] & bit_OSXSAVE) != 0 && top >= 0xd) {
-        __cpuid_count(0xd, 1, words[8], b, c, d);
-        words[9] = (uint32_t)xcr0_read();
-    }
-}

@@ -52,7 +52,4 @@ void bp_arch_resume(void);
  * it returns. Its PID or -errno. */
 long bp_arch_clone(unsigned long flags, void *stack_end, int (*call)(void *arg), void *arg);
 
-/* The words of bp_image_cpu(). */
-void bp_arch_cpu(uint32_t *words);
-
 #endif

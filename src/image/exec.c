@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/cpu.h"
 #include "common/mem.h"
 #include "image/entry.h"
 #include "image/maps.h"
@@ -113,7 +114,7 @@ static int memory_entry(struct bp_tables *tables, const struct bp_hold *hold, co
     for (uint32_t i = 0; i < tables->head.areas; i++)
         if ((tables->areas[i].flags & BP_AREA_STACK) != 0)
             tables->areas[i].flags &= ~(uint32_t)(BP_AREA_STACK | BP_AREA_GROWSDOWN);
-    bp_image_cpu(tables->head.cpu);
+    bp_cpu_read(tables->head.cpu);
     return r;
 }
 

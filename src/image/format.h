@@ -38,7 +38,7 @@
 #define BP_IMAGE_LOWEST      0x10000ULL        /* no area below it */
 #define BP_IMAGE_HIGHEST     0x7ffffffff000ULL /* and none above */
 #define BP_IMAGE_SIGNALS     64
-#define BP_IMAGE_CPU_WORDS   16
+#define BP_IMAGE_CPU_WORDS   16 /* as common/cpu.h has them */
 #define BP_IMAGE_TIMERS      3
 #define BP_IMAGE_ID_MAX      32
 #define BP_IMAGE_WORDS_MAX   16
@@ -175,7 +175,7 @@ struct bp_image_head {
     uint32_t personality;
     uint32_t thp_disable; /* PR_SET_THP_DISABLE */
     uint64_t xcomp;       /* states that had to be asked for (ARCH_GET_XCOMP_PERM), such as AMX */
-    uint32_t cpu[BP_IMAGE_CPU_WORDS]; /* what the CPU has, cpu.h; 0s = it does not matter */
+    uint32_t cpu[BP_IMAGE_CPU_WORDS]; /* what the CPU has, common/cpu.h; 0s = it does not matter */
     struct bp_image_memory memory;
     struct bp_image_thread thread;
     struct bp_image_timer timers[BP_IMAGE_TIMERS];

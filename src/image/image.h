@@ -100,10 +100,8 @@ int bp_image_check(int fd, struct bp_image_head *ret_head, struct bp_error *err)
 int bp_image_head_check(const struct bp_image_head *head, uint64_t *ret_bytes,
                         struct bp_error *err);
 
-/* The CPU here: its words. And the name of the first feature that an image's words have and these
- * have not; NULL when there is none. */
-void bp_image_cpu(uint32_t words[BP_IMAGE_CPU_WORDS]);
-const char *bp_image_cpu_missing(const uint32_t wanted[BP_IMAGE_CPU_WORDS],
-                                 const uint32_t have[BP_IMAGE_CPU_WORDS]);
+/* What the CPU could do that the calling process was started on (common/cpu.h): from its first
+ * image on that is known, before it is the one here. */
+void bp_image_cpu_own(uint32_t words[BP_IMAGE_CPU_WORDS]);
 
 #endif

@@ -4,7 +4,6 @@ libimage_la_SOURCES = \
 	src/image/arch_x86_64.c src/image/arch_x86_64.h \
 	src/image/calls.c src/image/calls.h \
 	src/image/check.c \
-	src/image/cpu.c \
 	src/image/decode.c src/image/decode.h \
 	src/image/elf.c src/image/elf.h \
 	src/image/entry.c src/image/entry.h \
@@ -33,7 +32,7 @@ libimage_la_CFLAGS = $(BP_CFLAGS) -fno-stack-protector
 pkglibexec_PROGRAMS += bprestore
 bprestore_SOURCES = \
 	src/image/arch_x86_64.c src/image/arch_x86_64.h \
-	src/image/cpu.c \
+	src/common/cpu.c src/common/cpu_x86_64.c src/common/cpu.h \
 	src/image/decode.c \
 	src/image/elf.c \
 	src/image/restore.h \

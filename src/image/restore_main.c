@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+#include "common/cpu.h"
 #include "image/image.h"
 #include "image/restore.h"
 
@@ -125,8 +126,8 @@ static void cpu_check(const struct bp_restore *restore)
     uint32_t have[BP_IMAGE_CPU_WORDS];
     const char *missing;
 
-    bp_arch_cpu(have);
-    missing = bp_image_cpu_missing(restore->view.head->cpu, have);
+    bp_cpu_read(have);
+    missing = bp_cpu_missing(restore->view.head->cpu, have);
     if (missing != NULL)
         bp_restore_fail(restore, -ENOTSUP, "this CPU has not all that the process began with",
                         missing);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/cpu.h"
 #include "common/mem.h"
 #include "image/freeze.h"
 #include "image/keep.h"
@@ -30,6 +31,13 @@
 /* The CPU that the process was captured on first, where its libraries chose their instructions: it
  * travels with the process, so that a move to a better CPU does not bar the way home. */
 static uint32_t start_cpu[BP_IMAGE_CPU_WORDS];
+
+void bp_image_cpu_own(uint32_t words[BP_IMAGE_CPU_WORDS])
+{
+    if (start_cpu[0] == 0)
+        bp_cpu_read(start_cpu);
+    memcpy(words, start_cpu, sizeof(start_cpu));
+}
 
 static uint64_t mask_set(uint64_t mask)
 {
@@ -192,7 +200,7 @@ int bp_image_capture_self(const struct bp_image_options *options, struct bp_imag
         return bp_error_set(err, rc, "no memory or descriptors for an image: %s", strerror(-rc));
     }
     if (start_cpu[0] == 0)
-        bp_image_cpu(start_cpu);
+        bp_cpu_read(start_cpu);
     bp_settings_read(&settings);
     if (settings.is_reaper) /* or the copy would come to us as a child when its maker ends */
         prctl(PR_SET_CHILD_SUBREAPER, 0UL);

@@ -193,7 +193,7 @@ static int spawn(struct bp_order *order, const int *nodes, int count, const char
     struct bp_quiet quiet;
     for (int i = 0; i < count; i++)
         numbers[i] = bp_public_node(nodes[i]);
-    int r = bp_crew_check(numbers, count, ret_pids);
+    int r = bp_crew_check(numbers, count, NULL, ret_pids);
     order->nodes = room;
     order->count = 0;
     for (int i = 0; i < count; i++)

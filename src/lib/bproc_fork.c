@@ -95,10 +95,12 @@ static int fork_here(const struct copies *copies)
 static int choose(struct copies *copies, int count, const int *nodes, int *pids)
 {
     int here = bproc_currnode();
+    uint32_t cpu[BP_IMAGE_CPU_WORDS];
     for (int i = 0; i < count; i++)
         copies->nodes[i] = bp_public_node(nodes[i]);
     memset(pids, 0, (size_t)count * sizeof *pids);
-    int r = count > 1 ? bp_crew_check(copies->nodes, count, pids) : 0;
+    bp_image_cpu_own(cpu);
+    int r = count > 1 ? bp_crew_check(copies->nodes, count, cpu, pids) : 0;
     for (int i = 0; r == 0 && i < count; i++) {
         if (copies->nodes[i] == here) {
             pids[i] = 0;

@@ -131,7 +131,9 @@ static int move(int node, const struct bproc_io_t *io, int io_count, int flags)
     struct bp_error err = {0};
     struct kept kept;
     bool on_master = bproc_currnode() == BPROC_NODE_MASTER; /* as it was before it went */
-    int r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
+    int r = on_master ? 0 : bp_public_cpu_check(node); /* else with the job */
+    if (r == 0)
+        r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
     if (r == 0 && role == BP_IMAGE_RESTORED) {
         if (mailbox.strings != 0)
             munmap((void *)(uintptr_t)mailbox.strings, mailbox.strings_bytes);

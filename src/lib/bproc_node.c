@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cpu.h"
 #include "lib/client.h"
 #include "lib/node.h"
 #include "lib/public.h"
@@ -27,6 +28,26 @@ const Bpmix__Node *bp_public_find(const Bpmix__NodeList *list, int node)
         if (list->nodes[i]->number == node)
             return list->nodes[i];
     return NULL;
+}
+
+bool bp_public_cpu_fits(const Bpmix__Node *row, const uint32_t *cpu)
+{
+    uint32_t have[BP_CPU_WORDS];
+    return bp_cpu_take(row->cpu, row->n_cpu, have) == 0 && bp_cpu_missing(cpu, have) == NULL;
+}
+
+int bp_public_cpu_check(int node)
+{
+    uint32_t own[BP_CPU_WORDS];
+    struct bp_error err = {0};
+    auto_unpack Bpmix__NodeList *list = bp_node_list(&err);
+    const Bpmix__Node *row = list != NULL ? bp_public_find(list, node) : NULL;
+    if (list == NULL)
+        return err.code;
+    if (row == NULL || strcmp(row->state, "up") != 0)
+        return 0; /* who makes the process will say so */
+    bp_image_cpu_own(own);
+    return bp_public_cpu_fits(row, own) ? 0 : -ENOTSUP;
 }
 
 void bp_public_info(const Bpmix__Node *row, struct bproc_node_info_t *ret_info)

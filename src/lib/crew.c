@@ -2,13 +2,14 @@
 /* crew.c - the processes of one call of libbproc: keeper, map, ghosts, and what became of them. */
 #include <errno.h>
 #include <string.h>
-#include <sys/bproc.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/mem.h"
 #include "lib/crew.h"
 #include "lib/keeper.h"
+#include "lib/node.h"
+#include "lib/public.h"
 #include "lib/quiet.h"
 
 struct crew {
@@ -20,32 +21,34 @@ struct crew {
 
 /* ---- where processes may go ---- */
 
-static int check_row(const struct bproc_node_info_t *row)
+static int check_row(const Bpmix__Node *row, const uint32_t *cpu)
 {
-    if (strcmp(row->status, "up") != 0)
+    if (strcmp(row->state, "up") != 0)
         return -BE_NODEDOWN;
-    return bproc_access(row->node, BPROC_X_OK) < 0 ? -errno : 0;
+    if (cpu != NULL && !bp_public_cpu_fits(row, cpu))
+        return -ENOTSUP;
+    return bproc_access(row->number, BPROC_X_OK) < 0 ? -errno : 0;
 }
 
-int bp_crew_check(const int *nodes, int count, int *ret_codes)
+int bp_crew_check(const int *nodes, int count, const uint32_t *cpu, int *ret_codes)
 {
-    struct bproc_node_set_t set;
-    if (bproc_nodelist(&set) < 0)
-        return -errno;
-    auto_free int *known = calloc((size_t)set.size + 1, sizeof *known); /* 1: not asked yet */
-    for (int k = 0; known != NULL && k < set.size; k++)
+    struct bp_error err = {0};
+    auto_unpack Bpmix__NodeList *list = bp_node_list(&err);
+    if (list == NULL)
+        return err.code;
+    auto_free int *known = calloc(list->n_nodes + 1, sizeof *known); /* 1: not asked yet */
+    for (size_t k = 0; known != NULL && k < list->n_nodes; k++)
         known[k] = 1;
     for (int i = 0; known != NULL && i < count; i++) {
-        int k = 0;
-        while (k < set.size && set.node[k].node != nodes[i])
+        size_t k = 0;
+        while (k < list->n_nodes && list->nodes[k]->number != nodes[i])
             k++;
-        if (k < set.size && known[k] == 1)
-            known[k] = check_row(&set.node[k]);
-        ret_codes[i] = k < set.size ? known[k] : -BE_INVALIDNODE;
+        if (k < list->n_nodes && known[k] == 1)
+            known[k] = check_row(list->nodes[k], cpu);
+        ret_codes[i] = k < list->n_nodes ? known[k] : -BE_INVALIDNODE;
         if (nodes[i] == BPROC_NODE_MASTER) /* nothing there makes processes for a node */
             ret_codes[i] = -EOPNOTSUPP;
     }
-    bproc_nodeset_free(&set);
     return known != NULL ? 0 : -ENOMEM;
 }
 

@@ -6,8 +6,9 @@
 #include "lib/order.h"
 
 /* Which of these nodes processes of the caller may go to now: ret_codes[i] is 0, -BE_INVALIDNODE,
- * -BE_NODEDOWN or -EACCES. 0, or -errno when that cannot be told. */
-int bp_crew_check(const int *nodes, int count, int *ret_codes);
+ * -BE_NODEDOWN, -EACCES or, by what a CPU must have (NULL: nothing), -ENOTSUP. 0, or -errno when
+ * that cannot be told. */
+int bp_crew_check(const int *nodes, int count, const uint32_t *cpu, int *ret_codes);
 
 /* Make them, and return when each runs or could not be made: ret_codes[i] is a PID, a child of the
  * caller to wait for, or a negative errno, and then nothing is left of it. 0; or -errno, and there

@@ -16,6 +16,7 @@ libjob_la_CFLAGS = $(BP_CFLAGS)
 # itself. Only what libbproc.map names can be seen.
 lib_LTLIBRARIES += libbproc.la
 libbproc_la_SOURCES = \
+	src/common/cpu.c src/common/cpu_x86_64.c src/common/cpu.h \
 	src/common/error.c src/common/error.h \
 	src/common/mem.c src/common/mem.h \
 	src/common/nodeset.c src/common/nodeset.h \

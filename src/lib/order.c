@@ -87,6 +87,15 @@ static void fill_files(Bpmix__JobRequest *request, const struct bp_order *order,
     }
 }
 
+void bp_order_cpu(Bpmix__JobRequest *request, const struct bp_image *image)
+{
+    const struct bp_image_head *head = bp_image_head(image);
+    if (head->kind == BP_IMAGE_LD) /* nothing of it has run */
+        return;
+    request->cpu = (uint32_t *)head->cpu;
+    request->n_cpu = BP_IMAGE_CPU_WORDS;
+}
+
 int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
                   struct bp_local_message *ret_herds, struct bp_error *err)
 {
@@ -119,6 +128,8 @@ int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
     if (order->program != NULL)
         request.program = (char *)order->program;
     request.start = order->start;
+    if (order->image != NULL)
+        bp_order_cpu(&request, order->image);
     r = bp_launch_open(&request, NULL, NULL, ret_launch, ret_herds, err);
     bp_job_request_done(&request);
     return r;

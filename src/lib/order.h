@@ -30,6 +30,9 @@ struct bp_order {
  * memory. */
 char **bp_order_own_words(void);
 
+/* What this image wants of a node's CPU; the request borrows it from the image. */
+void bp_order_cpu(Bpmix__JobRequest *request, const struct bp_image *image);
+
 /* Ask bpmaster for the job of an order, as bp_launch_open does. -BE_INVALIDNODE, -BE_NODEDOWN,
  * -ESTALE: it cannot be inside of that one any more, or another negative errno. */
 int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,

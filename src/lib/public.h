@@ -4,6 +4,7 @@
 #define BP_LIB_PUBLIC_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/bproc.h>
 
 #include "image/image.h"
@@ -35,6 +36,11 @@ int bp_public_node(int node);
 
 /* The row of a node, or of the master; NULL = there is none. */
 const Bpmix__Node *bp_public_find(const Bpmix__NodeList *list, int node);
+
+/* Has the CPU of a node's row all that these words have? */
+bool bp_public_cpu_fits(const Bpmix__Node *row, const uint32_t *cpu);
+/* And has that node's all that the calling process was started with? 0, or a negative errno. */
+int bp_public_cpu_check(int node);
 
 void bp_public_info(const Bpmix__Node *row, struct bproc_node_info_t *ret_info);
 

@@ -105,6 +105,7 @@ static int run(struct master *master, struct bp_error *err)
     if (master->tls == NULL)
         return err->code;
     master->rights.mode = BP_RIGHTS_MODE;
+    bp_cpu_read(master->cpu);
     for (int i = 0; i < BP_NODES_MAX; i++)
         if (master->config.node[i])
             node_add(master, i);

@@ -10,6 +10,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "common/cpu.h"
 #include "common/error.h"
 #include "master/config.h"
 #include "master/onward.h"
@@ -49,6 +50,7 @@ struct master {
     SSL_CTX *tls;
     char address[64];     /* that bpmaster listens on */
     struct bp_rights rights; /* of the master itself */
+    uint32_t cpu[BP_CPU_WORDS]; /* too: what its CPUs can do */
     struct attribute *attributes;
     struct node *nodes[BP_NODES_MAX]; /* by number; NULL = not configured */
     struct machine *machines;         /* by boot id */
@@ -87,6 +89,7 @@ struct node {
     uint8_t removed; /* no longer configured; goes when nothing points to it */
     struct machine *machine;
     struct bp_hardware hardware; /* of the last JOIN */
+    uint32_t cpu[BP_CPU_WORDS];  /* too: what its CPUs can do */
     int hfi; /* has a device of libpsm */
     uint32_t pid_max;
     uint16_t relay_port; /* where other nodes get images; 0 = nowhere */
@@ -280,6 +283,7 @@ struct job {
     unsigned group_count;
     int32_t launcher, group, session;
     Bpmix__JobRequest *request;
+    uint32_t cpu[BP_CPU_WORDS]; /* what a node's CPU must have for its image */
     struct bp_key key;
     struct proc *procs;
     unsigned proc_count, live; /* live: not GONE */
@@ -484,7 +488,7 @@ int place_map(const struct job *job, uint8_t *ret_nodes, struct bp_map **ret_map
 /* May this person place processes there, now? 0, or why not. */
 int place_check_node(const struct master *master, int number, const struct bp_person *person,
                      struct bp_error *err);
-/* The node is up and takes jobs of this user. */
+/* The node is up, takes jobs of this user, and its CPU is good enough for this one. */
 int job_may_enter(const struct job *job, const struct node *node);
 
 /* ---- take.c: a map -> places and ranks of the job ---- */

@@ -173,17 +173,21 @@ static void joining_timeout(evutil_socket_t fd, short what, void *arg)
 static int join_hardware(struct node *node, const Bpmix__Join *join, struct bp_error *err)
 {
     struct bp_hardware hardware;
+    uint32_t cpu[BP_CPU_WORDS];
     unsigned pus = 0;
     if (join->n_slots == 0)
         return bp_error_set(err, -EINVAL, "JOIN without a CPU");
     if (join->boot_id[0] == '\0' || strlen(join->boot_id) >= sizeof node->machine->boot_id)
         return bp_error_set(err, -EINVAL, "JOIN without a boot id");
+    if (bp_cpu_take(join->cpu, join->n_cpu, cpu) < 0)
+        return bp_error_set(err, -EINVAL, "JOIN with too many words of a CPU");
     int r = bp_hardware_take(join->slots, join->n_slots, join->devices, join->n_devices,
                              join->numas, join->n_numas, &hardware, err);
     if (r < 0)
         return r;
     bp_hardware_done(&node->hardware);
     node->hardware = hardware;
+    memcpy(node->cpu, cpu, sizeof cpu);
     for (size_t i = 0; i < hardware.slot_count; i++)
         pus = hardware.slots[i].pu >= pus ? hardware.slots[i].pu + 1 : pus;
     struct machine *before = node->machine;
@@ -357,6 +361,8 @@ void node_list(struct master *master, Bpmix__NodeList *ret_list)
 {
     bpmix__node_list__init(ret_list);
     ret_list->master = new_row(-1, "master", "up", master->address, &master->rights);
+    ret_list->master->cpu = master->cpu;
+    ret_list->master->n_cpu = BP_CPU_WORDS;
     ret_list->nodes = bp_calloc(BP_NODES_MAX, sizeof *ret_list->nodes);
     for (int i = 0; i < BP_NODES_MAX; i++) {
         struct node *node = node_get(master, i);
@@ -368,6 +374,8 @@ void node_list(struct master *master, Bpmix__NodeList *ret_list)
         row->threads = (uint32_t)node->hardware.slot_count;
         row->jobs = node->jobs;
         row->cores = count_cores(node);
+        row->cpu = node->cpu;
+        row->n_cpu = BP_CPU_WORDS;
         row->used = node->machine != NULL ? machine_used(node->machine) : 0;
         ret_list->nodes[ret_list->n_nodes++] = row;
     }

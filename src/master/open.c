@@ -30,6 +30,8 @@ static int check_request(struct tool *tool, const Bpmix__JobRequest *request,
                             request->launcher->pid);
     if ((unsigned)request->start > BPMIX__START__SELF)
         return bp_error_set(err, -EINVAL, "no such way to start a program: %d", request->start);
+    if (request->n_cpu > BP_CPU_WORDS)
+        return bp_error_set(err, -EINVAL, "too many words of a CPU");
     if (request->cwd[0] != '/')
         return bp_error_set(err, -EINVAL, "the working directory is no absolute path");
     return 0;
@@ -97,6 +99,7 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
     job->group = getpgid(tool->pid);
     job->session = getsid(tool->pid);
     job->request = take_request;
+    bp_cpu_take(take_request->cpu, take_request->n_cpu, job->cpu);
     job->kept = take_request->lasting;
     job->orphaned = take_request->launcher->orphaned;
     job->parent = tool->via != NULL ? tool->via_job->id : 0;

@@ -63,10 +63,24 @@ static int is_open(const struct node *node, uid_t uid)
     return node->state == NODE_UP && (node->label[0] == '\0' || uid == 0);
 }
 
-int job_may_enter(const struct job *job, const struct node *node)
+static int check_cpu(const struct job *job, const struct node *node, struct bp_error *err)
+{
+    const char *missing = bp_cpu_missing(job->cpu, node->cpu);
+    return missing == NULL ? 0
+                           : bp_error_set(err, -ENOTSUP, "node %d: its CPU has no %s, which %.80s "
+                                          "was started with", node->number, missing,
+                                          job->request->argv[0]);
+}
+
+static int is_let_in(const struct job *job, const struct node *node)
 {
     struct bp_person person = person_of(job);
     return is_open(node, job->uid) && bp_rights_allow(&node->rights, &person);
+}
+
+int job_may_enter(const struct job *job, const struct node *node)
+{
+    return is_let_in(job, node) && bp_cpu_missing(job->cpu, node->cpu) == NULL;
 }
 
 int place_check_node(const struct master *master, int number, const struct bp_person *person,
@@ -85,6 +99,13 @@ int place_check_node(const struct master *master, int number, const struct bp_pe
     return 0;
 }
 
+static int check_node(const struct job *job, int number, const struct bp_person *person,
+                      struct bp_error *err)
+{
+    int r = place_check_node(job->master, number, person, err);
+    return r < 0 ? r : check_cpu(job, node_get(job->master, number), err);
+}
+
 /* The request; "all" and its kind mean the nodes that the user may use. */
 static int read_request(const struct job *job, struct bp_asked *asked, struct bp_error *err)
 {
@@ -99,13 +120,18 @@ static int read_request(const struct job *job, struct bp_asked *asked, struct bp
     }
     int number, r = bp_asked_init(asked, job->request->place, table, count, err);
     for (size_t i = 0; r == 0 && bp_asked_node(asked, i, &number); i++)
-        r = place_check_node(job->master, number, &person, err);
+        r = check_node(job, number, &person, err);
     return r;
 }
 
-/* No node is left to choose from: for lack of nodes, or of rights? */
+/* No node is left to choose from: for lack of nodes, rights, or CPUs that are good enough? */
 static int refuse_none(const struct job *job, struct bp_error *err)
 {
+    for (int i = 0; i < BP_NODES_MAX; i++) {
+        const struct node *node = node_get(job->master, i);
+        if (node != NULL && is_let_in(job, node))
+            return check_cpu(job, node, err);
+    }
     for (int i = 0; i < BP_NODES_MAX; i++) {
         const struct node *node = node_get(job->master, i);
         if (node != NULL && is_open(node, job->uid))

@@ -12,6 +12,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "common/cpu.h"
 #include "common/error.h"
 #include "placement/hardware.h"
 #include "proto/apps.h"
@@ -48,6 +49,7 @@ struct agent {
     struct bp_hardware hardware;
     struct rlimit files; /* open files: the limits we came with */
     int topology; /* memory file for bpshepherds; -1: each finds out for itself */
+    uint32_t cpu[BP_CPU_WORDS];
     int hfi; /* this node has a device that libpsm drives */
     struct space *spaces; /* by job */
     struct event *listener; /* where other nodes get images; NULL = nowhere */
@@ -81,6 +83,10 @@ _Noreturn void order_restart(struct agent *agent);
 int topology_read(struct agent *agent, struct bp_error *err);
 /* A sealed memory file with all of this node's topology as hwloc XML, or negative errno. */
 int topology_export(struct bp_error *err);
+
+/* ---- cpu.c: what its CPUs can do ---- */
+#define CPU_LACKS "BPMIX_CPU_LACKS" /* for tests: "NODE:FEATURE,...", as if these were not there */
+int cpu_read(struct agent *agent, struct bp_error *err);
 
 /* ---- lease.c ---- */
 void lease_renew(struct agent *agent, uint64_t number);

@@ -266,6 +266,8 @@ static void send_join(void *arg)
     join.boot_id = boot_id;
     join.pid_max = (uint32_t)strtoul(pid_max, NULL, 10);
     join.hfi = agent->hfi;
+    join.cpu = agent->cpu;
+    join.n_cpu = BP_CPU_WORDS;
     join.relay_port = agent->relay_port;
     join.slots = rows.slots;
     join.n_slots = rows.slot_count;

@@ -41,6 +41,7 @@ bpnode_SOURCES = \
 	src/nodeagent/dial.c \
 	src/nodeagent/agent.h \
 	src/nodeagent/app.c \
+	src/nodeagent/cpu.c \
 	src/nodeagent/data.c \
 	src/nodeagent/guest.c \
 	src/nodeagent/leave.c \

@@ -122,6 +122,9 @@ static int setup(struct agent *agent, const struct options *options, struct bp_e
     agent->topology = topology_export(err);
     if (agent->topology < 0) /* jobs start slower, no more */
         bp_log_warning("no-topology why=\"%s\"", err->text);
+    r = cpu_read(agent, err);
+    if (r < 0)
+        return r;
     agent->hfi = access("/dev/hfi1_0", F_OK) == 0 || access("/dev/ipath", F_OK) == 0;
     agent->base = event_base_new();
     return agent->base != NULL ? 0 : bp_error_set(err, -ENOMEM, "libevent has no memory");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/cpu.h"
 #include "common/mem.h"
 #include "common/nodeset.h"
 #include "tools/node_rows.h"
@@ -121,6 +122,18 @@ void print_json(json_t *take_value)
     json_decref(take_value);
 }
 
+static json_t *features(const Bpmix__Node *row)
+{
+    json_t *array = json_array();
+    uint32_t words[BP_CPU_WORDS];
+    size_t at = 0;
+    const char *name = NULL;
+    if (bp_cpu_take(row->cpu, row->n_cpu, words) == 0)
+        while ((name = bp_cpu_feature(words, &at)) != NULL)
+            json_array_append_new(array, json_string(name));
+    return array;
+}
+
 static json_t *as_json(const struct listing *listing)
 {
     json_t *array = json_array();
@@ -130,11 +143,12 @@ static json_t *as_json(const struct listing *listing)
         char mode[16];
         snprintf(mode, sizeof mode, "%03o", n->mode);
         json_array_append_new(
-            array, json_pack("{s:i s:s s:s s:i s:i s:i s:i s:s s:s s:i s:i s:s}", "node", n->number,
-                             "name", n->name, "state", n->state, "cores", (int)n->cores, "cpus",
-                             (int)n->threads, "used", (int)n->used, "jobs", (int)n->jobs,
-                             "address", n->address, "kernel", release, "user", (int)n->user,
-                             "group", (int)n->group, "mode", mode));
+            array,
+            json_pack("{s:i s:s s:s s:i s:i s:i s:i s:s s:s s:i s:i s:s s:o}", "node", n->number,
+                      "name", n->name, "state", n->state, "cores", (int)n->cores, "cpus",
+                      (int)n->threads, "used", (int)n->used, "jobs", (int)n->jobs, "address",
+                      n->address, "kernel", release, "user", (int)n->user, "group", (int)n->group,
+                      "mode", mode, "features", features(n)));
     }
     return json_pack("{s:o}", "nodes", array);
 }

@@ -388,6 +388,8 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
     uint32_t on_nodes = 0;
     if (request->place->node_list[0] != '\0' || run->policy->local == 0) {
         int r = open_job(run, request, err);
+        if (r < 0 && start_falls_back(&run->start, request, run->policy->tool, r, err->text))
+            r = open_job(run, request, err);
         if (r < 0)
             return r;
         const Bpmix__JobMap *map = bp_job_map(run->job);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* start.c - how a job's program is started. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,8 +90,27 @@ int start_capture(struct start *start, Bpmix__JobRequest *request, const char *t
         request->start = BPMIX__START__EXEC;
         return 0;
     }
+    const struct bp_image_head *head = bp_image_head(start->image);
+    if (head->kind != BP_IMAGE_LD) { /* of that one nothing has run */
+        memcpy(start->cpu, head->cpu, sizeof start->cpu);
+        request->cpu = start->cpu;
+        request->n_cpu = BP_IMAGE_CPU_WORDS;
+    }
     request->relay = start->relay = bp_image_bytes(start->image) >= RELAY_BYTES;
     return 0;
+}
+
+int start_falls_back(struct start *start, Bpmix__JobRequest *request, const char *tool, int code,
+                     const char *why)
+{
+    if (code != -ENOTSUP || request->start != BPMIX__START__ENTRY)
+        return 0;
+    fprintf(stderr, "%s: %s; started by exec\n", tool, why);
+    bp_image_free(bp_take_ptr(start->image));
+    request->start = BPMIX__START__EXEC;
+    request->n_cpu = 0;
+    request->relay = start->relay = 0;
+    return 1;
 }
 
 static ssize_t read_image(void *arg, void *buffer, size_t size, uint64_t offset,

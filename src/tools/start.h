@@ -11,6 +11,7 @@
 
 struct start {
     struct bp_image *image; /* NULL = exec, or every node has it */
+    uint32_t cpu[BP_IMAGE_CPU_WORDS]; /* what it wants of a node's */
     int relay;              /* the nodes pass it on to each other */
     char **argv;            /* the image's arguments, or NULL */
     size_t argc;
@@ -28,6 +29,10 @@ const char *start_name(Bpmix__Start way);
  * error. */
 int start_capture(struct start *start, Bpmix__JobRequest *request, const char *tool,
                   struct bp_error *err);
+/* The job was refused, by this code and for this reason: 1 = it is as if there had been no image
+ * (ENTRY, of a better CPU than the nodes have; the tool says so), to be asked for again. */
+int start_falls_back(struct start *start, Bpmix__JobRequest *request, const char *tool, int code,
+                     const char *why);
 /* Let it go to the nodes of the job. failed: it cannot be read any more. */
 void start_send(struct start *start, struct bp_job *job,
                 void (*failed)(void *arg, const char *why), void *arg);

@@ -1,6 +1,6 @@
 // sources: src/master/admin.c src/master/hardware.c src/master/job.c src/master/job_frames.c
 // src/master/job_list.c src/master/limits.c src/master/listen.c src/master/machine.c
-// src/master/node.c src/master/order.c src/master/place.c src/master/proc.c src/master/in_place.c
+// src/common/cpu.c src/master/node.c src/master/order.c src/master/place.c src/master/proc.c src/master/in_place.c
 // src/master/publish.c src/master/relay.c src/master/rights.c src/master/roster.c
 // src/master/tool.c src/master/open.c src/master/signal.c src/master/start.c src/master/take.c
 // src/master/tree.c src/placement/choice.c src/placement/count.c src/placement/crowd.c

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/cpu.h"
 #include "common/mem.h"
 #include "image/decode.h"
 #include "image/elf.h"
@@ -249,14 +250,28 @@ static void cpus(void)
 {
     uint32_t have[BP_IMAGE_CPU_WORDS], wanted[BP_IMAGE_CPU_WORDS] = {0};
 
-    bp_image_cpu(have);
-    CU_ASSERT_PTR_NULL(bp_image_cpu_missing(have, have));
-    CU_ASSERT_PTR_NULL(bp_image_cpu_missing(wanted, have));
+    bp_cpu_read(have);
+    CU_ASSERT_PTR_NULL(bp_cpu_missing(have, have));
+    CU_ASSERT_PTR_NULL(bp_cpu_missing(wanted, have));
     wanted[2] = 1u << 5;
     have[2] = 0;
-    CU_ASSERT_STRING_EQUAL(bp_image_cpu_missing(wanted, have), "avx2");
+    CU_ASSERT_STRING_EQUAL(bp_cpu_missing(wanted, have), "avx2");
     wanted[2] = 1u << 12; /* no instruction: does not matter */
-    CU_ASSERT_PTR_NULL(bp_image_cpu_missing(wanted, have));
+    CU_ASSERT_PTR_NULL(bp_cpu_missing(wanted, have));
+}
+
+static void cpus_lessened(void)
+{
+    uint32_t all[BP_CPU_WORDS], less[BP_CPU_WORDS];
+
+    memset(all, 0xff, sizeof(all));
+    memcpy(less, all, sizeof(all));
+    CU_ASSERT_EQUAL(bp_cpu_take_away(less, "avx512f,", 7), 0);
+    CU_ASSERT_STRING_EQUAL(bp_cpu_missing(all, less), "avx512f");
+    CU_ASSERT_PTR_NULL(bp_cpu_missing(less, all));
+    CU_ASSERT_EQUAL(bp_cpu_take_away(less, "avx51", 5), -1);
+    CU_ASSERT_EQUAL(bp_cpu_take_away(less, "avx512f2", 8), -1);
+    CU_ASSERT_EQUAL(bp_cpu_take_away(less, "", 0), -1);
 }
 
 static long memory_read(void *arg, void *buffer, size_t size, uint64_t offset)
@@ -305,6 +320,7 @@ int main(void)
         {"own pages by scan and by words", own_pages},
         {"mappings and their flags", own_maps},
         {"CPUs by feature", cpus},
+        {"CPUs without a feature", cpus_lessened},
         {"build ids", build_ids},
         {NULL, NULL},
     };

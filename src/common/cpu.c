@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cpu.c - the instructions that a CPU has, by name; what cpuid says else does not matter to a
- * program that runs already. */
+/* cpu.c - see cpu.h; what cpuid says else does not matter to a program that runs already. */
+#include "common/cpu.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 
-#include "image/arch_x86_64.h"
-#include "image/image.h"
-
-/* Words as bp_arch_cpu() fills them: 0, 1 leaf 1 ecx, edx; 2, 3, 4 leaf 7.0 ebx, ecx, edx; 5, 10
- * leaf 7.1 eax, edx; 6, 7 leaf 0x80000001 ecx, edx; 8 leaf 0xd.1 eax; 9 the states that the kernel
- * switched on (xcr0). */
+/* Their places in the words are cpu_x86_64.c's. */
 static const struct {
     uint8_t word, bit;
     char name[14];
@@ -36,16 +33,48 @@ static const struct {
     {9, 18, "tile state"}, {10, 4, "avx_vnni8"}, {10, 5, "avx_ne_conv"}, {10, 10, "avx_vnni16"},
 };
 
-void bp_image_cpu(uint32_t words[BP_IMAGE_CPU_WORDS])
-{
-    bp_arch_cpu(words);
-}
-
-const char *bp_image_cpu_missing(const uint32_t wanted[BP_IMAGE_CPU_WORDS],
-                                 const uint32_t have[BP_IMAGE_CPU_WORDS])
+const char *bp_cpu_missing(const uint32_t wanted[BP_CPU_WORDS], const uint32_t have[BP_CPU_WORDS])
 {
     for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
         if ((wanted[features[i].word] & ~have[features[i].word] & 1u << features[i].bit) != 0)
             return features[i].name;
     return NULL;
+}
+
+int bp_cpu_take(const uint32_t *words, size_t count, uint32_t ret_words[BP_CPU_WORDS])
+{
+    if (count > BP_CPU_WORDS)
+        return -1;
+    for (size_t i = 0; i < BP_CPU_WORDS; i++)
+        ret_words[i] = i < count ? words[i] : 0;
+    return 0;
+}
+
+const char *bp_cpu_feature(const uint32_t words[BP_CPU_WORDS], size_t *at)
+{
+    while (*at < sizeof(features) / sizeof(features[0])) {
+        size_t i = (*at)++;
+        if ((words[features[i].word] & 1u << features[i].bit) != 0)
+            return features[i].name;
+    }
+    return NULL;
+}
+
+static bool is_name(const char *name, const char *text, size_t length)
+{
+    size_t i = 0;
+
+    while (i < length && name[i] != 0 && name[i] == text[i])
+        i++;
+    return i == length && name[i] == 0;
+}
+
+int bp_cpu_take_away(uint32_t words[BP_CPU_WORDS], const char *name, size_t length)
+{
+    for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+        if (is_name(features[i].name, name, length)) {
+            words[features[i].word] &= ~(1u << features[i].bit);
+            return 0;
+        }
+    return -1;
 }
