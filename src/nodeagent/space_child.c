@@ -182,8 +182,8 @@ static void tell_cpus(int pipe)
 static _Noreturn void run_program(const struct bp_space_order *order,
                                   const struct bp_space_job *job, int pipe)
 {
-    char **argv, **envp;
-    int r = bp_space_order_vectors(order, job, &argv, &envp);
+    char **argv, **envp, **room; /* until the exec */
+    int r = bp_space_order_vectors(order, job, &argv, &envp, &room);
     if (r < 0)
         give_up(pipe, -r, BP_STEP_EXEC);
     if (!order->helper)
