@@ -119,7 +119,7 @@ void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *sig
         job_proc_event(job, proc, PROC_KILL, SIGKILL, NULL);
         return;
     }
-    if (job->created && (proc == NULL || proc->trip == NULL))
+    if (job->created && (proc == NULL || !onward_is_on(proc)))
         signal_now(job, proc, signal);
     else
         keep_signal(job, proc, signal);
