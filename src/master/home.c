@@ -282,7 +282,7 @@ static void leave(struct homing *homing)
 static void commit(struct job *job, struct proc *proc, struct homing *homing)
 {
     homing->state = HOMING_HOME;
-    onward_leave(job, proc);
+    onward_tell_old(job, proc);
     proc->state = PROC_GONE;
     proc->ghost_gone = 1;
     tell_launcher(job, proc, BPMIX__JOB_EVENT__KIND__MOVED);

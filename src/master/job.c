@@ -123,7 +123,7 @@ void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *sig
     }
     if (proc != NULL && proc->homing != NULL)
         home_signal(proc, signal);
-    else if (job->created && (proc == NULL || proc->trip == NULL))
+    else if (job->created && (proc == NULL || !onward_is_on(proc)))
         signal_now(job, proc, signal);
     else
         keep_signal(job, proc, signal);

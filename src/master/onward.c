@@ -129,6 +129,11 @@ int onward_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t 
 
 /* ---- on the way ---- */
 
+int onward_is_on(const struct proc *proc)
+{
+    return proc->trip != NULL;
+}
+
 static struct proc *mover(const struct tool *tool, struct job **ret_job)
 {
     *ret_job = tool->mover_job != 0 ? job_find(tool->master, tool->mover_job) : NULL;
@@ -207,20 +212,19 @@ static void leave_place(struct job *job, unsigned index)
     place_leave(job, &job->places[index]);
 }
 
-void onward_leave(const struct job *job, const struct proc *proc)
+void onward_tell_old(const struct job *job, const struct proc *proc)
 {
     signal_it(job, proc, SIGCONT, 1); /* it may have been stopped */
     signal_it(job, proc, BP_LEAVE_SIGNAL, 1);
 }
 
-/* Behind every signal that it has got there comes the last one. What was stopped there is stopped
- * here, and what was to be killed there is killed here, too. */
+/* What was stopped there is stopped here, and what was to be killed there is killed here, too. */
 void onward_arrive(struct stay *stay)
 {
     struct proc *proc = stay->proc;
     struct job *job = stay->job;
     int is_first = proc->stay == NULL;
-    onward_leave(job, proc);
+    onward_tell_old(job, proc);
     proc->leaving |= is_first && !job->places[proc->place].ended;
     proc->stay = stay;
     trip_free(proc);

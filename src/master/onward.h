@@ -61,8 +61,10 @@ int onward_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t 
                  struct bp_error *err);
 /* The process of this connection was on its way when it got this signal. */
 int onward_signal(struct tool *tool, const Bpmix__JobForward *forward, struct bp_error *err);
-/* It is elsewhere now: behind every signal that it has got where it was comes the last one. */
-void onward_leave(const struct job *job, const struct proc *proc);
+/* 1 = its signals wait. */
+int onward_is_on(const struct proc *proc);
+/* It runs somewhere else: what it is where it was ends, behind every signal that it has got. */
+void onward_tell_old(const struct job *job, const struct proc *proc);
 /* It runs there. */
 void onward_arrive(struct stay *stay);
 /* It does not go there: it goes on where it is. */

@@ -65,6 +65,8 @@ static int lost(const char *folder)
     printf("%d %s at %d\n", r, strerrorname_np(errno), bproc_currnode());
     if (chdir("/") < 0)
         return 1;
+    if (rmdir(folder) < 0)
+        return 1;
     go(BPROC_NODE_MASTER);
     printf("at %d\n", bproc_currnode());
     return 7;
