@@ -267,7 +267,8 @@ static bool finished(const struct bp_herder *herder)
            (bp_queue_empty(&herder->queue) || herder->lease_over);
 }
 
-/* Until it traces the maker the herder dies with who made it; afterwards the maker's end is an event. */
+/* Until it traces the maker the herder dies with who made it; afterwards the maker's end is an
+ * event. */
 static void start(struct bp_herder *herder)
 {
     bp_sys_prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -172,8 +172,8 @@ static void signalled(struct bp_scene *s)
     tell(s, s->what);
 }
 
-/* Its last word and its exec are both there: it is let go, and is its parent's child as before. A stop
- * signal that we caught and it could not tell of is told here. */
+/* Its last word and its exec are both there: it is let go, and is its parent's child as before. A
+ * stop signal that we caught and it could not tell of is told here. */
 static void let_go(struct bp_scene *s)
 {
     const uint32_t reports = BP_ORDER_REPORT_FIRST | BP_ORDER_REPORT_AFTER;

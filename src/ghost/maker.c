@@ -172,8 +172,8 @@ static long herder_clone(void)
                          &bp_herd.herder, NULL, bp_herder_run, NULL);
 }
 
-/* Between a maker that will be a ghost and its herder: the herder ends it, and is init's child then.
- * So nothing is left of it where the ghost becomes its process again. */
+/* Between a maker that will be a ghost and its herder: the herder ends it, and is init's child
+ * then. So nothing is left of it where the ghost becomes its process again. */
 static void midwife_run(void *unused)
 {
     int status;

@@ -65,8 +65,8 @@ void bp_job_send_image(struct bp_job *job, const struct bp_image_source *source)
 int bp_job_has_data(const struct bp_job *job, uint32_t rank);
 /* Stdin for a rank; length 0 = its end. */
 void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length);
-/* The image of a rank that comes home is here, with the stdin, stdout and stderr that it is to have;
- * the descriptors stay the caller's. Or it cannot come: code, a negative errno, and why. */
+/* The image of a rank that comes home is here, with the stdin, stdout and stderr that it is to
+ * have; the descriptors stay the caller's. Or it cannot come, and why. */
 void bp_job_home(struct bp_job *job, uint32_t rank, const int fds[BP_JOB_HOME_FDS]);
 void bp_job_not_home(struct bp_job *job, uint32_t rank, const struct bp_error *why);
 /* What that rank wrote on its nodes has been written. */

@@ -11,7 +11,7 @@ bpmaster_SOURCES = \
 	src/master/machine.c \
 	src/master/main.c src/master/master.h \
 	src/master/mirror.c \
-	src/master/nested.c \
+	src/master/nested.c src/master/nested.h \
 	src/master/node.c \
 	src/master/order.c \
 	src/master/in_place.c src/master/inside.c src/master/place.c \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* bphome.c - a ghost that becomes its process again, here on the master. bpghost has executed this in
- * the ghost, with all signals blocked and its descriptors open; bpmaster says what the process is. */
+/* bphome.c - a ghost that becomes its process again, here on the master. bpghost has executed this
+ * in the ghost, with all signals blocked and its descriptors open; bpmaster says what the process
+ * is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
