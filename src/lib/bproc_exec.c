@@ -25,12 +25,12 @@ static void set_vectors(struct bp_order *order, char *const argv[], char *const 
     order->envp = envp != NULL ? envp : nothing;
 }
 
-/* The descriptors of a program that has not run are made by the node: standard ones. */
+/* The descriptors of a program that has not run are made by the node. */
 static int take_io(const struct bproc_io_t *io, int count, struct bproc_io_t *ret_wishes)
 {
     int r = bp_descriptors_take(io, count, ret_wishes);
     for (int i = 0; r == 0 && i < count; i++)
-        if (!bp_descriptor_is_nodes(&ret_wishes[i]))
+        if (!bp_descriptor_suits_nodes(&ret_wishes[i]))
             r = -EOPNOTSUPP;
     return r;
 }

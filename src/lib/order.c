@@ -70,8 +70,8 @@ static void fill_files(Bpmix__JobRequest *request, const struct bp_order *order,
     request->files = rows;
     for (int i = 0; i < order->io_count; i++) {
         const struct bproc_io_t *io = &order->io[i];
-        if (!bp_descriptor_is_nodes(io))
-            continue;
+        if (order->start == BPMIX__START__SELF && !bp_descriptor_is_nodes(io))
+            continue; /* the process makes it itself, when it is there */
         Bpmix__OpenFile *file = &files[request->n_files];
         bpmix__open_file__init(file);
         file->fd = (uint32_t)io->fd;

@@ -58,7 +58,7 @@ static void setup(const uint8_t *head, const uint8_t *rest, size_t size)
             strlen(job.program) >= BP_SPACE_STRINGS_MAX)
             abort();
         for (uint32_t i = 0; i < job.file_count; i++)
-            if (job.files[i].fd < 0 || job.files[i].fd > 2 || job.files[i].path[0] == '\0')
+            if (job.files[i].fd < 0 || job.files[i].fd > BP_SPACE_FD_MAX || job.files[i].path[0] == '\0')
                 abort();
         job_free(&job);
     } else if (err.code >= 0 || err.text[0] == '\0') {

@@ -209,7 +209,7 @@ static int read_job(int fd)
 static void files(void)
 {
     static const char *const wrong[] = {
-        "", "0", "0 0 0 0", "0 0 0 0 ", "3 0 0 0 x", "-1 0 0 0 x", "0 0 512 0 x", "0 -1 0 0 x",
+        "", "0", "0 0 0 0", "0 0 0 0 ", "1048576 0 0 0 x", "-1 0 0 0 x", "0 0 512 0 x", "0 -1 0 0 x",
         "0 0 0 -1 x", "0 0 0 99999999999999999999 x", "0  0 0 0 x", "+0 0 0 0 x", "0 0 0 0x"};
     struct bp_space_file file;
     CU_ASSERT_EQUAL(bp_space_file_read("2 577 438 9 a b", &file), 0);
