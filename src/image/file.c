@@ -9,13 +9,16 @@
 #include "image/elf.h"
 #include "image/file.h"
 
-/* Folders whose files nodes have from their own packages. */
+/* What nodes have from their own packages: the system's folders, and libbproc wherever it is. */
 static const char *const system_folders[] = {"/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/"};
+static const char libbproc[] = BP_LIBDIR "/libbproc.so";
 
 static bool is_systems(const char *path, const struct stat *st)
 {
     if (st->st_uid != 0 || (st->st_mode & 022) != 0)
         return false;
+    if (strncmp(path, libbproc, sizeof(libbproc) - 1) == 0)
+        return true;
     for (size_t i = 0; i < sizeof(system_folders) / sizeof(system_folders[0]); i++)
         if (strncmp(path, system_folders[i], strlen(system_folders[i])) == 0)
             return strncmp(path, "/usr/local/", 11) != 0;

@@ -24,7 +24,8 @@ libimage_la_SOURCES = \
 	src/image/source.c src/image/source.h \
 	src/image/symbol.c src/image/symbol.h \
 	src/image/tables.c src/image/tables.h
-libimage_la_CPPFLAGS = $(BP_CPPFLAGS)
+IMAGE_CPPFLAGS = $(BP_CPPFLAGS) -DBP_LIBDIR='"$(libdir)"'
+libimage_la_CPPFLAGS = $(IMAGE_CPPFLAGS)
 # The place that a restored process comes back to is no function of C: no shadow of its return.
 libimage_la_CFLAGS = $(BP_CFLAGS) -fno-stack-protector
 

@@ -20,43 +20,68 @@ static int no_memory(const char *path, struct bp_error *err)
     return bp_error_set(err, -ENOMEM, "there is no memory to read %s", path);
 }
 
+/* In a mapping of its own: what a capture leaves in the heap would travel with the next one. */
+static int text_read(int fd, const char *path, char **ret_text, size_t *ret_room,
+                     size_t *ret_bytes, struct bp_error *err)
+{
+    size_t bytes = 0, room = 65536;
+    char *text = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *more = text;
+    ssize_t n = 1;
+    int rc = 0;
+
+    while (more != MAP_FAILED && room <= TEXT_MAX &&
+           ((n = read(fd, text + bytes, room - bytes - 1)) > 0 || (n < 0 && errno == EINTR))) {
+        bytes += n > 0 ? (size_t)n : 0;
+        if (room - bytes >= 8192)
+            continue;
+        more = mremap(text, room, room * 2, MREMAP_MAYMOVE);
+        if (more != MAP_FAILED) {
+            text = more;
+            room *= 2;
+        }
+    }
+    if (more == MAP_FAILED)
+        rc = no_memory(path, err);
+    else if (n < 0)
+        rc = bp_error_set(err, -errno, "%s cannot be read: %s", path, strerror(errno));
+    else if (n > 0)
+        rc = bp_error_set(err, -EFBIG, "%s is too long", path);
+    if (rc < 0 && text != MAP_FAILED)
+        munmap(text, room);
+    *ret_text = text; /* the kernel has put a 0 after it */
+    *ret_room = room;
+    *ret_bytes = bytes;
+    return rc;
+}
+
+static int proc_read(pid_t pid, const char *name, char **ret_text, size_t *ret_room,
+                     size_t *ret_bytes, struct bp_error *err)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return bp_error_set(err, -errno, "%s cannot be opened: %s", path, strerror(errno));
+    return text_read(fd, path, ret_text, ret_room, ret_bytes, err);
+}
+
 int bp_proc_read(pid_t pid, const char *name, char **ret_text, size_t *ret_bytes,
                  struct bp_error *err)
 {
-    char path[64];
-    auto_close int fd = -1;
-    auto_free char *text = NULL;
-    char *more;
-    size_t bytes = 0, room = 65536;
-    ssize_t n;
+    size_t room, bytes;
+    char *text;
+    int rc = proc_read(pid, name, &text, &room, &bytes, err);
 
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return bp_error_set(err, -errno, "%s cannot be opened: %s", path, strerror(errno));
-    text = calloc(1, room);
-    if (text == NULL)
-        return no_memory(path, err);
-    while ((n = read(fd, text + bytes, room - bytes - 1)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return bp_error_set(err, -errno, "%s cannot be read: %s", path, strerror(errno));
-        bytes += (size_t)n;
-        if (room - bytes < 8192) {
-            if (room > TEXT_MAX)
-                return bp_error_set(err, -EFBIG, "%s is too long", path);
-            room *= 2;
-            more = realloc(text, room);
-            if (more == NULL)
-                return no_memory(path, err);
-            text = more;
-        }
-    }
-    text[bytes] = '\0';
-    *ret_text = bp_take_ptr(text);
+    if (rc < 0)
+        return rc;
+    *ret_text = malloc(bytes + 1);
+    if (*ret_text != NULL)
+        memcpy(*ret_text, text, bytes + 1);
+    munmap(text, room);
     *ret_bytes = bytes;
-    return 0;
+    return *ret_text != NULL ? 0 : no_memory(name, err);
 }
 
 /* Turn \012 of a path back into the byte it stands for. */
@@ -170,7 +195,7 @@ int bp_maps_read(pid_t pid, struct bp_maps *ret_maps, struct bp_error *err)
     struct bp_maps maps = {0};
     size_t bytes, room = 0;
     struct bp_map *map;
-    int rc = bp_proc_read(pid, "smaps", &maps.text, &bytes, err);
+    int rc = proc_read(pid, "smaps", &maps.text, &maps.text_room, &bytes, err);
 
     if (rc < 0)
         return rc;
@@ -201,5 +226,5 @@ int bp_maps_read(pid_t pid, struct bp_maps *ret_maps, struct bp_error *err)
 void bp_maps_done(struct bp_maps *maps)
 {
     free(maps->maps);
-    free(maps->text);
+    munmap(maps->text, maps->text_room);
 }

@@ -31,7 +31,8 @@ struct bp_map {
 struct bp_maps {
     struct bp_map *maps;
     size_t count;
-    char *text; /* holds the paths */
+    char *text; /* holds the paths; a mapping */
+    size_t text_room;
 };
 
 /* [vsyscall] is left out. */

@@ -171,8 +171,8 @@ static void open_files(const struct bp_space_job *job, const struct bp_space_ord
 static _Noreturn void run_program(const struct bp_space_order *order,
                                   const struct bp_space_job *job, const struct path *path)
 {
-    char **argv, **envp;
-    int r = bp_space_order_vectors(order, job, &argv, &envp);
+    char **argv, **envp, **room; /* until the exec */
+    int r = bp_space_order_vectors(order, job, &argv, &envp, &room);
     if (r < 0)
         give_up(path->mishap, -r, BP_STEP_EXEC);
     if (order->image)

@@ -115,9 +115,6 @@ static int read_strings(struct bp_space_job *job, int fd, struct bp_error *err)
     memcpy(job->envp, all + header.argc, header.envc * sizeof *all);
     job->cwd = all[before - 2];
     job->program = all[before - 1];
-    job->scratch_argv = bp_calloc(BP_SPACE_PAYLOAD_MAX + 1u, sizeof *job->scratch_argv);
-    job->scratch_envp =
-        bp_calloc(BP_SPACE_PAYLOAD_MAX + header.envc + 1u, sizeof *job->scratch_envp);
     job->strings = bp_take_ptr(bytes); /* argv, envp and the rest point into it */
     return 0;
 }
@@ -134,8 +131,6 @@ static void free_strings(struct bp_space_job *job)
     free(job->strings);
     free(job->argv);
     free(job->envp);
-    free(job->scratch_argv);
-    free(job->scratch_envp);
 }
 
 int bp_space_job_change(struct bp_space_job *job, const struct bp_space_packet *packet,

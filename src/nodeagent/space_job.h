@@ -20,15 +20,12 @@ struct bp_space_job {
     const char *program; /* to execute; "" = argv[0] */
     struct bp_space_file files[BP_SPACE_FILES_MAX];
     uint32_t file_count;
-    char *strings;       /* all of them */
-    char **scratch_argv; /* room for the largest vectors that one CREATE can ask for */
-    char **scratch_envp;
+    char *strings; /* all of them */
     struct rlimit own_nofile; /* as bpspace found it, before it raised its own */
     int64_t pid_max;
 };
 
-/* Take the SETUP in *packet apart; allocates all that creations need later. -EPROTO if its counts
- * and lengths do not fit together. */
+/* Take the SETUP in *packet apart. -EPROTO if its counts and lengths do not fit together. */
 int bp_space_job_read(struct bp_space_job *job, const struct bp_space_packet *packet,
                       struct bp_error *err);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/mem.h"
 #include "nodeagent/space_order.h"
 
 static uint32_t count_strings(const char *bytes, uint32_t size)
@@ -83,22 +84,23 @@ static int replaced(const char *variable, char *const *extra, uint32_t count)
 }
 
 int bp_space_order_vectors(const struct bp_space_order *order, const struct bp_space_job *job,
-                           char ***ret_argv, char ***ret_envp)
+                           char ***ret_argv, char ***ret_envp, char ***ret_room)
 {
-    char **all = job->scratch_argv;
     uint32_t count = order->argc + order->envc + order->has_cwd;
+    auto_free char **all =
+        bp_calloc((size_t)count + 1 + job->envc + order->envc + 1, sizeof *all);
+    char **extra = all + order->argc, **envp = all + count + 1;
     if (bp_space_strings_cut(order->strings, order->string_bytes, count, all) < 0)
         return -EPROTO;
-    char **extra = all + order->argc;
     uint32_t used = 0;
     for (uint32_t i = 0; i < job->envc; i++)
         if (!replaced(job->envp[i], extra, order->envc))
-            job->scratch_envp[used++] = job->envp[i];
-    memcpy(job->scratch_envp + used, extra, order->envc * sizeof *extra);
-    job->scratch_envp[used + order->envc] = NULL;
+            envp[used++] = job->envp[i];
+    memcpy(envp + used, extra, order->envc * sizeof *extra);
     *extra = NULL; /* ends the argument vector */
     *ret_argv = order->argc > 0 ? all : job->argv;
-    *ret_envp = job->scratch_envp;
+    *ret_envp = envp;
+    *ret_room = bp_take_ptr(all);
     return 0;
 }
 

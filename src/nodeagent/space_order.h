@@ -31,9 +31,9 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
                         struct bp_space_order *ret_order);
 
 /* The order's argument vector and environment (the job's, with the order's in place of variables of
- * the same name), in the job's scratch vectors. */
+ * the same name). Both need *ret_room, which is the caller's. */
 int bp_space_order_vectors(const struct bp_space_order *order, const struct bp_space_job *job,
-                           char ***ret_argv, char ***ret_envp);
+                           char ***ret_argv, char ***ret_envp, char ***ret_room);
 /* Where it starts to run; "" = "/". */
 const char *bp_space_order_cwd(const struct bp_space_order *order, const struct bp_space_job *job);
 

@@ -2,6 +2,7 @@
 /* bpkeeper.c - carries the jobs of a program that has no event loop: see lib/keeper.h. The first
  * may be a host; then it takes guests until the program has gone, or was idle for a moment. */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -19,6 +20,8 @@
 
 #define IDLE_MS 1000 /* its spaces are kept for the next call; stdout is not */
 #define WAITING 16   /* calls at the same moment */
+#define MEMORY_BYTES (32 << 20)
+#define TOP_BYTES    (1 << 20)
 
 struct guest {
     struct kept *kept; /* NULL: its job has not been given yet */
@@ -190,6 +193,14 @@ static void open_door(struct keeper *keeper, const struct ucred *program)
     event_add(keeper->door, NULL);
 }
 
+/* Memory that an image went through is not given back for the next one: it does not live long. */
+static void keep_memory(void)
+{
+    mallopt(M_TRIM_THRESHOLD, MEMORY_BYTES);
+    mallopt(M_MMAP_THRESHOLD, MEMORY_BYTES);
+    mallopt(M_TOP_PAD, TOP_BYTES);
+}
+
 /* A descriptor for every node. */
 static void raise_files(void)
 {
@@ -250,6 +261,7 @@ int main(void)
     bp_std_open();
     signal(SIGPIPE, SIG_IGN);
     raise_files();
+    keep_memory();
     SSL_CTX_free(SSL_CTX_new(TLS_server_method())); /* OpenSSL is slow to start: meanwhile */
     int r = bp_local_receive(BP_KEEPER_CONTROL, BP_PEER_MASTER, BP_PEER_TOOL, &message, &err);
     if (r <= 0 || message.frame.type != BP_JOB_MAP ||

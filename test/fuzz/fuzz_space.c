@@ -31,8 +31,6 @@ static void job_free(struct bp_space_job *job)
     free(job->argc > 0 ? job->argv[0] : job->envc > 0 ? job->envp[0] : (char *)job->cwd);
     free(job->argv);
     free(job->envp);
-    free(job->scratch_argv);
-    free(job->scratch_envp);
 }
 
 /* A SETUP whose numbers and strings come from the input. */
@@ -71,12 +69,10 @@ static void create(const uint8_t *head, const uint8_t *rest, size_t size)
 {
     static char *argv[] = {(char *)"prog", NULL};
     static char *envp[] = {(char *)"A=1", (char *)"AB=2", (char *)"A", NULL};
-    static char *scratch_argv[BP_SPACE_PAYLOAD_MAX + 1], *scratch_envp[BP_SPACE_PAYLOAD_MAX + 4];
     struct bp_space_job job = {.argc = 1, .envc = 3, .argv = argv, .envp = envp, .cwd = "/",
-                               .program = "", .scratch_argv = scratch_argv, .scratch_envp = scratch_envp,
-                               .pid_max = 32768};
+                               .program = "", .pid_max = 32768};
     struct bp_space_order order;
-    char **ret_argv, **ret_envp;
+    char **ret_argv, **ret_envp, **room;
     if (size > sizeof packet.payload)
         return;
     memcpy(packet.payload, rest, size);
@@ -86,7 +82,7 @@ static void create(const uint8_t *head, const uint8_t *rest, size_t size)
     packet.nfds = head[4] % (BP_SPACE_FDS_MAX + 1);
     if (bp_space_order_read(&job, &packet, &order) < 0)
         return;
-    if (bp_space_order_vectors(&order, &job, &ret_argv, &ret_envp) < 0)
+    if (bp_space_order_vectors(&order, &job, &ret_argv, &ret_envp, &room) < 0)
         abort(); /* bp_space_order_read has counted them */
     if (count_vector(ret_argv) != (order.argc > 0 ? order.argc : 1) ||
         count_vector(ret_envp) > order.envc + job.envc ||
@@ -96,6 +92,7 @@ static void create(const uint8_t *head, const uint8_t *rest, size_t size)
     if (order.has_cwd && (cwd < order.strings ||
                           cwd + strlen(cwd) + 1 != order.strings + order.string_bytes))
         abort();
+    free(room);
 }
 
 static void receive(const uint8_t *bytes, size_t size)

@@ -16,15 +16,12 @@ static struct bp_space_job a_job(void)
 {
     static char *argv[] = {(char *)"prog", NULL};
     static char *envp[] = {(char *)"A=1", (char *)"AB=2", (char *)"A", NULL};
-    static char *scratch_argv[BP_SPACE_PAYLOAD_MAX + 1], *scratch_envp[BP_SPACE_PAYLOAD_MAX + 4];
     return (struct bp_space_job){
         .argc = 1,
         .envc = 3,
         .argv = argv,
         .envp = envp,
         .cwd = "/",
-        .scratch_argv = scratch_argv,
-        .scratch_envp = scratch_envp,
         .pid_max = 32768,
     };
 }
@@ -57,35 +54,38 @@ static void merge(void)
 {
     struct bp_space_job job = a_job();
     struct bp_space_order order;
-    char **argv, **envp;
+    char **argv, **envp, **room;
     fill((struct bp_space_create){.envc = 2}, "A=x\0N=", 7);
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
-    CU_ASSERT_EQUAL(bp_space_order_vectors(&order, &job, &argv, &envp), 0);
+    CU_ASSERT_EQUAL(bp_space_order_vectors(&order, &job, &argv, &envp, &room), 0);
     CU_ASSERT_STRING_EQUAL(argv[0], "prog");
     CU_ASSERT_STRING_EQUAL(envp[0], "AB=2");
     CU_ASSERT_STRING_EQUAL(envp[1], "A=x");
     CU_ASSERT_STRING_EQUAL(envp[2], "N=");
     CU_ASSERT_PTR_NULL(envp[3]);
+    free(room);
     fill((struct bp_space_create){.argc = 2, .envc = 1}, "x\0\0AB=3", 8);
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
-    CU_ASSERT_EQUAL(bp_space_order_vectors(&order, &job, &argv, &envp), 0);
+    CU_ASSERT_EQUAL(bp_space_order_vectors(&order, &job, &argv, &envp, &room), 0);
     CU_ASSERT_STRING_EQUAL(argv[1], "");
     CU_ASSERT_PTR_NULL(argv[2]);
     CU_ASSERT_STRING_EQUAL(envp[2], "AB=3");
+    free(room);
 }
 
 static void directory(void)
 {
     struct bp_space_job job = a_job();
     struct bp_space_order order;
-    char **argv, **envp;
+    char **argv, **envp, **room;
     fill((struct bp_space_create){.argc = 1, .envc = 1, .has_cwd = 1}, "x\0A=3\0/usr", 11);
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
-    CU_ASSERT_EQUAL(bp_space_order_vectors(&order, &job, &argv, &envp), 0);
+    CU_ASSERT_EQUAL(bp_space_order_vectors(&order, &job, &argv, &envp, &room), 0);
     CU_ASSERT_STRING_EQUAL(bp_space_order_cwd(&order, &job), "/usr");
     CU_ASSERT_PTR_NULL(argv[1]);
     CU_ASSERT_STRING_EQUAL(envp[1], "A=3");
     CU_ASSERT_PTR_NULL(envp[2]);
+    free(room);
     fill((struct bp_space_create){.has_cwd = 1}, "", 1);
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
     CU_ASSERT_STRING_EQUAL(bp_space_order_cwd(&order, &job), "");
@@ -161,11 +161,12 @@ static void random_orders(void)
         if (random() % 8 == 0)
             packet.payload[random() % 32] = (uint8_t)random();
         struct bp_space_order order;
-        char **argv, **envp;
+        char **argv, **envp, **room;
         if (bp_space_order_read(&job, &packet, &order) != 0)
             continue;
         taken++;
-        CU_ASSERT_EQUAL_FATAL(bp_space_order_vectors(&order, &job, &argv, &envp), 0);
+        CU_ASSERT_EQUAL_FATAL(bp_space_order_vectors(&order, &job, &argv, &envp, &room), 0);
+        free(room);
     }
     CU_ASSERT(taken > 1000);
 }
@@ -201,8 +202,6 @@ static int read_job(int fd)
     free(job.argv[0]); /* the copy of all strings begins there */
     free(job.argv);
     free(job.envp);
-    free(job.scratch_argv);
-    free(job.scratch_envp);
     return r;
 }
 

@@ -3,7 +3,7 @@
 noinst_LTLIBRARIES += libmove.la
 libmove_la_SOURCES = test/system/move/hop.c test/system/move/move_test.c test/system/move/move_test.h \
 	src/common/cpu.c src/common/cpu_x86_64.c src/common/error.c src/common/mem.c $(libimage_la_SOURCES)
-libmove_la_CPPFLAGS = $(BP_CPPFLAGS)
+libmove_la_CPPFLAGS = $(IMAGE_CPPFLAGS)
 libmove_la_CFLAGS = $(BP_BARE_CFLAGS) -fno-stack-protector
 libmove_la_LDFLAGS = -module -avoid-version -shared -rpath $(pkglibexecdir)
 
