@@ -5,6 +5,7 @@ libjob_la_SOURCES = \
 	src/lib/herd.c src/lib/herd.h \
 	src/lib/job.c src/lib/job.h src/lib/job_inner.h \
 	src/lib/job_data.c \
+	src/lib/job_input.c \
 	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \
 	src/lib/request.c \
@@ -20,6 +21,7 @@ libbproc_la_SOURCES = \
 	src/common/error.c src/common/error.h \
 	src/common/mem.c src/common/mem.h \
 	src/common/nodeset.c src/common/nodeset.h \
+	src/common/yama.c src/common/yama.h \
 	src/lib/bproc_admin.c \
 	src/lib/bproc_attribute.c \
 	src/lib/bproc_dump.c \

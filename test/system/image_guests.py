@@ -12,9 +12,11 @@ import shutil
 import tempfile
 
 import bptest
-from bptest import run, test
+from bptest import must, run, test
 
 GUEST = os.path.join(bptest.BUILD, "image_guest")
+GHOSTS = os.path.join(bptest.BUILD, "ghost_driver")
+BPGHOST = os.path.join(bptest.BUILD, "bpghost")
 RESTORE = os.path.join(bptest.BUILD, "bprestore")
 CPU = "Nehalem"  # what both guests have, and any machine of today
 
@@ -45,13 +47,34 @@ def content(path):
         return f.read()
 
 
-def boot(version, image, next_image, cpu=CPU):
-    """Run one step of the program in a guest; returns its lines."""
+def with_folders(paths):
+    """Files of this machine at their places, with the folders they are in."""
+    rows, folders = [], set()
+    for path in paths:
+        parts = path.strip("/").split("/")
+        for i in range(1, len(parts)):
+            folder = "/".join(parts[:i])
+            if folder not in folders:
+                folders.add(folder)
+                rows.append((folder, 0o40755, 0, b""))
+        rows.append(("/".join(parts), 0o100755, 0, content(path)))
+    return rows
+
+
+def libraries(program):
+    return [word for word in must(["ldd", program]).split() if word.startswith("/")]
+
+
+def boot(version, image, next_image, cpu=CPU, words="", more=()):
+    """Run one step of the program in a guest, or what its words say; returns its lines."""
     linux = kernel(version)
     files = [("dev", 0o40755, 0, b""), ("proc", 0o40755, 0, b""),
              ("dev/console", 0o20600, os.makedev(5, 1), b""),
+             ("dev/null", 0o20666, os.makedev(1, 3), b""), *with_folders(more),
              ("init", 0o100755, 0, content(GUEST)),
              ("bprestore", 0o100755, 0, content(RESTORE))]
+    if not any(name == "tmp" for name, *_ in files):
+        files.append(("tmp", 0o41777, 0, b""))
     if image:
         files.append(("image", 0o100600, 0, content(image)))
     with tempfile.NamedTemporaryFile() as packed:
@@ -59,8 +82,10 @@ def boot(version, image, next_image, cpu=CPU):
         packed.flush()
         done = run(["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", "256", "-smp", "1",
                     "-kernel", linux, "-initrd", packed.name, "-nographic", "-no-reboot",
-                    "-net", "none", "-append", "console=ttyS0 quiet panic=-1",
+                    "-net", "none", "-append", "console=ttyS0 quiet panic=-1 -- " + words,
                     "-debugcon", "file:" + next_image], timeout=180)
+    if words:
+        return done.out.splitlines()
     lines = [row[row.index("guest:"):].strip() for row in done.out.splitlines() if "guest:" in row]
     bptest.comment("\n".join(lines))
     assert lines, done
@@ -101,6 +126,34 @@ def _():
     step(boot("6.1", None, "/tmp/step1"), 1, "6.1")
     image = here("/tmp/step1", 2)
     step(boot("6.12", image, "/tmp/step3"), 3, "6.12")
+
+
+def yama(scope, *words, more=()):
+    lines = boot("6.1", None, "/dev/null", words=" ".join(["yama", scope, *words]), more=more)
+    return [row.strip() for row in lines]
+
+
+@test("where descendants alone may be traced images are taken of, and ghosts made by a user")
+def _():
+    lines = yama("1", GHOSTS, "-u", "1000", more=[GHOSTS, BPGHOST, *libraries(GHOSTS)])
+    told = [row for row in lines if row.startswith("guest:")]
+    assert told == ["guest: step 1 on 6.1., child 9", "guest: dumps itself 0",
+                    "guest: step 2 on 6.1., child 9", "guest: goes on 0", "guest: dumps another 0",
+                    "guest: said", "guest: begins 0"], lines
+    good = [row for row in lines if row.startswith("ok ")]
+    assert len(good) > 20 and "1..%d" % len(good) in lines, lines
+
+
+@test("where only root may trace a user's images are refused by the setting's name")
+def _():
+    why = "(kernel.yama.ptrace_scope is 2: only root may trace here)"
+    lines = [row for row in yama("2") if row.startswith("guest:")]
+    assert lines == [
+        "guest: step 1 on 6.1., child 9",
+        "guest: a copy of the process cannot be read: Permission denied " + why,
+        "guest: dumps itself 100",
+        "guest: cannot hold /init at its start: Operation not permitted " + why,
+        "guest: dumps another 100"], lines
 
 
 @test("a CPU that has less is refused by the feature's name")
