@@ -134,7 +134,8 @@ struct bp_space_setup {
  * vector, the environment, the working directory, the program ("" = argv[0]); then `files` more:
  * files that are opened by the process itself, as its user in its working directory, in place of
  * descriptors, first those of 0, 1, 2, each as "FD FLAGS MODE OFFSET PATH" with decimal numbers;
- * stderr's that is word for word stdout's is opened once. Not above BP_SPACE_STRINGS_MAX bytes in all. */
+ * stderr's that is word for word stdout's is opened once. Not above BP_SPACE_STRINGS_MAX bytes in
+ * all. */
 #define BP_SPACE_STRINGS_MAX (8u << 20)
 struct bp_space_strings {
     uint32_t argc, envc;

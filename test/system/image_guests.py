@@ -70,11 +70,10 @@ def boot(version, image, next_image, cpu=CPU, words="", more=()):
     linux = kernel(version)
     files = [("dev", 0o40755, 0, b""), ("proc", 0o40755, 0, b""),
              ("dev/console", 0o20600, os.makedev(5, 1), b""),
-             ("dev/null", 0o20666, os.makedev(1, 3), b""), *with_folders(more),
+             ("dev/null", 0o20666, os.makedev(1, 3), b""),
+             ("user", 0o41777, 0, b""), *with_folders(more),
              ("init", 0o100755, 0, content(GUEST)),
              ("bprestore", 0o100755, 0, content(RESTORE))]
-    if not any(name == "tmp" for name, *_ in files):
-        files.append(("tmp", 0o41777, 0, b""))
     if image:
         files.append(("image", 0o100600, 0, content(image)))
     with tempfile.NamedTemporaryFile() as packed:
