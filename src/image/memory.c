@@ -127,6 +127,13 @@ static int own_pages(struct walk *walk, const struct bp_map *map, struct bp_erro
     return bp_pages_find(&walk->pages, map->start, map->end, false, take_run, walk, err);
 }
 
+static bool is_program(const struct walk *walk, const struct bp_map *map)
+{
+    const struct bp_tables *tables = walk->tables;
+
+    return tables->head.exe != 0 && strcmp(tables->strings + tables->head.exe, map->path) == 0;
+}
+
 /* A file's mapping: asked of the receiver, or all of its content carried, up to the file's end. */
 static int file_area(struct walk *walk, const struct bp_map *map, struct bp_image_area *area,
                      struct bp_error *err)
@@ -138,8 +145,9 @@ static int file_area(struct walk *walk, const struct bp_map *map, struct bp_imag
         strcmp(walk->last.path, map->path) != 0) {
         walk->last.path = map->path;
         walk->last.inode = map->inode;
-        walk->last.is_asked = bp_file_identify(map->path, map->inode, walk->options->carry,
-                                               &walk->last.file, &walk->last.size);
+        walk->last.is_asked = bp_file_identify(map->path, map->inode, is_program(walk, map),
+                                               walk->options, &walk->last.file,
+                                               &walk->last.size);
     }
     size = walk->last.size;
     if (walk->last.is_asked) {

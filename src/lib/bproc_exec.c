@@ -59,7 +59,7 @@ static char *as_path(const char *cmd)
 /* A program of the caller's machine, before its first instruction. */
 static int capture(const struct bp_order *order, const char *cmd, struct bp_image **ret_image)
 {
-    struct bp_image_options options = {.carry = BP_CARRY_DEFAULT};
+    struct bp_image_options options = bp_public_options(0, NULL); /* of it only its own is mapped */
     struct bp_image_program program = {
         .path = cmd, .argv = order->argv, .envp = order->envp, .kind = BP_IMAGE_LD};
     struct bp_error err = {0};

@@ -65,6 +65,11 @@ def libraries(program):
     return [word for word in must(["ldd", program]).split() if word.startswith("/")]
 
 
+def told(rows):
+    """What our own program said, on a console that the BIOS has written to."""
+    return [row[row.index("guest:"):] for row in rows if "guest:" in row]
+
+
 def boot(version, image, next_image, cpu=CPU, words="", more=()):
     """Run one step of the program in a guest, or what its words say; returns its lines."""
     linux = kernel(version)
@@ -79,13 +84,14 @@ def boot(version, image, next_image, cpu=CPU, words="", more=()):
     with tempfile.NamedTemporaryFile() as packed:
         packed.write(archive(files))
         packed.flush()
-        done = run(["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", "256", "-smp", "1",
+        done = run(["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", "1024" if words else "256", "-smp", "1",
                     "-kernel", linux, "-initrd", packed.name, "-nographic", "-no-reboot",
                     "-net", "none", "-append", "console=ttyS0 quiet panic=-1 -- " + words,
                     "-debugcon", "file:" + next_image], timeout=180)
+    rows = [row.strip() for row in done.out.splitlines()]
     if words:
-        return done.out.splitlines()
-    lines = [row[row.index("guest:"):].strip() for row in done.out.splitlines() if "guest:" in row]
+        return rows
+    lines = told(rows)
     bptest.comment("\n".join(lines))
     assert lines, done
     return lines
@@ -128,17 +134,15 @@ def _():
 
 
 def yama(scope, *words, more=()):
-    lines = boot("6.1", None, "/dev/null", words=" ".join(["yama", scope, *words]), more=more)
-    return [row.strip() for row in lines]
+    return boot("6.1", None, "/dev/null", words=" ".join(["yama", scope, *words]), more=more)
 
 
 @test("where descendants alone may be traced images are taken of, and ghosts made by a user")
 def _():
     lines = yama("1", GHOSTS, "-u", "1000", more=[GHOSTS, BPGHOST, *libraries(GHOSTS)])
-    told = [row for row in lines if row.startswith("guest:")]
-    assert told == ["guest: step 1 on 6.1., child 9", "guest: dumps itself 0",
-                    "guest: step 2 on 6.1., child 9", "guest: goes on 0", "guest: dumps another 0",
-                    "guest: said", "guest: begins 0"], lines
+    assert told(lines) == ["guest: step 1 on 6.1., child 9", "guest: dumps itself 0",
+                           "guest: step 2 on 6.1., child 9", "guest: goes on 0",
+                           "guest: dumps another 0", "guest: said", "guest: begins 0"], lines
     good = [row for row in lines if row.startswith("ok ")]
     assert len(good) > 20 and "1..%d" % len(good) in lines, lines
 
@@ -146,7 +150,7 @@ def _():
 @test("where only root may trace a user's images are refused by the setting's name")
 def _():
     why = "(kernel.yama.ptrace_scope is 2: only root may trace here)"
-    lines = [row for row in yama("2") if row.startswith("guest:")]
+    lines = told(yama("2"))
     assert lines == [
         "guest: step 1 on 6.1., child 9",
         "guest: a copy of the process cannot be read: Permission denied " + why,
