@@ -45,7 +45,7 @@ static int begin(struct copies *copies, const struct bp_image_mailbox *mailbox)
     return entry;
 }
 
-static int make(struct copies *copies, const struct bp_image *image, struct bp_error *err)
+static int make(struct copies *copies, struct bp_image *image, struct bp_error *err)
 {
     static char *const in_image[] = {NULL}; /* where the environment is */
     auto_free char **words = bp_order_own_words();
