@@ -182,6 +182,8 @@ static int job_frame(struct tool *tool, struct bp_local_message *message,
             BP_UNPACK(JobForward, job_forward, message->body, frame->length, err);
         return passed == NULL ? err->code : onward_signal(tool, passed, err);
     }
+    if (tool->job == NULL && frame->type == BP_JOB_DRAINED)
+        return 0; /* the job was over before it could say so */
     if (tool->job == NULL || tool->job->id != frame->job)
         return bp_error_set(err, -EPERM, "this connection did not open job %llu",
                             (unsigned long long)frame->job);
