@@ -108,6 +108,8 @@ struct bp_plan {
 
 void bp_map_warn(struct bp_map *map, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What --map-by names: "L3". */
+const char *bp_plan_object(const struct bp_plan *plan);
 /* "core" or "hardware thread"; with an s if count is not 1. */
 const char *bp_plan_unit(const struct bp_plan *plan, uint32_t count);
 /* "-c 8", "pe=8", ...: how the user said the CPUs of a rank; to be freed. */
