@@ -122,7 +122,8 @@ static int object_short(const struct bp_plan *plan, const struct bp_seat *seat,
 /* Could one rank be there, if it were alone? */
 static bool is_big_enough(const struct bp_plan *plan, const struct bp_seat *seat)
 {
-    return !is_object_short(plan, seat) && seat->units.count > 0 && bp_seat_room(plan, seat) >= plan->cpus &&
+    return seat->units.count > 0 && bp_seat_room(plan, seat) >= plan->cpus &&
+           !is_object_short(plan, seat) &&
            count_devices(seat, BP_DEVICE_GPU) >= plan->gpus_each && has_device(plan, seat);
 }
 
@@ -183,6 +184,11 @@ int bp_seats_drop_small(struct bp_plan *plan, struct bp_error *err)
     }
     plan->seat_count = kept;
     return 0;
+}
+
+uint32_t bp_seat_limit(const struct bp_plan *plan, const struct bp_seat *seat)
+{
+    return seat->most > 0 && seat->most < plan->per_node ? seat->most : plan->per_node;
 }
 
 uint64_t bp_seat_quota(const struct bp_plan *plan, const struct bp_seat *seat)
