@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "image/image.h"
 #include "lib/crew.h"
+#include "lib/onward.h"
 #include "lib/passage.h"
 #include "lib/public.h"
 #include "lib/quiet.h"
@@ -25,12 +26,12 @@ static void set_vectors(struct bp_order *order, char *const argv[], char *const 
     order->envp = envp != NULL ? envp : nothing;
 }
 
-/* The descriptors of a program that has not run are made by the node: standard ones. */
+/* The descriptors of a program that has not run are made by the node. */
 static int take_io(const struct bproc_io_t *io, int count, struct bproc_io_t *ret_wishes)
 {
     int r = bp_descriptors_take(io, count, ret_wishes);
     for (int i = 0; r == 0 && i < count; i++)
-        if (!bp_descriptor_is_nodes(&ret_wishes[i]))
+        if (!bp_descriptor_suits_nodes(&ret_wishes[i]))
             r = -EOPNOTSUPP;
     return r;
 }
@@ -42,7 +43,8 @@ static int pass(const struct bp_order *order)
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int r = bp_passage_make(order, &err);
+    int r = bproc_currnode() == BPROC_NODE_MASTER ? bp_passage_make(order, &err)
+                                                  : bp_onward_make(order, &err);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return r;
 }
@@ -59,7 +61,7 @@ static char *as_path(const char *cmd)
 /* A program of the caller's machine, before its first instruction. */
 static int capture(const struct bp_order *order, const char *cmd, struct bp_image **ret_image)
 {
-    struct bp_image_options options = {.carry = BP_CARRY_DEFAULT};
+    struct bp_image_options options = bp_public_options(0, NULL); /* of it only its own is mapped */
     struct bp_image_program program = {
         .path = cmd, .argv = order->argv, .envp = order->envp, .kind = BP_IMAGE_LD};
     struct bp_error err = {0};
@@ -91,7 +93,7 @@ int bproc_rexec_io(int node, struct bproc_io_t *io, int iolen, const char *cmd,
     node = bp_public_node(node);
     if (node == bproc_currnode())
         return exec_here(wishes, iolen, cmd, argv, envp);
-    r = bp_public_may_go();
+    r = bp_public_may_go(node);
     auto_free char *path = as_path(cmd);
     if (r == 0 && path == NULL)
         r = -ENOMEM;
@@ -121,7 +123,7 @@ int bproc_execmove_io(int node, struct bproc_io_t *io, int iolen, const char *cm
     if (node == bproc_currnode())
         return exec_here(wishes, iolen, cmd, argv, envp);
     set_vectors(&order, argv, envp);
-    r = bp_public_may_go();
+    r = bp_public_may_go(node);
     if (r == 0)
         r = capture(&order, cmd, &image);
     order.image = image;

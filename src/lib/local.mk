@@ -6,6 +6,7 @@ libjob_la_SOURCES = \
 	src/lib/job.c src/lib/job.h src/lib/job_inner.h \
 	src/lib/job_data.c \
 	src/lib/job_input.c \
+	src/lib/job_stay.c \
 	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \
 	src/lib/request.c \
@@ -21,6 +22,7 @@ libbproc_la_SOURCES = \
 	src/common/error.c src/common/error.h \
 	src/common/mem.c src/common/mem.h \
 	src/common/nodeset.c src/common/nodeset.h \
+	src/common/yama.c src/common/yama.h \
 	src/lib/bproc_admin.c \
 	src/lib/bproc_attribute.c \
 	src/lib/bproc_dump.c \
@@ -41,6 +43,7 @@ libbproc_la_SOURCES = \
 	src/lib/keeper.c src/lib/keeper.h \
 	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \
+	src/lib/onward.c src/lib/onward.h \
 	src/lib/order.c src/lib/order.h \
 	src/lib/passage.c src/lib/passage.h \
 	src/lib/public.h \

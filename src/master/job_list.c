@@ -50,16 +50,34 @@ static unsigned count_cores(const struct job *job)
     return count;
 }
 
+/* The nodes of its map; once processes have gone on, those where they are. */
+static unsigned list_nodes(const struct job *job, int *numbers)
+{
+    uint8_t nodes[BP_NODE_BYTES] = {0};
+    unsigned moved = 0, count = 0;
+    for (unsigned i = 0; i < job->proc_count; i++) {
+        const struct proc *proc = &job->procs[i];
+        moved += proc->stay != NULL;
+        if (proc->state != PROC_GONE)
+            bp_cpuset_add(nodes, sizeof nodes, (unsigned)proc_node(job, proc)->number);
+    }
+    for (unsigned i = 0; moved == 0 && i < job->place_count; i++)
+        numbers[count++] = job->places[i].node->number;
+    for (unsigned i = 0; moved > 0 && i < BP_NODES_MAX; i++)
+        if (bp_cpuset_has(nodes, sizeof nodes, i))
+            numbers[count++] = (int)i;
+    return count;
+}
+
 /* "n5", "n[0-3,7]". The caller frees it. */
 static char *nodes_text(const struct job *job)
 {
-    auto_free int *numbers = bp_calloc(job->place_count, sizeof *numbers);
-    for (unsigned i = 0; i < job->place_count; i++)
-        numbers[i] = job->places[i].node->number;
-    auto_free char *list = bp_nodeset_format(numbers, job->place_count, "");
-    return job->place_count == 0   ? bp_strdup("")
-           : job->place_count == 1 ? bp_format("n%s", list)
-                                   : bp_format("n[%s]", list);
+    auto_free int *numbers = bp_calloc(job->place_count + job->proc_count, sizeof *numbers);
+    unsigned count = list_nodes(job, numbers);
+    auto_free char *list = bp_nodeset_format(numbers, count, "");
+    return count == 0   ? bp_strdup("")
+           : count == 1 ? bp_format("n%s", list)
+                        : bp_format("n[%s]", list);
 }
 
 static Bpmix__JobRow *job_row(struct job *job)

@@ -228,7 +228,7 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
         answer_jobs(tool, message->frame.tag);
         return 0;
     case BP_JOB_MOVE:
-        return onward_frame(tool, &message->frame, err);
+        return onward_frame(tool, &message->frame, message->body, err);
     case BP_JOB_OPEN:
         return open_job(tool, message, err);
     case BP_JOB_SIGNAL:
@@ -366,5 +366,5 @@ int tool_listen(struct master *master, struct bp_error *err)
     master->local_event = event_new(master->base, bp_take_fd(fd), EV_READ | EV_PERSIST, on_accept,
                                     master);
     event_add(master->local_event, NULL);
-    return 0;
+    return libraries_publish(master, err); /* one that a killed bpmaster has left */
 }

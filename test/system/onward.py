@@ -12,7 +12,7 @@ import bptest  # noqa: E402
 import remains  # noqa: E402
 from bptest import finish, processes, run, start, test, wait_for  # noqa: E402
 
-bptest.need_plain_build()
+bptest.need_plain_program()
 PROGRAM = bptest.build_caller("onward")
 USER = 12345
 BE_INVALIDNODE, BE_NODEDOWN, BE_SAMENODE, BE_SLAVEDIED = 300, 301, 302, 303
@@ -52,8 +52,63 @@ def _():
         assert result.code == 8
         cluster.order("start", "n2")
         cluster.wait_up()
-        result = run(["bprun", "-n", "1", "--mpi=none", "-w", "0", PROGRAM, "try", "1"])
-        assert result.out == "0 to 1: -1 95 at 0\n", result  # a job has it, which counts its ranks
+        result = run(["bprun", "-n", "1", "-w", "0", PROGRAM, "try", "1"])
+        assert result.out == "0 to 1: -1 95 at 0\n", result  # the others know where it is
+
+
+@test("children by rfork, several at once and to each other's nodes")
+def _():
+    with remains.none(cluster):
+        for how in "fork", "exec":
+            for where in (["0"], ["0", "1", "2"], ["0", "0", "1", "1", "2", "2"]):
+                result = run([PROGRAM, how, "6", "3", *where], user=USER)
+                assert result.code == 9, result
+                assert "%d children, 0 wrong\n" % len(where) in result.out, result
+                assert result.out.count("done wrong 0 heard 0\n") == len(where), result
+
+
+@test("ranks of bprun and bpsh: labels, exit status and json tell of the same ranks")
+def _():
+    with remains.none(cluster):
+        result = run(["bprun", "--mpi=none", "-K0", "-n", "6", "-l", PROGRAM, "ring", "5", "3"])
+        assert result.code == 7, result
+        assert sorted(result.out.splitlines()) == ["%d: done wrong 0 heard 0" % r
+                                                   for r in range(6)], result
+        result = run(["bpsh", "0-2", PROGRAM, "ring", "3", "3"])
+        assert (result.code, result.out) == (7, "done wrong 0 heard 0\n" * 3), result
+
+
+@test("rexec and execmove on a node: another program in its place, on another node")
+def _():
+    procs = bptest.build_caller("bproc_procs")
+    with remains.none(cluster):
+        for how in "rexec", "execmove":
+            p = start([procs, "rexec", "0", procs, how, "1", "/bin/sh", "-c",
+                       "hostname; echo $$; kill -STOP $$; exit 5"])
+            assert os.WIFSTOPPED(os.waitpid(p.pid, os.WUNTRACED)[1])
+            os.kill(p.pid, signal.SIGCONT)
+            result = finish(p)
+            assert (result.code, result.out) == (5, "n1\n%d\n" % p.pid), result
+            result = run(["bprun", "--mpi=none", "-K0", "-l", "-n", "2", "-w", "0,1", procs, how,
+                          "2", "/bin/sh", "-c", "hostname; exit 6"], user=USER)
+            assert result.code == 6 and "on n2 " in result.err, result
+            assert sorted(result.out.splitlines()) == ["0: n2", "1: n2"], result
+            for node, program, error in (("1", "/no/such", 2), ("9", "/bin/sh", BE_INVALIDNODE),
+                                         ("-1", "/bin/sh", 95)):
+                result = run([procs, "rexec", "0", procs, how, node, program])
+                assert result.code == 99 and result.out.startswith("%s: %d " % (how, error)), result
+        out = run([procs, "rexec", "0", PROGRAM, "2", "1", "0"], timeout=30).out
+        assert out == "done wrong 0 heard 0\n", out
+
+
+@test("children of a process on a node")
+def _():
+    with remains.none(cluster):
+        for how in "fork", "exec":
+            result = run(["bprun", "--mpi=none", "-n", "1", "-w", "0", PROGRAM, how, "5", "3", "1",
+                          "2"])
+            assert result.code == 9 and "2 children, 0 wrong\n" in result.out, result
+            assert result.out.count("done wrong 0 heard 0\n") == 2, result
 
 
 @test("signals on the way: none is lost, none comes twice")
@@ -141,7 +196,7 @@ for fds in ([], [0], [image(b"x", 0)], [image(b"", 14)], [image(b"x" * 70000, 14
     sealed = "its image is no sealed memory file"
     with remains.none(cluster):
         out = bptest.must(["bpsh", "0", sys.executable, "-B", "-c", script]).splitlines()
-        assert out[:3] == [sealed] * 3 and all("came to its node itself" in r for r in out[3:]), out
+        assert out[:3] == [sealed] * 3 and all("image" in row for row in out[3:]), out
         out = bptest.must([bptest.build_caller("bproc_procs"), "rexec", "0", sys.executable, "-B",
                            "-c", script]).splitlines()
         assert out[:3] == [sealed] * 3 and all("image" in row for row in out[3:]), out
