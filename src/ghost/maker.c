@@ -109,7 +109,8 @@ static int32_t word_await(const int32_t *word, int32_t unset, uint64_t signals)
 
         bp_sys_sigwait_of(signals, &info, NULL);
         if (__atomic_load_n(&bp_herd.stillborn, __ATOMIC_ACQUIRE) ||
-            bp_sys_wait(bp_herd.herder, &status, WNOHANG | __WALL) == bp_herd.herder)
+            (bp_herd.midwife == 0 &&
+             bp_sys_wait(bp_herd.herder, &status, WNOHANG | __WALL) == bp_herd.herder))
             give_up(-EOWNERDEAD);
     }
     return value;

@@ -228,6 +228,8 @@ static void herding(struct herd *herd, int32_t pid)
         struct proc *proc = &job->procs[herd->first + i];
         if (proc->state == PROC_GONE)
             herd_end_ghost(proc, proc->status);
+        if (proc->state == PROC_STOPPED)
+            herd_mirror(proc, SIGSTOP); /* before its ghost was there */
         home_ghost_there(proc);
     }
     if (++job->herds_ready == job->herd_count)

@@ -122,6 +122,13 @@ static void give_up(struct homing *homing, int code, const char *text)
 
 /* ---- it asks ---- */
 
+/* One that asks runs, also when its node has not said yet that it was continued. */
+static int lives(const struct proc *proc)
+{
+    return (proc->state == PROC_RUNNING || proc->state == PROC_STOPPED) && proc->herd != NULL &&
+           !proc->ghost_gone;
+}
+
 static int check(const struct tool *tool, const struct job *job, const struct proc *proc,
                  struct bp_error *err)
 {
@@ -132,7 +139,7 @@ static int check(const struct tool *tool, const struct job *job, const struct pr
     if (job->in_place == 0 || job->tool == NULL || job->tool->via != NULL)
         return bp_error_set(err, -EOPNOTSUPP, "only a process that went to its node itself can "
                             "come home");
-    if (proc->state != PROC_RUNNING || proc->herd == NULL || proc->ghost_gone)
+    if (!lives(proc))
         return bp_error_set(err, -ESRCH, "it is ending");
     if (job->uid != 0 && count >= USER_MAX)
         return bp_error_set(err, -EAGAIN, "%u processes of user %u are on their way home", count,
@@ -212,7 +219,7 @@ static int order(struct homing *homing, struct proc *proc)
 
 static void arrived(struct homing *homing, struct proc *proc, struct bp_local_message *message)
 {
-    int r = proc->state != PROC_RUNNING || proc->herd == NULL || proc->ghost_gone ? -ESRCH : 0;
+    int r = lives(proc) ? 0 : -ESRCH;
     for (int i = 0; i < FILES; i++)
         homing->fds[i] = bp_take_fd(message->fds[i]);
     if (r == 0 && proc->herd->pid == 0)
@@ -263,6 +270,14 @@ int home_frame(struct tool *tool, struct bp_local_message *message, struct bp_er
 
 /* ---- its ghost ---- */
 
+/* It was stopped on its node, and could not pass that on: it will be stopped here. */
+static void stop_there(struct proc *proc)
+{
+    Bpmix__ProcSignal stop = BPMIX__PROC_SIGNAL__INIT;
+    stop.signal = SIGSTOP;
+    home_signal(proc, &stop);
+}
+
 /* It has ended on its node, with all that it had to say. */
 static void leave(struct homing *homing)
 {
@@ -282,6 +297,8 @@ static void leave(struct homing *homing)
 static void commit(struct job *job, struct proc *proc, struct homing *homing)
 {
     homing->state = HOMING_HOME;
+    if (proc->stopping)
+        stop_there(proc);
     onward_tell_old(job, proc);
     proc->state = PROC_GONE;
     proc->ghost_gone = 1;
@@ -325,6 +342,12 @@ void home_ghost_lost(struct job *job, struct proc *proc)
 int home_event(struct job *job, struct proc *proc, int event, int32_t status)
 {
     struct homing *homing = proc->homing;
+    if (event == PROC_STOP)
+        proc->stopping = 0;
+    if (homing != NULL && event == PROC_STOP && homing->state >= HOMING_ORDERED) {
+        stop_there(proc);
+        return 1;
+    }
     if (homing == NULL || homing->state == HOMING_HOME)
         return 0;
     if (event == PROC_EXIT && homing->state == HOMING_ORDERED) {

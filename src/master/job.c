@@ -83,9 +83,11 @@ void job_free(struct job *job)
 
 /* ---- processes ---- */
 
-static void signal_now(struct job *job, const struct proc *proc, const Bpmix__ProcSignal *signal)
+static void signal_now(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
 {
     if (proc != NULL) {
+        if (signal->signal == SIGSTOP || signal->signal == SIGCONT)
+            proc->stopping = signal->signal == SIGSTOP;
         if (proc->state != PROC_GONE)
             proc_signal(job, proc, signal);
         return;

@@ -235,6 +235,7 @@ struct proc { /* a rank */
     int32_t status;
     uint64_t waiting; /* signals that wait for its creation, a bit each */
     struct homing *homing; /* it is on its way home; NULL = it is not */
+    uint8_t stopping; /* its node was sent a SIGSTOP for it, and has not said that it stopped */
     uint8_t *cpus, *mems; /* masks; 0 bytes = not bound */
     size_t cpu_bytes, mem_bytes;
     uint32_t *gpus; /* indexes into its node's devices */
