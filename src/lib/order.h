@@ -21,7 +21,7 @@ struct bp_order {
     const char *program; /* with EXEC: the node's file to execute */
     char *const *envp; /* ends with NULL; NULL = the caller's */
     Bpmix__Start start;
-    const struct bp_image *image; /* may be NULL with EXEC */
+    const struct bp_image *image; /* NULL: there is none, or not yet */
     const struct bproc_io_t *io;  /* taken; the node opens what it can of them */
     int io_count;
 };
@@ -37,5 +37,8 @@ void bp_order_cpu(Bpmix__JobRequest *request, const struct bp_image *image);
  * -ESTALE: it cannot be inside of that one any more, or another negative errno. */
 int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
                   struct bp_local_message *ret_herds, struct bp_error *err);
+
+/* Ask only, as bp_launch_ask does; with SELF the image may come later. */
+int bp_order_ask(const struct bp_order *order, struct bp_error *err);
 
 #endif
