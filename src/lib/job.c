@@ -169,6 +169,7 @@ void bp_job_free(struct bp_job *job)
     if (job->host != NULL)
         DL_DELETE(job->host->guests, job);
     bp_job_data_done(job);
+    bp_job_input_free(job);
     if (job->event != NULL)
         event_free(job->event);
     if (job->fd >= 0)

@@ -59,6 +59,12 @@ void bp_job_send_image(struct bp_job *job, const struct bp_image_source *source)
 int bp_job_has_data(const struct bp_job *job, uint32_t rank);
 /* Stdin for a rank; length 0 = its end. */
 void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length);
+/* Stdin for all ranks; length 0 = its end. At most BP_STREAM_FLOW_MAX bytes. */
+void bp_job_input_all(struct bp_job *job, const void *bytes, size_t length);
+/* 1 = more of it can be sent now; so much of it the slowest rank has not taken. */
+int bp_job_input_room(struct bp_job *job, uint32_t under_way);
+/* The nodes can pass it on to each other (`relay` of the request, which has no image). */
+void bp_job_input_passes(struct bp_job *job);
 /* The size of a rank's terminal. -ENOTCONN: its node's data connection is not there. */
 int bp_job_resize(struct bp_job *job, uint32_t rank, const struct winsize *size);
 /* Nobody reads this channel any more. */

@@ -8,13 +8,6 @@
 
 #define WANTS_MAX 256 /* of guests that will perhaps never come: their callers have died */
 
-struct data {
-    struct bp_job *job;
-    int node;
-    struct bp_stream *stream;
-    struct data *prev, *next;
-};
-
 static int find_key(void *arg, const char *identity, struct bp_key *ret_key)
 {
     const struct bp_job *job = arg;
@@ -341,6 +334,10 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         return on_end(job, data, err);
     if (head->kind == BP_STREAM_WANT || head->kind == BP_STREAM_HAVE)
         return image_said(job, data, head, body, err);
+    if (head->kind == BP_STREAM_LACK || head->kind == BP_STREAM_FED) {
+        int r = bp_job_input_said(job, data, head, body);
+        return r == 0 ? 0 : bp_error_set(err, r, "node %d speaks of stdin", data->node);
+    }
     if (head->kind == BP_STREAM_IMAGE)
         return carry(job, data, head, body, err);
     uint32_t rank = head->rank - job->map->first;

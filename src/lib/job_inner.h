@@ -9,7 +9,14 @@
 #include "proto/key.h"
 #include "proto/tls.h"
 
-struct data; /* the data connection of one node */
+struct input;
+
+struct data { /* the data connection of one node */
+    struct bp_job *job;
+    int node;
+    struct bp_stream *stream;
+    struct data *prev, *next;
+};
 
 struct part { /* of the job, on one node of its map */
     uint64_t image_offset; /* so much of the image is on its way there */
@@ -19,6 +26,7 @@ struct part { /* of the job, on one node of its map */
     uint8_t whole;         /* its data came to their proper end */
     uint8_t gone;          /* a guest's: nothing more can come from there */
     uint8_t lost;          /* the node is lost, its data connection may never end */
+    uint8_t fed;           /* with the stdin of all, by the node above it */
 };
 
 struct want { /* of a guest's image, by a node that was faster than we are */
@@ -58,6 +66,8 @@ struct bp_job {
     int stopped[3];
     struct bp_sending *sending; /* the image, or NULL */
     int relay;        /* the nodes pass it on, and ask for it where they need it */
+    int passes;       /* the nodes can pass stdin on */
+    struct input *input; /* stdin of all ranks; NULL = none was sent */
     char broken[160]; /* why the last data connection that broke did */
     struct bp_job *prev, *next; /* other guests */
 };
@@ -73,6 +83,10 @@ void bp_job_data_lost(struct bp_job *job);
 void bp_job_data_done(struct bp_job *job);
 /* A guest has come: what nodes have asked for its image already? */
 void bp_job_data_welcome(struct bp_job *guest);
+/* What a node says of the stdin of all. 0 or -EPROTO. */
+int bp_job_input_said(struct bp_job *job, const struct data *data,
+                      const struct bp_stream_head *head, const uint8_t *body);
+void bp_job_input_free(struct bp_job *job);
 /* Its process goes to this node. */
 void bp_job_data_move(struct bp_job *job, int from, int to, const char *name);
 /* Tell the source of the image when nobody needs it any more. */

@@ -169,7 +169,14 @@ struct space {
         uint64_t bytes, sent;
         uint8_t wanted; /* the launcher takes it */
     } leaving;
-    struct tree *tree; /* NULL: the image comes from the launcher alone */
+    struct {                  /* stdin for all ranks here */
+        uint64_t place;       /* so much of it came before PASS */
+        struct bp_flow *flow; /* from then on; NULL = there was none */
+        uint8_t fed;          /* the node above sends it, and the launcher knows */
+        uint8_t left;         /* nobody here needs it any more */
+        uint8_t ended;        /* all of it is here */
+    } input;
+    struct tree *tree; /* NULL: image and stdin come from the launcher alone */
     uint8_t stopped[3];  /* channels that nobody reads */
     int cause;           /* why it ended, of JobEvent's kinds; 0 = as ordered */
     char text[192];
@@ -275,6 +282,10 @@ void stdio_finish(struct rank *rank);
 void stdio_drain(struct rank *rank);
 void stdio_resume(struct space *space);
 void stdio_stop(struct space *space, unsigned channel);
+/* stdin for all ranks here, length 0 = its end. 0 or -EMSGSIZE: more than a rank's window. */
+int stdio_all(struct space *space, const uint8_t *bytes, size_t length, int end);
+/* 1 = some rank here has not come to the end of its stdin. */
+int stdio_reads(const struct space *space);
 /* stdin for a rank; 0, or an error that ends the data connection. */
 int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_t length, int end);
 void stdio_close(struct rank *rank);
@@ -312,19 +323,43 @@ void image_lost(struct space *space);
 void image_spare(struct space *space);
 void image_free(struct space *space);
 
-/* ---- tree.c: a big image passes from node to node ---- */
+/* ---- flow.c: stdin for all ranks ---- */
+/* FLOW, PASS and PIECE of the launcher. 0, or an error that ends the data connection. */
+int flow_data(struct space *space, const uint8_t *body, size_t length);
+int flow_pass(struct space *space);
+int flow_piece(struct space *space, const uint8_t *body);
+/* Nodes pass it on, and it is not at its end. */
+int flow_is_due(const struct space *space);
+void flow_free(struct space *space);
+
+/* ---- tree.c: a big image, or stdin, passes from node to node ---- */
+struct tree_cargo { /* what is passed on */
+    unsigned want;  /* the kind of message that asks for it */
+    int (*is_due)(const struct space *space);
+    /* Where what is not here begins; the same after forgetting what is not checked. */
+    uint64_t (*place)(const struct space *space);
+    uint64_t (*back)(struct space *space);
+    int (*is_waiting)(const struct space *space); /* for something that should come */
+    /* From above. 0, or an error: then the launcher is asked. */
+    int (*take)(struct space *space, const struct bp_stream_head *head, const uint8_t *body);
+    /* What is checked, for a node below, from *offset on: 1 = that was all, 0, or -errno. */
+    int (*feed)(struct space *space, struct bp_stream *below, uint64_t *offset);
+};
+extern const struct tree_cargo image_cargo, flow_cargo;
 void tree_new(struct space *space);
-/* The launcher's data connection is there: get the image, from above or from the launcher. */
+/* The launcher's data connection is there: get it, from above or from the launcher. */
 void tree_start(struct space *space);
 /* 1 = it is the launcher who sends it. */
 int tree_is_launchers(const struct space *space);
 void tree_pause(struct space *space, int paused);
-/* More is checked (or the image has failed): tell those below. */
+/* More is checked (or it has failed): tell those below. */
 void tree_pass(struct space *space);
-/* What came from above is another image. */
+/* What came from above is something else. */
 int tree_refuse(struct space *space);
 /* Nothing more is needed from above. */
 void tree_stop(struct space *space);
+/* 1 = a node below is there. */
+int tree_has_below(const struct space *space);
 /* 1 = somebody below needs the image. */
 int tree_is_needed(const struct space *space);
 /* A node below has come, with the right ticket. */

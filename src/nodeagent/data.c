@@ -43,6 +43,12 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
     } else if (head->kind == BP_STREAM_SIZE) {
         terminal_resize(space, head->rank, body);
         r = 0;
+    } else if (head->kind == BP_STREAM_FLOW) {
+        r = flow_data(host, body, head->length);
+    } else if (head->kind == BP_STREAM_PASS) {
+        r = flow_pass(host);
+    } else if (head->kind == BP_STREAM_PIECE) {
+        r = flow_piece(host, body);
     } else if (head->kind == BP_STREAM_DIGESTS) {
         r = image_digests(space, body, head->length);
     } else if (head->channel == 0 &&
@@ -93,7 +99,8 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
         done(space);
         return;
     }
-    tree_start(space);
+    if (image_is_due(space))
+        tree_start(space);
     guest_connected(space);
     guest_each(space, stdio_resume);
 }

@@ -21,6 +21,7 @@
 #define PIECE       BP_STREAM_PIECE_BYTES
 #define AHEAD_BYTES (2 * PIECE)  /* of digests, where the sender can be told to pause */
 #define AHEAD_MOST  (16 * PIECE) /* where it cannot */
+#define BACKLOG_BYTES (BP_STREAM_HIGH / 2)
 
 int image_is_due(const struct space *space)
 {
@@ -251,3 +252,47 @@ uint64_t image_back(struct space *space)
         bp_log_warning("image-file why=\"%s\"", strerror(errno));
     return space->image.got;
 }
+
+/* ---- as what the nodes pass on ---- */
+
+static uint64_t place(const struct space *space)
+{
+    return space->image.checked;
+}
+
+static int is_waiting(const struct space *space)
+{
+    return space->image.got == space->image.checked;
+}
+
+static int take_above(struct space *space, const struct bp_stream_head *head, const uint8_t *body)
+{
+    return head->kind == BP_STREAM_IMAGE ? image_piece(space, body, head->length) : -EPROTO;
+}
+
+static int feed_below(struct space *space, struct bp_stream *below, uint64_t *offset)
+{
+    static uint8_t bytes[BP_STREAM_DATA_MAX];
+    if (space->image.failed.code != 0)
+        return space->image.failed.code;
+    while (bp_stream_backlog(below) < BACKLOG_BYTES) {
+        uint64_t left = space->image.checked > *offset ? space->image.checked - *offset : 0;
+        size_t length = left < sizeof bytes ? (size_t)left : sizeof bytes;
+        if (length == 0 && !space->image.whole)
+            return 0;
+        if (length > 0 &&
+            pread(space->image.fd, bytes, length, (off_t)*offset) != (ssize_t)length)
+            return -EIO;
+        bp_stream_send(below, &(struct bp_stream_head){.kind = BP_STREAM_IMAGE,
+                                                       .length = (uint32_t)length}, bytes);
+        *offset += length;
+        if (length == 0)
+            return 1;
+    }
+    return 0;
+}
+
+const struct tree_cargo image_cargo = {.want = BP_STREAM_WANT, .is_due = image_is_due,
+                                       .place = place, .back = image_back,
+                                       .is_waiting = is_waiting, .take = take_above,
+                                       .feed = feed_below};

@@ -43,6 +43,7 @@ bpnode_SOURCES = \
 	src/nodeagent/app.c \
 	src/nodeagent/cpu.c \
 	src/nodeagent/data.c \
+	src/nodeagent/flow.c \
 	src/nodeagent/guest.c \
 	src/nodeagent/leave.c \
 	src/nodeagent/setup.c \

@@ -402,6 +402,7 @@ static void space_free(struct space *space)
     HASH_DEL(agent->spaces, space);
     mirror_close(space);
     tree_free(space);
+    flow_free(space);
     data_free(space);
     leave_done(space);
     image_free(space);

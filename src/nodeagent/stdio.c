@@ -251,13 +251,9 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
         close_input(rank);
 }
 
-int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_t length, int end)
+/* 0 or -EMSGSIZE. */
+static int give(struct rank *rank, const uint8_t *bytes, size_t length, int end)
 {
-    struct rank *rank;
-    uint64_t serial = (uint64_t)number + 1;
-    HASH_FIND(hh, space->ranks, &serial, sizeof serial, rank);
-    if (rank == NULL || rank->stdin_data == NULL)
-        return -EPROTO;
     if (rank->input < 0 || rank->stdin_end)
         return 0; /* it has ended meanwhile */
     if (evbuffer_get_length(rank->stdin_data) + length > BP_STREAM_WINDOW)
@@ -266,6 +262,35 @@ int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_
     rank->stdin_end = (uint8_t)end;
     on_input(rank->input, EV_WRITE, rank);
     return 0;
+}
+
+int stdio_all(struct space *space, const uint8_t *bytes, size_t length, int end)
+{
+    struct rank *rank, *next;
+    int r = 0;
+    HASH_ITER(hh, space->ranks, rank, next)
+        if (r == 0 && rank->stdin_data != NULL)
+            r = give(rank, bytes, length, end);
+    return r;
+}
+
+int stdio_reads(const struct space *space)
+{
+    const struct rank *rank;
+    for (rank = space->ranks; rank != NULL; rank = rank->hh.next)
+        if (rank->stdin_data != NULL && rank->input >= 0 && !rank->stdin_end)
+            return 1;
+    return 0;
+}
+
+int stdio_data(struct space *space, uint32_t number, const uint8_t *bytes, size_t length, int end)
+{
+    struct rank *rank;
+    uint64_t serial = (uint64_t)number + 1;
+    HASH_FIND(hh, space->ranks, &serial, sizeof serial, rank);
+    if (rank == NULL || rank->stdin_data == NULL)
+        return -EPROTO;
+    return give(rank, bytes, length, end);
 }
 
 /* The rank has ended: how much of its pipe did nobody read? What never reached the pipe, the

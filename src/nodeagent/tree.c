@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tree.c - a big image passes from node to node: this one gets it from the node above it, or from
- * the launcher where that one fails, and passes on what is checked while more arrives. */
+/* tree.c - a big image, or stdin for all ranks, passes from node to node: this one gets it from
+ * the node above it, or from the launcher where that one fails, and passes on what is checked while
+ * more arrives. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -15,25 +16,25 @@
 
 #define CONNECT_S     1
 #define LOOKS         2 /* at which nothing has come: it hangs */
-#define BACKLOG_BYTES (BP_STREAM_HIGH / 2)
 
 struct below { /* a node below */
     struct tree *tree;
     struct bp_stream *stream;
-    uint64_t offset; /* so much of the image is on its way */
+    uint64_t offset; /* so much of it is on its way */
     int wants;       /* it has asked, and the end is not yet on its way */
     struct below *prev, *next;
 };
 
 struct tree {
     struct space *space;
+    const struct tree_cargo *cargo;
     int fd; /* while it connects to the node above */
     struct event *event;
-    struct bp_stream *above; /* NULL: the launcher sends the image */
+    struct bp_stream *above; /* NULL: the launcher sends it */
     uint8_t asked;           /* of the launcher */
     uint8_t busy;            /* taking a piece from above */
     unsigned still;          /* looks at which nothing had come */
-    uint64_t last_got;       /* at the last of them */
+    uint64_t last_place;     /* at the last of them */
     SSL_CTX *tls;            /* for those below */
     struct below *below;
     unsigned below_count, served;
@@ -52,9 +53,9 @@ static void drop_above(struct tree *tree)
     tree->above = NULL;
 }
 
-static void want(struct bp_stream *stream, uint64_t offset)
+static void want(const struct tree *tree, struct bp_stream *stream, uint64_t offset)
 {
-    bp_stream_send(stream, &(struct bp_stream_head){.kind = BP_STREAM_WANT,
+    bp_stream_send(stream, &(struct bp_stream_head){.kind = tree->cargo->want,
                                                     .length = sizeof offset}, &offset);
 }
 
@@ -63,15 +64,15 @@ static void ask_launcher(struct tree *tree)
 {
     struct space *space = tree->space;
     drop_above(tree);
-    if (!image_is_due(space) || space->stream == NULL)
+    if (!tree->cargo->is_due(space) || space->stream == NULL)
         return;
     tree->asked = 1;
-    want(space->stream, image_back(space));
+    want(tree, space->stream, tree->cargo->back(space));
 }
 
 static void above_failed(struct tree *tree, const char *why)
 {
-    if (image_is_due(tree->space))
+    if (tree->cargo->is_due(tree->space))
         bp_log_warning("relay-failed job=%" PRIx64 " above=%s why=\"%s\"", tree->space->job,
                        tree->space->open->relay->address, why);
     ask_launcher(tree);
@@ -81,14 +82,13 @@ static int on_above(void *arg, const struct bp_stream_head *head, const uint8_t 
                     struct bp_error *err)
 {
     struct tree *tree = arg;
-    if (head->kind != BP_STREAM_IMAGE)
-        return bp_error_set(err, -EPROTO, "it sent what it may not");
     tree->busy = 1;
-    int r = image_piece(tree->space, body, head->length);
+    int r = tree->cargo->take(tree->space, head, body);
     tree->busy = 0;
     if (r < 0)
-        return bp_error_set(err, r, "it passed on another image");
-    return image_is_due(tree->space) ? 0 : bp_error_set(err, -ECANCELED, "all is here");
+        return bp_error_set(err, r, r == -EPROTO ? "it sent what it may not"
+                                                 : "it passed on something else");
+    return tree->cargo->is_due(tree->space) ? 0 : bp_error_set(err, -ECANCELED, "all is here");
 }
 
 static void on_above_closed(void *arg, const struct bp_error *why)
@@ -121,7 +121,7 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
     if (tree->above == NULL)
         ask_launcher(tree);
     else
-        want(tree->above, space->image.checked);
+        want(tree, tree->above, tree->cargo->place(space));
 }
 
 /* Dial the node above. */
@@ -166,13 +166,14 @@ void tree_pause(struct space *space, int paused)
 void tree_look(struct space *space)
 {
     struct tree *tree = space->tree;
-    if (tree == NULL || tree->above == NULL || !image_is_due(space))
+    if (tree == NULL || tree->above == NULL || !tree->cargo->is_due(space))
         return;
-    int still = tree->last_got == space->image.got && space->image.got == space->image.checked;
+    uint64_t place = tree->cargo->place(space);
+    int still = tree->last_place == place && tree->cargo->is_waiting(space);
     tree->still = still ? tree->still + 1 : 0;
     if (tree->still >= LOOKS)
         above_failed(tree, "nothing comes");
-    tree->last_got = space->image.got;
+    tree->last_place = place;
 }
 
 /* ---- below ---- */
@@ -185,28 +186,16 @@ static void below_free(struct below *below)
     free(below);
 }
 
-/* -errno: the image cannot be read. */
+/* -errno: there is none for it. */
 static int feed(struct below *below)
 {
-    static uint8_t bytes[BP_STREAM_DATA_MAX];
-    struct space *space = below->tree->space;
-    while (below->wants && bp_stream_backlog(below->stream) < BACKLOG_BYTES) {
-        uint64_t left = space->image.checked > below->offset
-                            ? space->image.checked - below->offset : 0;
-        size_t length = left < sizeof bytes ? (size_t)left : sizeof bytes;
-        if (length == 0 && !space->image.whole)
-            return 0;
-        if (length > 0 && pread(space->image.fd, bytes, length, (off_t)below->offset) !=
-                              (ssize_t)length)
-            return -EIO;
-        bp_stream_send(below->stream, &(struct bp_stream_head){.kind = BP_STREAM_IMAGE,
-                                                               .length = (uint32_t)length},
-                       bytes);
-        below->offset += length;
-        below->wants = length > 0;
-        below->tree->served += length == 0;
+    struct tree *tree = below->tree;
+    int r = below->wants ? tree->cargo->feed(tree->space, below->stream, &below->offset) : 0;
+    if (r > 0) {
+        below->wants = 0;
+        tree->served++;
     }
-    return 0;
+    return r < 0 ? r : 0;
 }
 
 static int on_below(void *arg, const struct bp_stream_head *head, const uint8_t *body,
@@ -214,7 +203,7 @@ static int on_below(void *arg, const struct bp_stream_head *head, const uint8_t 
 {
     struct below *below = arg;
     uint64_t offset;
-    if (head->kind != BP_STREAM_WANT || below->wants || below->tree->space->image.failed.code != 0)
+    if (head->kind != below->tree->cargo->want || below->wants)
         return bp_error_set(err, -EPROTO, "unexpected");
     memcpy(&offset, body, sizeof offset);
     below->offset = offset;
@@ -244,8 +233,13 @@ void tree_pass(struct space *space)
     if (space->tree == NULL)
         return;
     DL_FOREACH_SAFE(space->tree->below, below, next)
-        if (space->image.failed.code != 0 || feed(below) < 0)
+        if (feed(below) < 0)
             below_free(below);
+}
+
+int tree_has_below(const struct space *space)
+{
+    return space->tree != NULL && space->tree->below_count > 0;
 }
 
 int tree_is_needed(const struct space *space)
@@ -288,10 +282,12 @@ void tree_accept(struct space *space, int take_fd)
 
 void tree_new(struct space *space)
 {
-    if (space->open->relay == NULL || space->open->start == BPMIX__START__EXEC)
+    if (space->open->relay == NULL)
         return;
     struct tree *tree = bp_calloc(1, sizeof *tree);
-    *tree = (struct tree){.space = space, .fd = -1};
+    int has_image = space->open->start != BPMIX__START__EXEC;
+    *tree = (struct tree){
+        .space = space, .fd = -1, .cargo = has_image ? &image_cargo : &flow_cargo};
     space->tree = tree;
 }
 
@@ -303,7 +299,7 @@ void tree_stop(struct space *space)
 
 int tree_refuse(struct space *space)
 {
-    above_failed(space->tree, "it passed on another image");
+    above_failed(space->tree, "it passed on something else");
     return 0;
 }
 

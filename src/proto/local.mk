@@ -9,6 +9,7 @@ nodist_libproto_la_SOURCES = src/proto/bpmix.pb-c.c src/proto/bpmix.pb-c.h
 libproto_la_SOURCES = \
 	src/proto/apps.c src/proto/apps.h \
 	src/proto/channel.c src/proto/channel.h \
+	src/proto/flow.c src/proto/flow.h \
 	src/proto/frame.c src/proto/frame.h \
 	src/proto/ghost_record.h src/proto/space_record.h \
 	src/proto/key.c src/proto/key.h \

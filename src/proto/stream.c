@@ -39,7 +39,12 @@ static int length_fits(const struct bp_stream_head *head)
     case BP_STREAM_LEFT:
         return head->length == 4;
     case BP_STREAM_WANT:
-        return head->length == 8;
+    case BP_STREAM_LACK:
+        return head->length == BP_STREAM_PLACE_BYTES;
+    case BP_STREAM_FLOW:
+        return head->length >= BP_STREAM_PLACE_BYTES && head->length <= BP_STREAM_DATA_MAX;
+    case BP_STREAM_PIECE:
+        return head->length == BP_STREAM_PIECE_HEAD;
     case BP_STREAM_SIZE:
         return head->length == BP_STREAM_SIZE_BYTES;
     default:
@@ -55,7 +60,7 @@ int bp_stream_decode(const uint8_t bytes[BP_STREAM_HEAD_BYTES], struct bp_stream
     memcpy(&head.length, bytes + 8, sizeof head.length);
     head.rank = le32toh(head.rank);
     head.length = le32toh(head.length);
-    if (head.kind < BP_STREAM_DATA || head.kind > BP_STREAM_SIZE || head.channel > 2 ||
+    if (head.kind < BP_STREAM_DATA || head.kind > BP_STREAM_FED || head.channel > 2 ||
         !length_fits(&head))
         return bp_error_set(err, -EPROTO, "a data connection sent kind %u, channel %u, %u bytes",
                             head.kind, head.channel, head.length);

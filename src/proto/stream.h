@@ -17,6 +17,9 @@
 #define BP_STREAM_DATA_MAX   65536u
 #define BP_STREAM_PIECE_BYTES  (4 * BP_STREAM_DATA_MAX)
 #define BP_STREAM_DIGEST_BYTES 32
+#define BP_STREAM_PLACE_BYTES  8
+#define BP_STREAM_FLOW_MAX     (BP_STREAM_DATA_MAX - BP_STREAM_PLACE_BYTES)
+#define BP_STREAM_PIECE_HEAD   (4 + BP_STREAM_DIGEST_BYTES)
 /* Bytes of stdin that may be under way to a rank: at first, and later to one that takes all. */
 #define BP_STREAM_SIZE_BYTES 8 /* rows, columns, width and height in pixels, uint16_t each */
 #define BP_STREAM_WINDOW_FIRST 65536u
@@ -42,6 +45,15 @@ enum bp_stream_kind {
                          * the launcher for that of a process that leaves the node */
     BP_STREAM_HAVE,     /* node to launcher: it wants no more of the image */
     BP_STREAM_SIZE,     /* launcher to node, BP_STREAM_SIZE_BYTES: of the rank's terminal */
+    /* stdin for all ranks (flow.h) */
+    BP_STREAM_FLOW,     /* to a node, of the launcher or the node above: uint64_t, the place of the
+                         * first byte, then at most BP_STREAM_FLOW_MAX bytes for every rank there;
+                         * none, before PASS: these were all */
+    BP_STREAM_PASS,     /* launcher to node: from here on nodes pass it on to each other */
+    BP_STREAM_PIECE,    /* launcher to node, after PASS: uint32_t, the length of the next piece, and
+                         * its SHA-256; length 0: there are no more */
+    BP_STREAM_LACK,     /* to the launcher or the node above; uint64_t: send it from there on */
+    BP_STREAM_FED,      /* node to launcher: it comes from the node above, or is not needed */
 };
 
 struct bp_stream_head {

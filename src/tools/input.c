@@ -24,6 +24,7 @@ struct input {
     struct event *again; /* for such a file: read on from the loop */
     struct reader *readers;
     uint32_t first, count; /* ranks that get it */
+    int to_all;
     int wanted, ended;
     int error; /* errno of a read that failed */
     uint64_t unread; /* bytes that reached nobody (one reader only) */
@@ -32,6 +33,7 @@ struct input {
 static uint32_t room(const struct input *input)
 {
     uint32_t least = BP_STREAM_WINDOW;
+    uint32_t under_way = 0;
     int alive = 0;
     for (uint32_t i = 0; i < input->count; i++) {
         const struct reader *reader = &input->readers[i];
@@ -43,7 +45,11 @@ static uint32_t room(const struct input *input)
             return 0;
         if (free_bytes < least)
             least = free_bytes;
+        if (reader->under_way > under_way)
+            under_way = reader->under_way;
     }
+    if (input->to_all && !ranks_input_room(input->all, under_way))
+        return 0;
     return alive ? least : 0;
 }
 
@@ -61,7 +67,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct input *input = arg;
-    static uint8_t bytes[BP_STREAM_DATA_MAX];
+    static uint8_t bytes[BP_STREAM_FLOW_MAX];
     uint32_t most = room(input);
     if (most == 0 || input->ended)
         return;
@@ -76,9 +82,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         struct reader *reader = &input->readers[i];
         if (reader->gone)
             continue;
-        ranks_input(input->all, input->first + i, bytes, got > 0 ? (size_t)got : 0);
+        if (!input->to_all || !ranks_is_away(input->all, i))
+            ranks_input(input->all, input->first + i, bytes, got > 0 ? (size_t)got : 0);
         reader->under_way += got > 0 ? (uint32_t)got : 0;
     }
+    if (input->to_all)
+        ranks_input_all(input->all, bytes, got > 0 ? (size_t)got : 0);
     go_on(input);
 }
 
@@ -99,7 +108,8 @@ struct input *input_new(struct event_base *base, struct ranks *all, int stdin_ra
     struct input *input = bp_calloc(1, sizeof *input);
     input->all = all;
     input->first = stdin_rank >= 0 ? (uint32_t)stdin_rank : 0;
-    input->count = stdin_rank >= 0 ? 1 : ranks;
+    input->to_all = stdin_rank < 0;
+    input->count = input->to_all ? ranks : 1;
     input->readers = bp_calloc(input->count, sizeof *input->readers);
     for (uint32_t i = 0; i < input->count; i++)
         input->readers[i].window = BP_STREAM_WINDOW_FIRST;

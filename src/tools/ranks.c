@@ -82,6 +82,22 @@ void ranks_input(const struct ranks *ranks, uint32_t rank, const void *bytes, si
         bp_job_input(ranks->job, rank, bytes, length);
 }
 
+int ranks_is_away(const struct ranks *ranks, uint32_t rank)
+{
+    return rank < ranks->on_nodes;
+}
+
+void ranks_input_all(const struct ranks *ranks, const void *bytes, size_t length)
+{
+    if (ranks->job != NULL)
+        bp_job_input_all(ranks->job, bytes, length);
+}
+
+int ranks_input_room(const struct ranks *ranks, uint32_t under_way)
+{
+    return ranks->job == NULL || bp_job_input_room(ranks->job, under_way);
+}
+
 int ranks_is_over(const struct ranks *ranks)
 {
     return (ranks->job == NULL || bp_job_is_over(ranks->job)) &&

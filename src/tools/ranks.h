@@ -25,6 +25,10 @@ void ranks_pause(const struct ranks *ranks, int paused);
 void ranks_stop_output(const struct ranks *ranks, unsigned channel);
 int ranks_has_data(const struct ranks *ranks, uint32_t rank);
 void ranks_input(const struct ranks *ranks, uint32_t rank, const void *bytes, size_t length);
+/* 1 = it is on a node: ranks_input_all() is for all of these at once. */
+int ranks_is_away(const struct ranks *ranks, uint32_t rank);
+void ranks_input_all(const struct ranks *ranks, const void *bytes, size_t length);
+int ranks_input_room(const struct ranks *ranks, uint32_t under_way);
 int ranks_is_over(const struct ranks *ranks);
 
 #endif

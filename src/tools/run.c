@@ -379,6 +379,8 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
     progress_step(&run->progress, "the ghosts are made");
     /* OpenSSL takes 2 ms to start: now, while the nodes create the processes */
     run->job = bp_job_attach(run->base, &launch, &events, run, err);
+    if (run->job != NULL && request->relay && request->start == BPMIX__START__EXEC)
+        bp_job_input_passes(run->job);
     return run->job != NULL ? 0 : err->code;
 }
 
@@ -437,6 +439,8 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
         r = start_capture(&run->start, request, run->policy->tool, err);
     if (r < 0)
         return r;
+    if (run->policy->stdin_rank == -1 && request->start == BPMIX__START__EXEC)
+        request->relay = 1;
     if (run->start.image != NULL)
         progress_step(&run->progress, "an image of the program is taken, %llu bytes (%s)",
                       (unsigned long long)bp_image_bytes(run->start.image),

@@ -4,8 +4,11 @@
 """relay.py - a big image passes from node to node: who sends it to whom, and nodes that die, lie or
 cannot be reached. The tree: n0 (n2 (n6), n3), n1 (n4, n5)."""
 import contextlib
+import hashlib
 import os
+import random
 import signal
+import tempfile
 
 import bptest
 import remains
@@ -15,6 +18,7 @@ from images import Image, failures, nodes
 NODES = 7
 ALL = ["n%d" % k for k in range(NODES)]
 SIZE = 64 << 20
+INPUT = 32 << 20
 cluster = None
 
 
@@ -161,6 +165,112 @@ def _():
         result = run(image.send(nodes="0-6", how="relay"), timeout=120)
         must(cluster.base + ["exec", "n2", "ip", "route", "del", *route])
         assert nodes(result) == ALL and failed("n2") == before + 1, repr(result)
+
+
+def to_all(program, ranks=NODES):
+    return ["bprun", "--mpi=none", "-n", str(ranks), "-N", str(NODES), "--stdin=all", *program]
+
+
+def give(job, data):
+    job.stdin.buffer.write(data)
+    job.stdin.flush()
+
+
+def end(job, timeout=120):
+    """Its stdin is at its end."""
+    job.stdin.close()
+    job.stdin = None
+    return finish(job, timeout)
+
+
+def run_with(command, data):
+    """Run it with this stdin, a file."""
+    with tempfile.TemporaryFile() as f:
+        f.write(data)
+        f.seek(0)
+        return run(command, stdin=f, timeout=120)
+
+
+def took(node):
+    """Bytes of stdin that the rank on a node has had."""
+    result = cluster.execute(node, ["stat", "-c", "%s", "/tmp/took"])
+    return int(result.out or 0)
+
+
+def digests(result):
+    """What each rank's sha256sum said, by its label."""
+    return dict(line.split("  ")[0].split(": ") for line in result.out.splitlines())
+
+
+@test("stdin for all passes from node to node, when it is long")
+def _():
+    data = random.Random(8).randbytes(INPUT)
+    with remains.none(cluster):
+        before = {node: sent(node) for node in ALL}
+        result = run_with(to_all(["-l", "sha256sum"]), data)
+        right = hashlib.sha256(data).hexdigest()
+        assert digests(result) == {str(rank): right for rank in range(NODES)}, repr(result)
+        times = {node: round((sent(node) - before[node]) / INPUT, 1) for node in ALL}
+        assert all(times[node] > 1.2 for node in ("n0", "n1")) and 0.5 < times["n2"] < 1.2 and \
+            all(times[node] < 0.1 for node in ALL[3:]), times
+
+
+@test("short stdin, empty stdin, and ranks that read little of it")
+def _():
+    with remains.none(cluster):
+        assert run_with(to_all(["cat"], 14), b"a\n").out == "a\n" * 14
+        assert run_with(to_all(["wc", "-c"], 14), b"").out == "0\n" * 14
+        result = run_with(to_all(["sh", "-c", "[ $BPROC_NODE != 0 ] || exec sh -c 'head -c 100000 |"
+                                  " wc -c'; exec wc -c"], 14), bytes(INPUT))
+        assert sorted(result.out.split()) == ["100000"] * 2 + [str(INPUT)] * 12, repr(result)
+
+
+@test("stdin for all: an inner node killed in the middle")
+def _():
+    data = random.Random(9).randbytes(INPUT)
+    with remains.none(cluster, 30):
+        before = {node: failed(node) for node in ALL}
+        job = start(to_all(["--no-kill", "-l", "sh", "-c", "exec 3>/tmp/took; tee /dev/fd/3 | sha256sum"]),
+                    stdin=-1)
+        give(job, data[:INPUT // 2])
+        wait_for(lambda: took("n6") >= INPUT // 4, what="half of it on n6")
+        cluster.order("kill", "n0")
+        give(job, data[INPUT // 2:])
+        result = end(job)
+        right = hashlib.sha256(data).hexdigest()
+        assert digests(result) == {str(rank): right for rank in range(1, NODES)}, repr(result)
+        assert [failed(node) - before[node] for node in ("n2", "n3")] == [1, 1], repr(result)
+        cluster.order("start", "n0")
+        cluster.wait_up()
+        must(["bpsh", "allup", "rm", "-f", "/tmp/took"])
+
+
+@test("stdin for all: an inner node that those below cannot reach")
+def _():
+    data = random.Random(10).randbytes(INPUT)
+    with remains.none(cluster):
+        before = failed("n2")
+        route = ["unreachable", "10.77.0.1/32"]
+        must(cluster.base + ["exec", "n2", "ip", "route", "add", *route])
+        result = run_with(to_all(["-l", "sha256sum"]), data)
+        must(cluster.base + ["exec", "n2", "ip", "route", "del", *route])
+        right = hashlib.sha256(data).hexdigest()
+        assert digests(result) == {str(rank): right for rank in range(NODES)}, repr(result)
+        assert failed("n2") == before + 1, repr(result)
+
+
+@test("bpcp copies over the nodes")
+def _():
+    data = random.Random(11).randbytes(INPUT)
+    with remains.none(cluster):
+        with open("/tmp/only-here", "wb") as f:
+            f.write(data)
+        before = sent("n0")
+        must(["bpcp", "/tmp/only-here", "allup:/tmp/copied"], timeout=120)
+        os.unlink("/tmp/only-here")
+        assert sent("n0") - before > INPUT, "n0 has passed on nothing"
+        result = run(["bpsh", "allup", "sh", "-c", "sha256sum /tmp/copied; rm /tmp/copied"])
+        assert result.out == (hashlib.sha256(data).hexdigest() + "  /tmp/copied\n") * NODES
 
 
 @test("the launcher killed in the middle: nothing is left")
