@@ -147,13 +147,14 @@ static void vectors_read(struct bp_restore *restore, uint64_t count, uint64_t of
     }
 }
 
-/* Map a big run from the image's memory file: no copy. False when the run shall be read. */
+/* Map a big run from the image's memory file: no copy. False when the run shall be read. What is
+ * closed is looked at for pages of its own only, when it travels again. */
 static bool run_map(const struct bp_restore *restore, const struct bp_image_area *area,
                     const struct bp_image_run *run, uint64_t offset)
 {
     unsigned flags = MAP_PRIVATE | MAP_FIXED;
 
-    if ((restore->flags & BP_RESTORE_SHARED) == 0 ||
+    if ((restore->flags & BP_RESTORE_SHARED) == 0 || area->prot == PROT_NONE ||
         (run->pages < SHARED_PAGES && !is_one_run(area, run)) ||
         (area->flags & (BP_AREA_GROWSDOWN | BP_AREA_WIPEONFORK)) != 0)
         return false;

@@ -72,7 +72,7 @@ static int send_copies(struct copies *copies, int flags, int *ret_entry)
     struct bp_order order;
     enum bp_image_role role;
     struct bp_error err = {0};
-    int r = ask(copies, &order, &crew, &err);
+    int caller_errno = errno, r = ask(copies, &order, &crew, &err);
     if (r < 0)
         return r;
     r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
@@ -80,6 +80,7 @@ static int send_copies(struct copies *copies, int flags, int *ret_entry)
         free(crew);
         free((void *)order.argv);
         *ret_entry = begin(copies, &mailbox);
+        errno = caller_errno;
         return 1;
     }
     if (r == 0)
