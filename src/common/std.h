@@ -3,8 +3,10 @@
 #ifndef BP_COMMON_STD_H
 #define BP_COMMON_STD_H
 
-/* First of all in main(): a standard descriptor that the caller closed becomes /dev/null, for
- * writing only, so that no other file of this program gets its number. 0 or -errno. */
+/* First of all in main(): a standard descriptor that the caller closed becomes /dev/null, so that
+ * no other file of this program gets its number. Standard input cannot be read and standard output
+ * not be written then; what goes to standard error is lost. What cannot be written to standard
+ * output by the end is one line, and exit status 1. 0 or -errno. */
 int bp_std_open(void);
 
 #endif

@@ -39,11 +39,11 @@ static void on_event_frame(struct bp_job *job, const struct bp_local_message *me
         return;
     }
     if (event->kind == BPMIX__JOB_EVENT__KIND__MOVING) {
-        bp_job_data_move(job, event->status, event->node, event->text);
+        bp_job_data_moving(job, event);
         return;
     }
     if (event->kind == BPMIX__JOB_EVENT__KIND__MOVED) {
-        job->map->ranks[event->rank]->node = event->node;
+        bp_job_data_moved(job, event);
         return;
     }
     struct part *part = bp_job_part(job, event->node);
@@ -217,7 +217,7 @@ static int is_heard(const struct bp_job *job)
     for (size_t i = 0; job->host != NULL && i < job->map->n_nodes; i++)
         if (!job->parts[i].whole && !job->parts[i].lost && !job->parts[i].gone)
             return 0;
-    return job->data == NULL;
+    return job->data == NULL && (job->host == NULL || !bp_job_has_stays(job));
 }
 
 int bp_job_is_over(const struct bp_job *job)

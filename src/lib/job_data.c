@@ -35,15 +35,12 @@ void bp_job_data_done(struct bp_job *job)
 {
     struct data *data, *next;
     struct want *want, *next_want;
+    bp_job_stays_done(job);
     DL_FOREACH_SAFE(job->data, data, next)
         data_free(data);
     DL_FOREACH_SAFE(job->wants, want, next_want)
         free(want);
-    for (size_t i = job->map_nodes; i < job->map->n_nodes; i++) {
-        free(job->map->nodes[i]->name);
-        free(job->map->nodes[i]);
-    }
-    free(job->nodes);
+    free(job->moved);
     SSL_CTX_free(job->tls);
 }
 
@@ -54,8 +51,7 @@ static uint32_t number_of(const uint8_t *body)
     return value;
 }
 
-/* A job's connection to a node; NULL = there is none. */
-static struct data *find_data(const struct bp_job *job, int node)
+struct data *bp_job_data_find(const struct bp_job *job, int node)
 {
     struct data *data;
     DL_FOREACH(job->host != NULL ? job->host->data : job->data, data)
@@ -71,6 +67,18 @@ static void say(const struct bp_job *job, struct data *data, unsigned kind, unsi
                                                           .channel = (uint8_t)channel,
                                                           .rank = job->map->first,
                                                           .length = (uint32_t)length}, body);
+}
+
+static void tell_stopped(struct bp_job *job, struct data *data)
+{
+    for (unsigned channel = 1; channel <= 2; channel++)
+        if (job->stopped[channel])
+            say(job, data, BP_STREAM_STOP, channel, NULL, 0);
+}
+
+static int has_moved(const struct bp_job *job, uint32_t rank, enum bp_moved how)
+{
+    return job->moved != NULL && (job->moved[rank] & how) != 0;
 }
 
 /* ---- the image ---- */
@@ -126,84 +134,82 @@ static void feed(struct bp_job *job, struct data *data)
     }
 }
 
-/* Ask the one when the other is ready. */
-static void begin_carry(struct bp_job *job)
-{
-    static const uint64_t from_start = 0;
-    struct data *from = find_data(job, job->carry.from);
-    if (!job->carry.on || job->carry.begun || !job->carry.wanted ||
-        job->carry.by != job->carry.to || from == NULL)
-        return;
-    job->carry.begun = 1;
-    job->carry.wanted = 0;
-    say(job, from, BP_STREAM_WANT, 0, &from_start, sizeof from_start);
-}
-
-static int carry(struct bp_job *job, struct data *data, const struct bp_stream_head *head,
-                 const uint8_t *body, struct bp_error *err)
-{
-    struct data *to = find_data(job, job->carry.to);
-    if (!job->carry.begun || data->node != job->carry.from)
-        return bp_error_set(err, -EPROTO, "node %d sends an image", data->node);
-    if (head->length == 0)
-        job->carry.begun = job->carry.on = 0;
-    if (to == NULL)
-        return 0; /* lost: bpmaster says so, too */
-    bp_stream_send(to->stream, head, body);
-    if (bp_stream_backlog(to->stream) > BP_STREAM_HIGH && !job->carry.held) {
-        job->carry.held = 1;
-        bp_stream_pause(data->stream, 1);
-    }
-    return 0;
-}
-
-static void go_on_carrying(struct bp_job *job, int node)
-{
-    struct data *from = find_data(job, job->carry.from);
-    if (!job->carry.held || node != job->carry.to)
-        return;
-    job->carry.held = 0;
-    if (from != NULL)
-        bp_stream_pause(from->stream, bp_job_is_paused(job));
-}
-
 static void on_drained(void *arg)
 {
     struct data *data = arg;
     struct bp_job *guest;
     feed(data->job, data);
-    go_on_carrying(data->job, data->node);
+    bp_job_stays_look(data->job, data->node);
     DL_FOREACH(data->job->guests, guest)
         feed(guest, data);
 }
 
+/* It belongs to the map, as if it had come with it. */
 static void add_node(struct bp_job *job, int number, const char *name)
 {
     size_t count = job->map->n_nodes;
-    Bpmix__Node **nodes = bp_calloc(count + 1, sizeof *nodes);
     Bpmix__Node *node = bp_calloc(1, sizeof *node);
     bpmix__node__init(node);
     node->number = number;
     node->name = bp_strdup(name);
-    memcpy(nodes, job->map->nodes, count * sizeof *nodes);
-    nodes[count] = node;
-    free(job->nodes); /* the first ones are the map's own */
-    job->map->nodes = job->nodes = nodes;
+    job->map->nodes = bp_realloc(job->map->nodes, count + 1, sizeof *job->map->nodes);
+    job->map->nodes[count] = node;
     job->map->n_nodes++;
     job->parts = bp_realloc(job->parts, count + 1, sizeof *job->parts);
-    memset(&job->parts[count], 0, sizeof job->parts[count]);
+    job->parts[count] = (struct part){.sent = 1, .whole = 1}; /* until it has a connection */
 }
 
-void bp_job_data_move(struct bp_job *job, int from, int to, const char *name)
+void bp_job_keep_want(struct bp_job *host, int node, uint32_t number)
 {
-    if (bp_job_part(job, to) == NULL)
-        add_node(job, to, name);
-    job->moves = 1;
-    job->carry.from = from;
-    job->carry.to = to;
-    job->carry.on = 1;
-    job->carry.begun = 0;
-    begin_carry(job);
+    struct want *want = host->wants;
+    if (host->want_count == WANTS_MAX)
+        DL_DELETE(host->wants, want);
+    else
+        want = bp_calloc(1, sizeof *want);
+    host->want_count += host->want_count < WANTS_MAX;
+    want->node = node;
+    want->first = number;
+    DL_APPEND(host->wants, want);
+}
+
+static int take_want(struct bp_job *host, int node, uint32_t number)
+{
+    struct want *want;
+    DL_FOREACH(host->wants, want)
+        if (want->node == node && want->first == number)
+            break;
+    if (want == NULL)
+        return 0;
+    DL_DELETE(host->wants, want);
+    host->want_count--;
+    free(want);
+    return 1;
+}
+
+void bp_job_data_moving(struct bp_job *job, const Bpmix__JobEvent *event)
+{
+    struct bp_job *host = job->host != NULL ? job->host : job;
+    if (bp_job_part(job, event->node) == NULL)
+        add_node(job, event->node, event->text);
+    if (job->moved == NULL)
+        job->moved = bp_calloc(job->map->n_ranks, 1);
+    job->moved[event->rank] |= BP_MOVED_SETS_OUT;
+    bp_job_stay_open(job, event, take_want(host, event->node, event->number));
+}
+
+void bp_job_data_moved(struct bp_job *job, const Bpmix__JobEvent *event)
+{
+    struct data *data = bp_job_data_find(job, event->node);
+    Bpmix__Rank *rank = job->map->ranks[event->rank];
+    if (rank->node == event->node) {
+        bp_job_stay_failed(job, event->number);
+        return;
+    }
+    rank->node = event->node;
+    if (job->moved != NULL)
+        job->moved[event->rank] |= BP_MOVED_WENT;
+    if (data != NULL)
+        tell_stopped(job, data);
 }
 
 /* What nodes say that pass an image on, or have guests: those must be open there first. */
@@ -211,12 +217,6 @@ static int image_said(struct bp_job *job, struct data *data, const struct bp_str
                       const uint8_t *body, struct bp_error *err)
 {
     struct part *part = bp_job_part(job, data->node);
-    if (head->kind == BP_STREAM_WANT && !job->relay && job->host == NULL) {
-        job->carry.wanted = 1;
-        job->carry.by = data->node;
-        begin_carry(job);
-        return 0;
-    }
     if ((!job->relay && job->host == NULL) || part == NULL)
         return bp_error_set(err, -EPROTO, "node %d speaks of an image", data->node);
     if (head->kind == BP_STREAM_HAVE) {
@@ -229,19 +229,6 @@ static int image_said(struct bp_job *job, struct data *data, const struct bp_str
     part->wants_image = 1;
     feed(job, data);
     return 0;
-}
-
-static void keep_want(struct bp_job *host, int node, uint32_t first)
-{
-    struct want *want = host->wants;
-    if (host->want_count == WANTS_MAX)
-        DL_DELETE(host->wants, want);
-    else
-        want = bp_calloc(1, sizeof *want);
-    host->want_count += host->want_count < WANTS_MAX;
-    want->node = node;
-    want->first = first;
-    DL_APPEND(host->wants, want);
 }
 
 void bp_job_data_welcome(struct bp_job *guest)
@@ -265,7 +252,7 @@ void bp_job_send_image(struct bp_job *job, const struct bp_image_source *source)
     job->sending = bp_sending_new(source);
     job->relay = source->relay;
     for (size_t i = 0; i < job->map->n_nodes; i++) {
-        struct data *data = find_data(job, job->map->nodes[i]->number);
+        struct data *data = bp_job_data_find(job, job->map->nodes[i]->number);
         if (!job->relay && job->host == NULL)
             job->parts[i].wants_image = 1;
         if (data != NULL)
@@ -325,9 +312,11 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
                    struct bp_error *err)
 {
     struct data *data = arg;
+    if (head->rank >= BP_STREAM_STAYS)
+        return bp_job_stay_heard(data->job, data, head, body, err);
     struct bp_job *job = job_of(data->job, head->rank);
     if (job == NULL && head->kind == BP_STREAM_WANT)
-        keep_want(data->job, data->node, head->rank);
+        bp_job_keep_want(data->job, data->node, head->rank);
     if (job == NULL)
         return head->rank == 0 ? bp_error_set(err, -EPROTO, "unexpected data") : 0;
     if (head->kind == BP_STREAM_END)
@@ -338,10 +327,8 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         int r = bp_job_input_said(job, data, head, body);
         return r == 0 ? 0 : bp_error_set(err, r, "node %d speaks of stdin", data->node);
     }
-    if (head->kind == BP_STREAM_IMAGE)
-        return carry(job, data, head, body, err);
     uint32_t rank = head->rank - job->map->first;
-    if (!job->moves && job->map->ranks[rank]->node != data->node)
+    if (!has_moved(job, rank, BP_MOVED_SETS_OUT) && job->map->ranks[rank]->node != data->node)
         return bp_error_set(err, -EPROTO, "data of rank %u from node %d", rank, data->node);
     return heard(job, rank, head, body, err);
 }
@@ -367,6 +354,7 @@ static void on_closed(void *arg, const struct bp_error *why)
     if (why->code == -EPROTO)
         job->events.lost(job->arg, why->text);
     data_free(data);
+    bp_job_stays_node_gone(job, node);
     part_closed(job, node, why);
     DL_FOREACH_SAFE(job->guests, guest, next) {
         part_closed(guest, node, &(struct bp_error){.code = -ECONNRESET, .text = "its host's end"});
@@ -383,13 +371,6 @@ void bp_job_data_lost(struct bp_job *job)
         if (part == NULL || part->lost)
             data_free(data);
     }
-}
-
-static void tell_stopped(struct bp_job *job, struct data *data)
-{
-    for (unsigned channel = 1; channel <= 2; channel++)
-        if (job->stopped[channel])
-            say(job, data, BP_STREAM_STOP, channel, NULL, 0);
 }
 
 void bp_job_data_add(struct bp_job *job, int node, int take_fd)
@@ -411,10 +392,13 @@ void bp_job_data_add(struct bp_job *job, int node, int take_fd)
     tell_stopped(job, data);
     DL_FOREACH(job->guests, guest)
         tell_stopped(guest, data);
-    if (part != NULL)
+    if (part != NULL && part < job->parts + job->map_nodes) {
         part->wants_image = !job->relay;
-    if (part != NULL && job->sending != NULL)
-        send_digests(job, data, part);
+        if (job->sending != NULL)
+            send_digests(job, data, part);
+    } else if (part != NULL) {
+        part->whole = 0; /* a process went there: it has an image of its own */
+    }
     on_drained(data);
     job->events.progress(job->arg);
 }
@@ -423,13 +407,13 @@ void bp_job_data_add(struct bp_job *job, int node, int take_fd)
 
 int bp_job_has_data(const struct bp_job *job, uint32_t rank)
 {
-    return find_data(job, job->map->ranks[rank]->node) != NULL;
+    return bp_job_data_find(job, job->map->ranks[rank]->node) != NULL;
 }
 
 void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length)
 {
-    struct data *data = find_data(job, job->map->ranks[rank]->node);
-    if (data == NULL)
+    struct data *data = bp_job_data_find(job, job->map->ranks[rank]->node);
+    if (data == NULL || has_moved(job, rank, BP_MOVED_WENT)) /* it has no stdin there */
         return;
     bp_stream_send(data->stream, &(struct bp_stream_head){
         .kind = length > 0 ? BP_STREAM_DATA : BP_STREAM_EOF, .rank = job->map->first + rank,
@@ -438,7 +422,7 @@ void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t l
 
 int bp_job_resize(struct bp_job *job, uint32_t rank, const struct winsize *size)
 {
-    struct data *data = find_data(job, job->map->ranks[rank]->node);
+    struct data *data = bp_job_data_find(job, job->map->ranks[rank]->node);
     if (data == NULL)
         return -ENOTCONN;
     _Static_assert(sizeof *size == BP_STREAM_SIZE_BYTES, "the kernel's own order");
@@ -473,5 +457,5 @@ void bp_job_pause(struct bp_job *job, int paused)
     struct data *data;
     job->paused = paused;
     DL_FOREACH(job->host != NULL ? job->host->data : job->data, data)
-        bp_stream_pause(data->stream, bp_job_is_paused(job));
+        bp_job_stays_read(data->job, data->node);
 }

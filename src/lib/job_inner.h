@@ -9,6 +9,7 @@
 #include "proto/key.h"
 #include "proto/tls.h"
 
+struct stay; /* a process that has gone on, on its node */
 struct input;
 
 struct data { /* the data connection of one node */
@@ -17,6 +18,8 @@ struct data { /* the data connection of one node */
     struct bp_stream *stream;
     struct data *prev, *next;
 };
+
+enum bp_moved { BP_MOVED_SETS_OUT = 1, BP_MOVED_WENT = 2 };
 
 struct part { /* of the job, on one node of its map */
     uint64_t image_offset; /* so much of the image is on its way there */
@@ -29,9 +32,9 @@ struct part { /* of the job, on one node of its map */
     uint8_t fed;           /* with the stdin of all, by the node above it */
 };
 
-struct want { /* of a guest's image, by a node that was faster than we are */
+struct want { /* of the image of a guest or a stay, by a node that was faster than we are */
     int node;
-    uint32_t first;
+    uint32_t first; /* or the stay's number */
     struct want *prev, *next;
 };
 
@@ -44,8 +47,7 @@ struct bp_job {
     uint64_t id;
     Bpmix__JobMap *map;
     struct part *parts; /* by node of the map */
-    size_t map_nodes;   /* as it came; then those that its process went to */
-    Bpmix__Node **nodes; /* with those; or NULL */
+    size_t map_nodes;   /* as it came; then those that its processes went to */
     struct bp_key key;
     SSL_CTX *tls;
     struct data *data;     /* none of a guest: it uses its host's */
@@ -53,15 +55,8 @@ struct bp_job {
     struct bp_job *guests;
     struct want *wants;
     unsigned want_count;
-    struct { /* an image on its way from node to node: its process goes on */
-        int from, to;
-        uint8_t on;      /* bpmaster has said so */
-        uint8_t begun;   /* `from` has been asked for it */
-        uint8_t held;    /* `from` is not read until `to` has taken more */
-        uint8_t wanted;  /* by node `by`, which has its space ready */
-        int by;
-    } carry;
-    int moves; /* its process has gone on: data of any node are its own */
+    struct stay *stays; /* of its processes and its guests' */
+    uint8_t *moved; /* by rank, enum bp_moved; NULL = none has */
     int paused, ended;
     int stopped[3];
     struct bp_sending *sending; /* the image, or NULL */
@@ -83,13 +78,32 @@ void bp_job_data_lost(struct bp_job *job);
 void bp_job_data_done(struct bp_job *job);
 /* A guest has come: what nodes have asked for its image already? */
 void bp_job_data_welcome(struct bp_job *guest);
+/* One of its processes goes to another node; is there now, or did not go. */
+void bp_job_data_moving(struct bp_job *job, const Bpmix__JobEvent *event);
+void bp_job_data_moved(struct bp_job *job, const Bpmix__JobEvent *event);
+/* A job's connection to a node; NULL = there is none. */
+struct data *bp_job_data_find(const struct bp_job *job, int node);
+/* Somebody wants what is not known yet. */
+void bp_job_keep_want(struct bp_job *host, int node, uint32_t number);
 /* What a node says of the stdin of all. 0 or -EPROTO. */
 int bp_job_input_said(struct bp_job *job, const struct data *data,
                       const struct bp_stream_head *head, const uint8_t *body);
 void bp_job_input_free(struct bp_job *job);
-/* Its process goes to this node. */
-void bp_job_data_move(struct bp_job *job, int from, int to, const char *name);
 /* Tell the source of the image when nobody needs it any more. */
 void bp_job_check_sent(struct bp_job *job);
+
+/* Stays. is_wanted: its node has asked for the image already. */
+void bp_job_stay_open(struct bp_job *job, const Bpmix__JobEvent *event, int is_wanted);
+void bp_job_stay_failed(struct bp_job *job, uint32_t number);
+int bp_job_stay_heard(struct bp_job *host, struct data *data, const struct bp_stream_head *head,
+                      const uint8_t *body, struct bp_error *err);
+/* This node is read, unless somebody cannot take what it sends. */
+void bp_job_stays_read(struct bp_job *host, int node);
+/* The connection of this node has come, or has room again. */
+void bp_job_stays_look(struct bp_job *host, int node);
+void bp_job_stays_node_gone(struct bp_job *host, int node);
+/* 1 = something may still come from one. */
+int bp_job_has_stays(const struct bp_job *job);
+void bp_job_stays_done(struct bp_job *job);
 
 #endif

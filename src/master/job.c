@@ -57,6 +57,7 @@ void job_free(struct job *job)
     relay_gone(master, NULL, job);
     if (job->tool != NULL)
         job->tool->job = NULL;
+    trips_free(job);
     breed_forget(job);
     mirror_free(job);
     nested_free(job);
@@ -79,28 +80,24 @@ void job_free(struct job *job)
 
 /* ---- processes ---- */
 
-static void send_signal(struct job *job, struct place *place, uint64_t serial,
-                        const Bpmix__ProcSignal *signal)
-{
-    if (!place->ended)
-        node_send(place->node, &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = job->id,
-                                                  .node = place->node->number, .tag = serial},
-                  signal);
-}
-
-static void signal_now(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
+static void signal_now(struct job *job, const struct proc *proc, const Bpmix__ProcSignal *signal)
 {
     if (proc != NULL) {
         if (proc->state != PROC_GONE)
-            send_signal(job, &job->places[proc->place], job_serial(job, proc), signal);
+            proc_signal(job, proc, signal);
         return;
     }
     for (unsigned i = 0; i < job->place_count; i++)
-        send_signal(job, &job->places[i], 0, signal);
+        if (!job->places[i].ended)
+            node_send(job->places[i].node,
+                      &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = job->id,
+                                         .node = job->places[i].node->number}, signal);
+    stays_signal(job, signal);
 }
 
-/* Keep a signal until the processes are created. As in the kernel one of the classic signals that
- * is pending already is not queued again, and there are not many of the others. */
+/* Keep a signal until the processes are created, or have come to where they go. As in the kernel
+ * one of the classic signals that is pending already is not queued again, and there are not many of
+ * the others. */
 static void keep_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
 {
     uint64_t *mask = proc != NULL ? &proc->waiting : &job->waiting;
@@ -122,25 +119,25 @@ void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *sig
         job_proc_event(job, proc, PROC_KILL, SIGKILL, NULL);
         return;
     }
-    if (job->created && !job->onward.on)
+    if (job->created && (proc == NULL || !onward_is_on(proc)))
         signal_now(job, proc, signal);
     else
         keep_signal(job, proc, signal);
 }
 
-void job_flush_signals(struct job *job)
+void job_flush_signals(struct job *job, const struct proc *proc)
 {
     struct waiting_signal *waiting, *next;
     DL_FOREACH_SAFE(job->signals, waiting, next) {
-        signal_now(job, waiting->serial != 0 ? &job->procs[waiting->serial - 1] : NULL,
-                   &waiting->signal);
+        struct proc *to = waiting->serial != 0 ? &job->procs[waiting->serial - 1] : NULL;
+        if (proc != NULL && to != proc)
+            continue;
+        signal_now(job, to, &waiting->signal);
+        *(to != NULL ? &to->waiting : &job->waiting) = 0;
+        job->queued -= waiting->signal.signal >= 32;
+        DL_DELETE(job->signals, waiting);
         free(waiting);
     }
-    job->signals = NULL;
-    job->waiting = 0;
-    job->queued = 0;
-    for (unsigned i = 0; i < job->proc_count; i++)
-        job->procs[i].waiting = 0;
 }
 
 void job_create(struct job *job)
@@ -173,7 +170,7 @@ void job_create(struct job *job)
                                                   .node = place->node->number}, &create);
     }
     job->created = 1;
-    job_flush_signals(job);
+    job_flush_signals(job, NULL);
 }
 
 /* Tell all bpshepherds of the job that this rank has ended before its PMIx_Finalize: the others
@@ -205,7 +202,7 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
         event.kind = BPMIX__JOB_EVENT__KIND__EXIT;
     proc->status = status;
     event.rank = proc->rank;
-    event.node = job->places[proc->place].node->number;
+    event.node = proc_node(job, proc)->number;
     event.pid = proc->pid;
     if (event.kind == BPMIX__JOB_EVENT__KIND__EXIT)
         event.status = status;
@@ -213,6 +210,7 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
     herd_end_ghost(proc, status);
     mirror_end(job, proc, status);
     tell_shepherds(job, proc);
+    onward_ended(job, proc);
     --job->live;
     job_check_idle(job);
 }
@@ -230,7 +228,7 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
         break;
     case ACT_KILL:
         kill.signal = SIGKILL;
-        send_signal(job, &job->places[proc->place], job_serial(job, proc), &kill);
+        proc_signal(job, proc, &kill);
         break;
     case ACT_MIRROR:
         herd_mirror(proc, event == PROC_STOP ? status : 0);
@@ -265,6 +263,7 @@ void job_close(struct job *job)
         return;
     job->closing = 1;
     inside_close(job);
+    stays_close(job);
     for (unsigned i = 0; i < job->place_count; i++) {
         struct place *place = &job->places[i];
         if (place->opened && !place->ended)
@@ -288,7 +287,7 @@ static int stream_is_due(const struct job *job)
 void job_check_end(struct job *job)
 {
     if (job->waiter != NULL || job->open_places > 0 || job->live > 0 || job->guests > 0 ||
-        stream_is_due(job))
+        job->stays != NULL || stream_is_due(job))
         return;
     if (!job->closing && job->kept)
         return; /* its spaces are gone, its launcher may want new ones */
@@ -319,6 +318,15 @@ void job_tool_gone(struct job *job)
     job_close(job);
 }
 
+static void gone_from_place(struct job *job, struct proc *proc)
+{
+    proc->leaving = 0;
+    if (proc->stay == NULL)
+        job_proc_event(job, proc, PROC_EXIT, SIGKILL, NULL);
+    else
+        onward_has_left(job, proc);
+}
+
 void job_place_ended(struct job *job, struct place *place, int kind, const char *text)
 {
     if (place->ended || !place->opened)
@@ -338,9 +346,8 @@ void job_place_ended(struct job *job, struct place *place, int kind, const char 
     unsigned index = (unsigned)(place - job->places);
     for (unsigned i = 0; i < job->proc_count; i++)
         if (job->procs[i].place == index)
-            job_proc_event(job, &job->procs[i], PROC_EXIT, SIGKILL, NULL);
+            gone_from_place(job, &job->procs[i]);
     mirror_place_gone(job, place->node);
-    onward_place_ended(job, index);
     job_check_end(job);
 }
 
@@ -352,6 +359,7 @@ void job_node_gone(struct master *master, struct node *node, const char *text)
         if (place != NULL)
             job_place_ended(job, place, BPMIX__JOB_EVENT__KIND__NODE_LOST, text);
     }
+    stays_node_gone(master, node, text);
 }
 
 void job_node_lost(struct master *master, struct node *node, const char *text)
@@ -359,7 +367,7 @@ void job_node_lost(struct master *master, struct node *node, const char *text)
     struct job *job, *next;
     HASH_ITER(hh, master->jobs, job, next) {
         struct place *place = job_place(job, node);
-        if (place == NULL || place->ended)
+        if ((place == NULL || place->ended) && !stays_are_on(job, node))
             continue;
         Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
         event.kind = BPMIX__JOB_EVENT__KIND__NODE_LOST;

@@ -23,7 +23,8 @@ static int has_rank(const struct job *job, const struct place *place, uint32_t r
 static struct proc *proc_of(struct job *job, const struct place *place,
                             const struct bp_frame *frame, struct bp_error *err)
 {
-    struct proc *proc = job_proc(job, frame->tag);
+    struct proc *proc = frame->tag > 0 && frame->tag <= job->proc_count
+                            ? &job->procs[frame->tag - 1] : NULL;
     if (proc == NULL || &job->places[proc->place] != place) {
         bp_error_set(err, -EPERM, "a frame about process %llu, which is not on this node",
                      (unsigned long long)frame->tag);
@@ -59,14 +60,9 @@ static void proc_failed(struct job *job, struct proc *proc, const Bpmix__ProcFai
     job_proc_event(job, proc, PROC_FAILED, failed_status(failed), &event);
 }
 
-static int proc_frame(struct job *job, struct place *place, const struct bp_frame *frame,
-                      const uint8_t *body, struct bp_error *err)
+int job_proc_frame(struct job *job, struct proc *proc, const struct bp_frame *frame,
+                   const uint8_t *body, struct bp_error *err)
 {
-    if (onward_heard(job, place, frame, body))
-        return 0;
-    struct proc *proc = proc_of(job, place, frame, err);
-    if (proc == NULL)
-        return err->code;
     if (frame->type == BP_PROC_CREATED) {
         auto_unpack Bpmix__ProcCreated *created =
             BP_UNPACK(ProcCreated, proc_created, body, frame->length, err);
@@ -76,7 +72,7 @@ static int proc_frame(struct job *job, struct place *place, const struct bp_fram
         Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
         event.kind = BPMIX__JOB_EVENT__KIND__CREATED;
         event.rank = proc->rank;
-        event.node = place->node->number;
+        event.node = proc_node(job, proc)->number;
         event.pid = proc->pid;
         event.cpus = created->cpus;
         job_tell(job, &event);
@@ -104,6 +100,23 @@ static int proc_frame(struct job *job, struct place *place, const struct bp_fram
             return bp_error_set(err, -EPROTO, "stopped by signal %u", stopped->signal);
         job_proc_event(job, proc, stopped->signal != 0 ? PROC_STOP : PROC_CONT,
                        (int32_t)stopped->signal, NULL);
+    }
+    return 0;
+}
+
+static int proc_frame(struct job *job, struct place *place, const struct bp_frame *frame,
+                      const uint8_t *body, struct bp_error *err)
+{
+    struct proc *proc = proc_of(job, place, frame, err);
+    if (proc == NULL)
+        return err->code;
+    if (proc->stay == NULL || frame->type == BP_PROC_CREATED)
+        return job_proc_frame(job, proc, frame, body, err);
+    if (frame->type == BP_PROC_EXIT) {
+        proc->leaving = 0;
+        onward_has_left(job, proc);
+    } else {
+        onward_heard_behind(job, proc, frame, body);
     }
     return 0;
 }

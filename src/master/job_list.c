@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* job_list.c - the jobs, for tools that list them. */
-#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/cpuset.h"
 #include "common/mem.h"
+#include "common/nodeset.h"
 #include "master/master.h"
 
 #define TEXT_MAX 1000 /* bytes of a command */
@@ -50,6 +50,36 @@ static unsigned count_cores(const struct job *job)
     return count;
 }
 
+/* The nodes of its map; once processes have gone on, those where they are. */
+static unsigned list_nodes(const struct job *job, int *numbers)
+{
+    uint8_t nodes[BP_NODE_BYTES] = {0};
+    unsigned moved = 0, count = 0;
+    for (unsigned i = 0; i < job->proc_count; i++) {
+        const struct proc *proc = &job->procs[i];
+        moved += proc->stay != NULL;
+        if (proc->state != PROC_GONE)
+            bp_cpuset_add(nodes, sizeof nodes, (unsigned)proc_node(job, proc)->number);
+    }
+    for (unsigned i = 0; moved == 0 && i < job->place_count; i++)
+        numbers[count++] = job->places[i].node->number;
+    for (unsigned i = 0; moved > 0 && i < BP_NODES_MAX; i++)
+        if (bp_cpuset_has(nodes, sizeof nodes, i))
+            numbers[count++] = (int)i;
+    return count;
+}
+
+/* "n5", "n[0-3,7]". The caller frees it. */
+static char *nodes_text(const struct job *job)
+{
+    auto_free int *numbers = bp_calloc(job->place_count + job->proc_count, sizeof *numbers);
+    unsigned count = list_nodes(job, numbers);
+    auto_free char *list = bp_nodeset_format(numbers, count, "");
+    return count == 0   ? bp_strdup("")
+           : count == 1 ? bp_format("n%s", list)
+                        : bp_format("n[%s]", list);
+}
+
 static Bpmix__JobRow *job_row(struct job *job)
 {
     Bpmix__JobRow *row = bp_calloc(1, sizeof *row);
@@ -64,13 +94,7 @@ static Bpmix__JobRow *job_row(struct job *job)
     row->state = (char *)job_state(job);
     row->position = queue_position(job, &reason);
     row->reason = (char *)reason;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    for (unsigned i = 0; i < job->place_count; i++)
-        fprintf(stream, "%s%d", i > 0 ? "," : "", job->places[i].node->number);
-    fclose(stream);
-    row->nodes = text;
+    row->nodes = nodes_text(job);
     row->cores = count_cores(job);
     for (unsigned i = 0; i < job->place_count; i++)
         row->gpus += job->places[i].device_count;

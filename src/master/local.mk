@@ -22,7 +22,7 @@ bpmaster_SOURCES = \
 	src/master/reload.c \
 	src/master/rights.c src/master/rights.h \
 	src/master/roster.c \
-	src/master/signal.c src/master/spaces.c src/master/splice.c src/master/start.c \
+	src/master/signal.c src/master/spaces.c src/master/splice.c src/master/start.c src/master/stay.c \
 	src/master/take.c src/master/tool.c \
 	src/master/tree.c
 bpmaster_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)

@@ -55,6 +55,7 @@ struct master {
     struct node *nodes[BP_NODES_MAX]; /* by number; NULL = not configured */
     struct machine *machines;         /* by boot id */
     struct job *jobs;                 /* by id */
+    struct stay *stays;               /* by id, which no job has */
     struct tool *tools;
     struct ticket *tickets;
     struct splice *splices; /* data connections of launchers on nodes */
@@ -67,7 +68,7 @@ struct master {
     char **libraries;
     unsigned library_count;
     struct queue *queue;
-    uint64_t next_job, last_mirror;
+    uint64_t next_job, last_mirror, last_stay;
     uint64_t lease_number;
     struct event *lease_timer;
     struct event *tcp_event, *local_event;
@@ -221,6 +222,9 @@ struct proc { /* a rank */
     uint32_t local; /* local rank */
     int32_t pid;    /* its ghost's; 0 = not yet known */
     uint8_t state;  /* enum proc_state */
+    struct stay *stay; /* where it is, when it has gone on; NULL = in its place */
+    struct trip *trip; /* it is on its way to another node */
+    uint8_t leaving;   /* it has left its place, but is not gone from there yet */
     uint8_t ghost_gone;
     uint8_t connected, finalized; /* PMIx */
     int32_t status;
@@ -303,7 +307,7 @@ struct job {
     unsigned guests;   /* jobs whose host this is */
     uint32_t first;    /* number of rank 0 on the host's data connections */
     uint32_t guest_ranks; /* of all guests so far */
-    struct onward onward;
+    struct stay *stays; /* of processes that have gone on */
     uint8_t kept;      /* it lasts without processes, until its launcher releases it */
     struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
     uint8_t created, closing, ended;
@@ -340,12 +344,17 @@ void job_create(struct job *job);
 void job_check_end(struct job *job);
 /* Close it if nothing is left to do for it. */
 void job_check_idle(struct job *job);
-/* Signals that waited. */
-void job_flush_signals(struct job *job);
+/* Signals that waited: of this process, or (NULL) all. */
+void job_flush_signals(struct job *job, const struct proc *proc);
+/* What a node says of a process that is there. */
+int job_proc_frame(struct job *job, struct proc *proc, const struct bp_frame *frame,
+                   const uint8_t *body, struct bp_error *err);
 void job_free(struct job *job);
 
 /* ---- open.c: a request for a job ---- */
 void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest *take_request);
+/* Does it make sense what a process wants to be elsewhere? */
+int job_check_move(const Bpmix__JobMove *move, struct bp_error *err);
 
 /* ---- start.c: a job that has its places begins ---- */
 /* tag: of the launcher's request, which is answered with the map. */
@@ -401,8 +410,8 @@ void spaces_open(struct job *job);
 /* One more, for guests: the job itself has no process there. */
 void spaces_open_one(struct job *job, unsigned index);
 
-/* It comes from another node: the space is to be opened for it, or is there. */
-void spaces_open_carried(struct job *job, unsigned index, int again);
+/* A space of the same job, or of its host, is there. */
+void space_open_stay(const struct stay *stay, const Bpmix__JobMove *move);
 
 /* ---- inside.c: jobs in the spaces of another one, the host's ---- */
 /* A request says so: may it be? Sets job->host. -ESTALE: its launcher is not what it was. */
@@ -425,8 +434,10 @@ void tree_prepare(struct job *job);
 void tree_fill(const struct job *job, unsigned index, Bpmix__Relay *relay);
 
 /* ---- nested.c: jobs that processes on nodes open ---- */
-/* The process with this PID, a running one on the tool's node. NULL with a sentence. */
-struct proc *nested_asker(const struct tool *tool, int32_t pid, struct bp_error *err);
+/* The process with this PID, a running one on the tool's node, and whose it is. NULL with a
+ * sentence. */
+struct proc *nested_asker(const struct tool *tool, int32_t pid, struct job **ret_job,
+                          struct bp_error *err);
 /* The tool and its request are, from now on, as if that process' ghost had asked. */
 int nested_identify(struct tool *tool, int32_t pid, Bpmix__JobRequest *request,
                     struct bp_error *err);
@@ -548,6 +559,8 @@ struct tool {
     struct node *via; /* it is a process of via_job on this node: no fd, no events; NULL = here */
     struct job *via_job;
     uint64_t via_number;
+    uint64_t mover_job; /* whose process it is that goes, or went, on; 0 = none */
+    uint32_t mover_rank;
     int32_t asker; /* the process, of that job or a guest of it, that opened a job: its PID */
     uint8_t watching; /* changes of nodes are told */
     uint8_t told;     /* one was, and the tool has not read it yet */

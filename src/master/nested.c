@@ -28,19 +28,24 @@ void nested_free(struct job *job)
 static struct proc *find(struct job *job, const struct node *node, int32_t pid)
 {
     for (unsigned i = 0; i < job->proc_count && pid > 0; i++)
-        if (job->procs[i].pid == pid && job->places[job->procs[i].place].node == node)
+        if (job->procs[i].pid == pid && proc_node(job, &job->procs[i]) == node)
             return &job->procs[i];
     return NULL;
 }
 
-struct proc *nested_asker(const struct tool *tool, int32_t pid, struct bp_error *err)
+struct proc *nested_asker(const struct tool *tool, int32_t pid, struct job **ret_job,
+                          struct bp_error *err)
 {
     struct job *job = tool->via_job, *guest, *next;
     onward_asks(job, tool->via, pid);
     struct proc *proc = find(job, tool->via, pid);
-    HASH_ITER(hh, tool->master->jobs, guest, next)
-        if (proc == NULL && guest->host == job)
-            proc = find(guest, tool->via, pid);
+    *ret_job = job;
+    HASH_ITER(hh, tool->master->jobs, guest, next) {
+        if (proc != NULL || guest->host != job)
+            continue;
+        proc = find(guest, tool->via, pid);
+        *ret_job = guest;
+    }
     if (proc == NULL) {
         bp_error_set(err, -ESRCH, "the process that asks is none of this job's");
     } else if (job->closing || proc->state == PROC_GONE || proc->ghost_gone) {
@@ -53,7 +58,8 @@ struct proc *nested_asker(const struct tool *tool, int32_t pid, struct bp_error 
 int nested_identify(struct tool *tool, int32_t pid, Bpmix__JobRequest *request,
                     struct bp_error *err)
 {
-    const struct proc *asker = nested_asker(tool, pid, err);
+    struct job *job;
+    const struct proc *asker = nested_asker(tool, pid, &job, err);
     if (asker == NULL)
         return err->code;
     if (request->in_place)
@@ -71,7 +77,8 @@ int nested_identify(struct tool *tool, int32_t pid, Bpmix__JobRequest *request,
 int nested_start(struct job *job, uint64_t tag, char **warnings, size_t count,
                  struct bp_error *err)
 {
-    struct proc *asker = nested_asker(job->tool, job->tool->asker, err);
+    struct job *its;
+    struct proc *asker = nested_asker(job->tool, job->tool->asker, &its, err);
     int r = asker != NULL ? 0 : err->code;
     if (r == 0 && job->proc_count > BP_GHOST_MAX)
         r = bp_error_set(err, -E2BIG, "%u ranks, but a job that is started on a node can have %d",

@@ -131,8 +131,10 @@ static int on_frame(void *arg, const struct bp_frame *frame, const uint8_t *body
     if (frame->type == BP_JOIN)
         return bp_error_set(err, -EPROTO, "a second JOIN");
     struct job *job = job_find(node->master, frame->job);
-    if (job == NULL)
-        return 0; /* late, the job is over */
+    if (job == NULL) {
+        struct stay *stay = stay_find(node->master, frame->job);
+        return stay != NULL && stay->node == node ? stay_frame(stay, frame, body, err) : 0;
+    } /* late, the job is over */
     struct place *place = job_place(job, node);
     if (place == NULL)
         return bp_error_set(err, -EPERM, "a frame for a job that is not on this node");

@@ -1,251 +1,277 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* onward.c - the one process of a job goes on from its node to another one. Its ghost, its PID and
- * its rank stay. It is made there while it waits here; when it runs there it changes its place, and
- * what is left here is killed. Signals in between wait, and go to where it is then. */
+/* onward.c - a process that runs on a node goes on to another one. Its ghost, its PID and its rank
+ * stay. It is made there while it waits where it is; when it runs there, what is left behind is
+ * killed. Signals in between wait, and go to where it is then. */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/bproc_common.h>
 
-#include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
 #include "proto/relay.h"
 
-#define RANK_BITS    17 /* a serial is a rank and, above it, which of its incarnations */
-#define INCARNATIONS (1u << 15) /* then they begin anew: the old ones are long gone */
-
-static uint64_t make_serial(const struct proc *proc, unsigned incarnation)
+static void tell_launcher(struct job *job, const struct proc *proc, int kind,
+                          const struct node *node, const struct stay *stay)
 {
-    return (proc->rank + 1) | (uint64_t)incarnation << RANK_BITS;
-}
-
-uint64_t job_serial(const struct job *job, const struct proc *proc)
-{
-    return make_serial(proc, job->onward.incarnation);
-}
-
-struct proc *job_proc(struct job *job, uint64_t serial)
-{
-    uint64_t number = serial & ((1u << RANK_BITS) - 1);
-    if (number == 0 || number > job->proc_count || serial >> RANK_BITS != job->onward.incarnation)
-        return NULL;
-    return &job->procs[number - 1];
-}
-
-static unsigned next_incarnation(const struct job *job)
-{
-    return (job->onward.incarnation + 1) % INCARNATIONS;
-}
-
-static void tell_launcher(struct job *job, int kind, const struct node *to)
-{
-    const struct proc *proc = &job->procs[0];
     Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
     event.kind = (Bpmix__JobEvent__Kind)kind;
-    event.node = to->number;
-    event.status = job->places[proc->place].node->number;
-    event.text = (char *)to->name;
+    event.rank = proc->rank;
+    event.node = node->number;
+    event.number = stay != NULL ? stay->number : 0;
+    if (kind == BPMIX__JOB_EVENT__KIND__MOVING) {
+        event.status = proc_node(job, proc)->number;
+        event.text = (char *)node->name;
+        event.image = proc->trip->move->start != BPMIX__START__EXEC ? proc->trip->tool->via_number
+                                                                     : 0;
+    }
     job_tell(job, &event);
 }
 
-static void create(struct job *job, struct place *place)
-{
-    const struct proc *proc = &job->procs[0];
-    Bpmix__ProcCreate create = BPMIX__PROC_CREATE__INIT;
-    Bpmix__Proc row = BPMIX__PROC__INIT, *rows = &row;
-    row.serial = make_serial(proc, next_incarnation(job));
-    row.pid = proc->pid;
-    row.rank = proc->rank;
-    create.procs = &rows;
-    create.n_procs = 1;
-    node_send(place->node, &(struct bp_frame){.type = BP_PROC_CREATE, .job = job->id,
-                                              .node = place->node->number}, &create);
-}
+/* ---- beginning ---- */
 
-static void begin(struct job *job, struct node *node, struct tool *tool, uint64_t tag)
+/* What it was there before has its PID, as long as it is there. */
+static int is_left_on(const struct job *job, const struct proc *proc, const struct node *node)
 {
-    struct place *place = job_place(job, node);
-    int again = place != NULL;
-    if (!again)
-        place_add(job, node);
-    place = job_place(job, node);
-    job->onward.tool = tool;
-    job->onward.tag = tag;
-    job->onward.place = (unsigned)(place - job->places);
-    job->onward.on = 1;
-    tell_launcher(job, BPMIX__JOB_EVENT__KIND__MOVING, node);
-    spaces_open_carried(job, job->onward.place, again);
-    create(job, place);
-}
-
-static int check(const struct job *job, const struct proc *proc, const struct node *node,
-                 struct bp_error *err)
-{
-    struct place *place = job_place((struct job *)job, node);
-    if (proc != job->procs || job->in_place == 0 || job->host != NULL || job->parent != 0 ||
-        job->proc_count != 1 ||
-        job->tool == NULL || proc->state != PROC_RUNNING)
-        return bp_error_set(err, -EOPNOTSUPP, "only a process that came to its node itself can go "
-                            "on from there");
-    if (job->onward.on || job->onward.next != NULL)
-        return bp_error_set(err, -EBUSY, "it is on its way already");
-    if (place == &job->places[proc->place])
-        return bp_error_set(err, -BE_SAMENODE, "it is on node %d", node->number);
-    if (place != NULL && place->ended)
-        return bp_error_set(err, -BE_SLAVEDIED, "its space on node %d has ended", node->number);
+    const struct stay *stay;
+    if (proc->leaving && job->places[proc->place].node == node)
+        return 1;
+    DL_FOREACH(job->stays, stay)
+        if (stay->proc == proc && stay->node == node && !stay->gone && stay != proc->stay)
+            return 1;
     return 0;
 }
 
-int onward_frame(struct tool *tool, const struct bp_frame *frame, struct bp_error *err)
+static int check(const struct job *job, const struct proc *proc, int number,
+                 const struct bp_person *person, struct bp_error *err)
 {
-    if (tool->via == NULL)
-        return bp_error_set(err, -EPERM, "only a process on a node goes on from there");
-    const struct proc *proc = nested_asker(tool, (int32_t)frame->job, err);
-    struct job *job = tool->via_job;
-    struct bp_person person = tool_person(tool);
-    int r = proc == NULL ? err->code : place_check_node(job->master, frame->node, &person, err);
-    struct node *node = node_get(job->master, frame->node);
-    if (r == 0)
-        r = check(job, proc, node, err);
+    int r = place_check_node(job->master, number, person, err);
     if (r < 0)
         return r;
-    if (!job->onward.leaving) {
-        begin(job, node, tool, frame->tag);
-        return 0;
-    }
-    job->onward.next = tool; /* its PID may still be in use where it goes to */
-    job->onward.next_tag = frame->tag;
-    job->onward.next_node = frame->node;
+    if (job->closing || proc->state == PROC_GONE || proc->state == PROC_HELD)
+        return bp_error_set(err, -ESRCH, "it is ending");
+    if (job->request->mpi)
+        return bp_error_set(err, -EOPNOTSUPP, "a rank of an MPI job stays where the others know "
+                            "it (bprun --mpi=none starts ranks that may go)");
+    if (job->request->pty != NULL && proc->rank == 0)
+        return bp_error_set(err, -EOPNOTSUPP, "a process with a terminal stays at it");
+    if (job->tool == NULL)
+        return bp_error_set(err, -ESRCH, "its launcher has gone");
+    if (proc_node(job, proc)->number == number)
+        return bp_error_set(err, -BE_SAMENODE, "it is on node %d", number);
     return 0;
+}
+
+static void trip_free(struct proc *proc)
+{
+    bp_unpack_free(proc->trip->move);
+    free(bp_take_ptr(proc->trip));
+}
+
+void trips_free(struct job *job)
+{
+    for (unsigned i = 0; i < job->proc_count; i++)
+        if (job->procs[i].trip != NULL)
+            trip_free(&job->procs[i]);
+}
+
+/* 0, or why not. */
+static int begin(struct job *job, struct proc *proc, struct bp_error *err)
+{
+    struct trip *trip = proc->trip;
+    struct node *node = node_get(job->master, trip->node);
+    if (is_left_on(job, proc, node))
+        return 0;
+    trip->to = stay_open(job, proc, node, trip->move, err);
+    if (trip->to == NULL)
+        return err->code;
+    tell_launcher(job, proc, BPMIX__JOB_EVENT__KIND__MOVING, node, trip->to);
+    return 0;
+}
+
+int onward_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t *body,
+                 struct bp_error *err)
+{
+    struct job *job;
+    if (tool->via == NULL)
+        return bp_error_set(err, -EPERM, "only a process on a node goes on from there");
+    struct proc *proc = nested_asker(tool, (int32_t)frame->job, &job, err);
+    if (proc == NULL)
+        return err->code;
+    if (proc->trip != NULL)
+        return bp_error_set(err, -EBUSY, "it is on its way already");
+    struct bp_person person = tool_person(tool);
+    int r = check(job, proc, frame->node, &person, err);
+    if (r < 0)
+        return r;
+    Bpmix__JobMove *move = BP_UNPACK(JobMove, job_move, body, frame->length, err);
+    if (move == NULL)
+        return err->code;
+    if (frame->length == 0)
+        move->start = BPMIX__START__SELF;
+    r = job_check_move(move, err);
+    if (r < 0) {
+        bp_unpack_free(move);
+        return r;
+    }
+    tool->mover_job = job->id;
+    tool->mover_rank = proc->rank;
+    proc->trip = bp_calloc(1, sizeof *proc->trip);
+    *proc->trip = (struct trip){.tool = tool, .tag = frame->tag, .node = frame->node,
+                                .move = move};
+    r = begin(job, proc, err);
+    if (r < 0)
+        trip_free(proc);
+    return r;
+}
+
+/* ---- on the way ---- */
+
+int onward_is_on(const struct proc *proc)
+{
+    return proc->trip != NULL;
+}
+
+static struct proc *mover(const struct tool *tool, struct job **ret_job)
+{
+    *ret_job = tool->mover_job != 0 ? job_find(tool->master, tool->mover_job) : NULL;
+    return *ret_job != NULL ? &(*ret_job)->procs[tool->mover_rank] : NULL;
 }
 
 int onward_signal(struct tool *tool, const Bpmix__JobForward *forward, struct bp_error *err)
 {
-    struct job *job = tool->via_job;
+    struct job *job;
+    struct proc *proc = mover(tool, &job);
     Bpmix__ProcSignal signal = BPMIX__PROC_SIGNAL__INIT;
-    if (job->in_place == 0 || job->proc_count != 1 || forward->signal < 1 || forward->signal > 64)
+    if (tool->mover_job == 0 || forward->signal < 1 || forward->signal > 64)
         return bp_error_set(err, -EPERM, "no signal of this process");
     signal.signal = forward->signal;
     signal.code = forward->code;
     signal.sender_pid = forward->sender_pid;
     signal.sender_uid = forward->sender_uid;
     signal.value = forward->value;
-    job_signal(job, &job->procs[0], &signal);
+    if (proc != NULL)
+        job_signal(job, proc, &signal);
     return 0;
-}
-
-/* It stays where it is. */
-static void fail(struct job *job, int code, const char *text)
-{
-    struct tool *tool = bp_take_ptr(job->onward.tool);
-    job->onward.on = 0;
-    if (tool != NULL)
-        tool_refuse(tool, job->onward.tag, code, text);
-    job_flush_signals(job);
-}
-
-static void tell_old(struct job *job, uint32_t signal)
-{
-    const struct place *place = &job->places[job->procs[0].place];
-    Bpmix__ProcSignal last = BPMIX__PROC_SIGNAL__INIT;
-    last.signal = signal;
-    last.code = SI_QUEUE;
-    last.value = BP_LEAVE_VALUE;
-    node_send(place->node, &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = job->id,
-                                              .node = place->node->number,
-                                              .tag = job_serial(job, &job->procs[0])}, &last);
-}
-
-/* Behind every signal that it has got there comes the last one. */
-static void arrive(struct job *job)
-{
-    struct proc *proc = &job->procs[0];
-    const struct place *before = &job->places[proc->place];
-    tell_old(job, SIGCONT); /* it may have been stopped */
-    tell_old(job, BP_LEAVE_SIGNAL);
-    proc->place = job->onward.place;
-    job->onward.incarnation = next_incarnation(job);
-    job->onward.tool = NULL;
-    job->onward.on = 0;
-    job->onward.leaving = !before->ended;
-    tell_launcher(job, BPMIX__JOB_EVENT__KIND__MOVED, job->places[proc->place].node);
-    job_flush_signals(job);
-}
-
-/* A process that asks runs, also when its node has not said so yet. */
-void onward_asks(struct job *job, const struct node *node, int32_t pid)
-{
-    if (job->onward.on && job->places[job->onward.place].node == node && job->procs[0].pid == pid)
-        arrive(job);
-}
-
-/* The PID is free where it was. */
-static void has_left(struct job *job)
-{
-    struct bp_error err = {0};
-    struct tool *tool = bp_take_ptr(job->onward.next);
-    struct node *node = node_get(job->master, job->onward.next_node);
-    job->onward.leaving = 0;
-    if (tool == NULL || job->closing)
-        return;
-    struct bp_person person = tool_person(tool);
-    int r = place_check_node(job->master, job->onward.next_node, &person, &err);
-    if (r == 0)
-        r = check(job, &job->procs[0], node, &err);
-    if (r == 0)
-        begin(job, node, tool, job->onward.next_tag);
-    else
-        tool_refuse(tool, job->onward.next_tag, r, err.text);
-}
-
-static void heard_there(struct job *job, const struct bp_frame *frame, const uint8_t *body)
-{
-    struct bp_error err = {0};
-    if (frame->type == BP_PROC_CREATED) {
-        arrive(job);
-    } else if (frame->type == BP_PROC_FAILED) {
-        auto_unpack Bpmix__ProcFailed *failed =
-            BP_UNPACK(ProcFailed, proc_failed, body, frame->length, &err);
-        int code = failed != NULL && failed->errnum > 0 ? -failed->errnum : -EIO;
-        fail(job, code, failed != NULL ? failed->text : err.text);
-    } else if (frame->type == BP_PROC_EXIT) {
-        fail(job, -BE_SLAVEDIED, "it was killed on its way");
-    }
-}
-
-int onward_heard(struct job *job, const struct place *place, const struct bp_frame *frame,
-                 const uint8_t *body)
-{
-    unsigned incarnation = (unsigned)(frame->tag >> RANK_BITS);
-    unsigned index = (unsigned)(place - job->places);
-    if (job->in_place == 0)
-        return 0;
-    if (incarnation == job->onward.incarnation) /* CREATED: it was faster, and has asked */
-        return incarnation != 0 && frame->type == BP_PROC_CREATED;
-    if (job->onward.on && index == job->onward.place && incarnation == next_incarnation(job))
-        heard_there(job, frame, body);
-    else if (frame->type == BP_PROC_EXIT && index != job->procs[0].place && job->onward.leaving)
-        has_left(job);
-    return 1;
-}
-
-void onward_place_ended(struct job *job, unsigned index)
-{
-    if (job->onward.on && index == job->onward.place)
-        fail(job, -BE_SLAVEDIED, "the node was lost");
-    else if (job->onward.leaving && index != job->procs[0].place)
-        has_left(job);
 }
 
 void onward_tool_gone(struct tool *tool)
 {
-    struct job *job = tool->via_job;
-    if (tool->via == NULL)
+    struct job *job;
+    struct proc *proc = mover(tool, &job);
+    if (proc == NULL || proc->trip == NULL || proc->trip->tool != tool)
         return;
-    if (job->onward.tool == tool)
-        job->onward.tool = NULL;
-    if (job->onward.next == tool)
-        job->onward.next = NULL;
+    proc->trip->tool = NULL;
+    if (proc->trip->to == NULL)
+        onward_fail(proc, job, -ECONNRESET, "");
+}
+
+void onward_fail(struct proc *proc, struct job *job, int code, const char *text)
+{
+    struct stay *to = proc->trip->to;
+    struct tool *tool = proc->trip->tool;
+    uint64_t tag = proc->trip->tag;
+    trip_free(proc);
+    if (to != NULL)
+        tell_launcher(job, proc, BPMIX__JOB_EVENT__KIND__MOVED, proc_node(job, proc), to);
+    if (tool != NULL)
+        tool_refuse(tool, tag, code, text);
+    if (proc->state != PROC_GONE)
+        job_flush_signals(job, proc);
+}
+
+void onward_ended(struct job *job, struct proc *proc)
+{
+    struct stay *to = proc->trip != NULL ? proc->trip->to : NULL;
+    if (proc->trip != NULL)
+        onward_fail(proc, job, -ESRCH, "it has ended");
+    if (to != NULL)
+        stay_close(to);
+}
+
+/* ---- arriving ---- */
+
+static void signal_it(const struct job *job, const struct proc *proc, uint32_t number, int is_last)
+{
+    Bpmix__ProcSignal signal = BPMIX__PROC_SIGNAL__INIT;
+    signal.signal = number;
+    signal.code = is_last ? SI_QUEUE : SI_USER;
+    signal.value = is_last ? BP_LEAVE_VALUE : 0;
+    proc_signal(job, proc, &signal);
+}
+
+/* The CPUs of a place are free when nobody is there any more for whom they were taken. */
+static void leave_place(struct job *job, unsigned index)
+{
+    for (unsigned i = 0; i < job->proc_count; i++)
+        if (job->procs[i].place == index && job->procs[i].stay == NULL &&
+            job->procs[i].state != PROC_GONE)
+            return;
+    place_leave(job, &job->places[index]);
+}
+
+void onward_tell_old(const struct job *job, const struct proc *proc)
+{
+    signal_it(job, proc, SIGCONT, 1); /* it may have been stopped */
+    signal_it(job, proc, BP_LEAVE_SIGNAL, 1);
+}
+
+/* What was stopped there is stopped here, and what was to be killed there is killed here, too. */
+void onward_arrive(struct stay *stay)
+{
+    struct proc *proc = stay->proc;
+    struct job *job = stay->job;
+    int is_first = proc->stay == NULL;
+    onward_tell_old(job, proc);
+    proc->leaving |= is_first && !job->places[proc->place].ended;
+    proc->stay = stay;
+    trip_free(proc);
+    if (is_first)
+        leave_place(job, proc->place);
+    tell_launcher(job, proc, BPMIX__JOB_EVENT__KIND__MOVED, stay->node, stay);
+    if (proc->state == PROC_HELD)
+        signal_it(job, proc, SIGKILL, 0);
+    if (proc->state == PROC_STOPPED)
+        signal_it(job, proc, SIGSTOP, 0);
+    job_flush_signals(job, proc);
+}
+
+void onward_asks(struct job *host, const struct node *node, int32_t pid)
+{
+    struct stay *stay;
+    for (stay = host->master->stays; stay != NULL; stay = stay->hh.next)
+        if (stay->node == node && stay->proc->pid == pid && stay->proc->trip != NULL &&
+            stay->proc->trip->to == stay &&
+            (stay->job == host || stay->job->host == host)) {
+            onward_arrive(stay);
+            return;
+        }
+}
+
+/* ---- what is left behind ---- */
+
+void onward_has_left(struct job *job, struct proc *proc)
+{
+    struct bp_error err = {0};
+    struct trip *trip = proc->trip;
+    if (trip == NULL || trip->to != NULL)
+        return;
+    struct bp_person person = tool_person(trip->tool);
+    int r = check(job, proc, trip->node, &person, &err);
+    if (r == 0)
+        r = begin(job, proc, &err);
+    if (r < 0)
+        onward_fail(proc, job, r, err.text);
+}
+
+void onward_heard_behind(struct job *job, struct proc *proc, const struct bp_frame *frame,
+                         const uint8_t *body)
+{
+    struct bp_error err = {0};
+    if (frame->type != BP_PROC_STOPPED)
+        return;
+    auto_unpack Bpmix__ProcStopped *stopped =
+        BP_UNPACK(ProcStopped, proc_stopped, body, frame->length, &err);
+    if (stopped != NULL && stopped->signal != 0 && proc->stay != NULL)
+        signal_it(job, proc, SIGSTOP, 0); /* it could not pass this one back */
 }

@@ -53,17 +53,27 @@ static int check_apps(const Bpmix__JobRequest *request, struct bp_error *err)
 }
 
 /* The kernel checks what the user may: the files are opened by the processes. */
-static int check_files(const Bpmix__JobRequest *request, struct bp_error *err)
+static int check_files(Bpmix__OpenFile *const *files, size_t count, struct bp_error *err)
 {
     unsigned seen = 0;
-    for (size_t i = 0; i < request->n_files; i++) {
-        const Bpmix__OpenFile *file = request->files[i];
+    for (size_t i = 0; i < count; i++) {
+        const Bpmix__OpenFile *file = files[i];
         if (file->fd > 2 || (seen >> file->fd & 1) != 0 || file->path[0] == '\0' ||
             file->flags > INT_MAX || file->mode > 0777 || file->offset < 0)
             return bp_error_set(err, -EINVAL, "a file in place of a descriptor makes no sense");
         seen |= 1u << file->fd;
     }
     return 0;
+}
+
+int job_check_move(const Bpmix__JobMove *move, struct bp_error *err)
+{
+    if ((unsigned)move->start > BPMIX__START__SELF ||
+        (move->cwd[0] != '\0' && move->cwd[0] != '/') ||
+        (move->start != BPMIX__START__SELF && move->n_argv == 0) ||
+        (move->start == BPMIX__START__EXEC && move->program[0] == '\0'))
+        return bp_error_set(err, -EINVAL, "what the process is to be there makes no sense");
+    return check_files(move->files, move->n_files, err);
 }
 
 /* Root could raise its limits anyway. */
@@ -117,7 +127,7 @@ void job_open(struct tool *tool, const struct bp_frame *frame, Bpmix__JobRequest
     if (r == 0)
         r = check_apps(take_request, &err);
     if (r == 0)
-        r = check_files(take_request, &err);
+        r = check_files(take_request->files, take_request->n_files, &err);
     if (r == 0)
         r = check_limits(tool, take_request, &err);
     if (r < 0) {

@@ -101,7 +101,7 @@ static void open_space(struct job *job, unsigned index, struct opening *opening)
     if (job->host == NULL)
         ticket_add(job->master, job, place);
     tree_fill(job, index, &relay);
-    own.relay = job->request->relay && job->host == NULL ? &relay : NULL;
+    own.relay = job->request->relay && job->host == NULL && place->ranks > 0 ? &relay : NULL;
     own.ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
     size_t length = opening->common + protobuf_c_message_get_packed_size(&own.base);
     opening->bytes = bp_realloc(opening->bytes, length, 1);
@@ -138,39 +138,56 @@ void spaces_open_one(struct job *job, unsigned index)
     open.n_map = 1;
     fill_space(job, &open);
     open.start = BPMIX__START__EXEC; /* no image comes */
+    open.n_apps = 0;
     opening.bytes = bp_pack(&open, &opening.common);
     open_space(job, index, &opening);
     free(opening.bytes);
 }
 
-void spaces_open_carried(struct job *job, unsigned index, int again)
+/* What the process is there, where that is not what the job's are. */
+static void fill_move(Bpmix__SpaceOpen *open, Bpmix__Launcher *launcher,
+                      const Bpmix__JobMove *move)
 {
-    struct opening opening;
+    open->start = move->start;
+    open->files = move->files; /* the job's were opened where it began */
+    open->n_files = move->n_files;
+    if (move->start == BPMIX__START__SELF)
+        return;
+    open->program = move->program;
+    open->argv = move->argv;
+    open->n_argv = move->n_argv;
+    open->env = move->env;
+    open->n_env = move->n_env;
+    open->umask = move->umask & 0777;
+    launcher->ignored = move->ignored;
+    if (move->cwd[0] != '\0')
+        open->cwd = move->cwd;
+}
+
+void space_open_stay(const struct stay *stay, const Bpmix__JobMove *move)
+{
+    struct job *job = stay->job;
+    uint8_t no_ticket[BP_TICKET_BYTES] = {0};
     Bpmix__SpaceOpen open = BPMIX__SPACE_OPEN__INIT;
     Bpmix__Launcher launcher;
     Bpmix__MapNode row = BPMIX__MAP_NODE__INIT, *map = &row;
-    struct place *place = &job->places[index];
-    uint32_t rank = 0;
-    row.node = place->node->number;
-    row.name = place->node->name;
+    uint32_t rank = stay->proc->rank;
+    row.node = stay->node->number;
+    row.name = stay->node->name;
     row.ranks = &rank;
     row.n_ranks = 1;
     fill_launcher(job, &launcher);
+    fill_space(job, &open);
     open.launcher = &launcher;
     open.map = &map;
     open.n_map = 1;
-    fill_space(job, &open);
-    open.n_files = 0; /* were opened where it began */
-    open.start = BPMIX__START__SELF;
-    open.carried = 1;
-    open.again = again != 0;
-    opening.bytes = bp_pack(&open, &opening.common);
-    if (again)
-        node_send_bytes(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
-                                                        .node = place->node->number,
-                                                        .length = (uint32_t)opening.common},
-                        opening.bytes);
-    else
-        open_space(job, index, &opening);
-    free(opening.bytes);
+    fill_move(&open, &launcher, move);
+    open.n_apps = 0;
+    open.pty = NULL;
+    open.stdin_rank = -2; /* what was on its way to it would be lost */
+    open.inside = job->host != NULL ? job->host->id : job->id;
+    open.carried = stay->number;
+    open.ticket = (ProtobufCBinaryData){.data = no_ticket, .len = sizeof no_ticket};
+    node_send(stay->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = stay->id,
+                                             .node = stay->node->number}, &open);
 }

@@ -228,7 +228,7 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
         answer_jobs(tool, message->frame.tag);
         return 0;
     case BP_JOB_MOVE:
-        return onward_frame(tool, &message->frame, err);
+        return onward_frame(tool, &message->frame, message->body, err);
     case BP_JOB_OPEN:
         return open_job(tool, message, err);
     case BP_JOB_SIGNAL:

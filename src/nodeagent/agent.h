@@ -31,6 +31,7 @@ struct visitor;
 struct client;
 struct dial;
 struct mirror;
+struct leaving;
 
 struct agent {
     struct event_base *base;
@@ -164,11 +165,7 @@ struct space {
         uint8_t given;       /* bpspace has it */
         struct bp_error failed; /* code 0 = not, so far; else why there will be none */
     } image;
-    struct {           /* of a process that leaves this node */
-        int fd;        /* memory file; -1 = there is none */
-        uint64_t bytes, sent;
-        uint8_t wanted; /* the launcher takes it */
-    } leaving;
+    struct leaving *leaving; /* images of processes that leave this node */
     struct {                  /* stdin for all ranks here */
         uint64_t place;       /* so much of it came before PASS */
         struct bp_flow *flow; /* from then on; NULL = there was none */
@@ -228,7 +225,7 @@ char *app_word(const struct rank *rank, const char *word);
 struct space *guest_host(struct space *space);
 /* It is open: find its host, and be ready when that is. */
 int guest_init(struct space *guest, struct bp_error *err);
-/* The host has its data connection: ask for images of guests, or of who comes from elsewhere. */
+/* The host has its data connection: ask for images of guests. */
 void guest_connected(struct space *host);
 /* The host is ready. */
 void guest_ready(struct space *host);
@@ -244,20 +241,23 @@ void guest_close(struct space *guest);
 void guest_check(struct space *guest);
 /* The host is dead: so are they. */
 void guest_host_dead(struct space *host);
-/* The guest whose rank 0 has this number on the data connection; NULL = there is none. */
-struct space *guest_by_first(struct space *host, uint32_t first);
+/* The guest whose rank 0, or which itself (a stay), has this number on the data connection; NULL =
+ * there is none. */
+struct space *guest_by_number(struct space *host, uint32_t number);
 /* Do it for the host and its guests. */
 void guest_each(struct space *host, void (*act)(struct space *space));
 
-/* ---- leave.c: a process goes on to another node, or comes back ---- */
-/* Take its image, which came beside its question. 0 or -errno. */
-int leave_take(struct space *space, struct bp_local_message *message, struct bp_error *err);
-/* The launcher wants it; more of it can go. */
-void leave_wanted(struct space *space);
+/* ---- leave.c: processes go on to other nodes ---- */
+/* Take an image, which came beside the question of this connection. 0 or -errno. */
+int leave_take(struct space *space, uint64_t client, struct bp_local_message *message,
+               struct bp_error *err);
+/* The launcher wants one, for this stay; body: which. */
+void leave_wanted(struct space *space, uint32_t stay, const uint8_t body[8]);
+/* More can go. */
 void leave_send(struct space *space);
+/* This connection has ended, or its question was answered; or all have. */
+void leave_drop(struct space *space, uint64_t client);
 void leave_done(struct space *space);
-/* One comes back to this space. */
-void leave_return(struct space *space);
 
 /* ---- rank.c: a rank's creation, its end ---- */
 void rank_create(struct space *space, const Bpmix__Proc *proc);
@@ -303,6 +303,9 @@ void terminal_close(struct rank *rank);
 void data_open(struct space *space);
 void data_send(struct space *space, unsigned kind, unsigned channel, uint32_t rank,
                const void *body, size_t length);
+/* The same about a stay, from here or to here. */
+void data_send_stay(struct space *space, unsigned kind, uint32_t stay, const void *body,
+                    size_t length);
 int data_is_full(struct space *space);
 /* No more will be sent: close when all is with the launcher. */
 void data_end(struct space *space);

@@ -22,21 +22,44 @@ static void done(struct space *space)
     space_check_end(space);
 }
 
+/* Of the job whose rank 0 has this number: what it has here, and what came here of it. */
+static void stop_all(struct space *host, const struct bp_stream_head *head)
+{
+    struct space *space, *next;
+    HASH_ITER(hh, host->agent->spaces, space, next) {
+        if (guest_host(space) != host || space->open->first != head->rank)
+            continue;
+        space->stopped[head->channel] = 1;
+        stdio_stop(space, head->channel);
+    }
+}
+
+/* Of a process that goes on from here, or comes here. */
+static int stay_data(struct space *host, struct space *guest, const struct bp_stream_head *head,
+                     const uint8_t *body)
+{
+    if (head->kind == BP_STREAM_WANT)
+        leave_wanted(host, head->rank, body);
+    else if (head->kind != BP_STREAM_IMAGE)
+        return -EPROTO;
+    else if (guest != NULL && image_is_due(guest))
+        return image_piece(guest, body, head->length);
+    return 0;
+}
+
 static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *body,
                    struct bp_error *err)
 {
-    struct space *host = arg, *guest = guest_by_first(host, head->rank);
+    struct space *host = arg, *guest = guest_by_number(host, head->rank);
     struct space *space = guest != NULL ? guest : host;
     int r = -EPROTO;
-    if (guest == NULL && head->rank >= host->rank_total) {
+    if (head->kind == BP_STREAM_STOP && head->channel != 0) {
+        stop_all(host, head);
+        r = 0;
+    } else if (head->rank >= BP_STREAM_STAYS) {
+        r = stay_data(host, guest, head, body);
+    } else if (guest == NULL && head->rank >= host->rank_total) {
         r = 0; /* late: for a guest that has left */
-    } else if (head->kind == BP_STREAM_STOP && head->channel != 0) {
-        space->stopped[head->channel] = 1;
-        stdio_stop(space, head->channel);
-        r = 0;
-    } else if (head->kind == BP_STREAM_WANT) {
-        leave_wanted(host);
-        r = 0;
     } else if (head->kind == BP_STREAM_IMAGE) {
         if (space->tree == NULL || tree_is_launchers(space))
             r = image_piece(space, body, head->length);
@@ -137,6 +160,15 @@ void data_send(struct space *space, unsigned kind, unsigned channel, uint32_t ra
         bp_stream_send(stream, &head, body);
 }
 
+void data_send_stay(struct space *space, unsigned kind, uint32_t stay, const void *body,
+                    size_t length)
+{
+    struct bp_stream *stream = guest_host(space)->stream;
+    struct bp_stream_head head = {.kind = (uint8_t)kind, .rank = stay, .length = (uint32_t)length};
+    if (stream != NULL)
+        bp_stream_send(stream, &head, body);
+}
+
 /* While it connects nothing is taken from the pipes; when nobody reads, all is, and thrown away. */
 int data_is_full(struct space *space)
 {
@@ -149,7 +181,10 @@ int data_is_full(struct space *space)
 void data_end(struct space *space)
 {
     /* The launcher closes when it has END; a broken connection ends it too. */
-    data_send(space, BP_STREAM_END, 0, 0, NULL, 0);
+    if (space->open->carried != 0)
+        data_send_stay(space, BP_STREAM_END, space->open->carried, NULL, 0);
+    else
+        data_send(space, BP_STREAM_END, 0, 0, NULL, 0);
     space->stream_done = space->stream == NULL;
 }
 

@@ -42,11 +42,17 @@ struct space *guest_of_serial(struct space *host, uint64_t *serial)
     return NULL;
 }
 
-struct space *guest_by_first(struct space *host, uint32_t first)
+/* What it is called on the data connection. */
+static uint32_t name(const struct space *space)
+{
+    return space->open->carried != 0 ? space->open->carried : space->open->first;
+}
+
+struct space *guest_by_number(struct space *host, uint32_t number)
 {
     struct space *space, *next;
     HASH_ITER(hh, host->agent->spaces, space, next)
-        if (space->host == host && space->open->first == first)
+        if (space->host == host && name(space) == number)
             return space;
     return NULL;
 }
@@ -55,8 +61,8 @@ struct space *guest_by_first(struct space *host, uint32_t first)
 static void want_image(struct space *guest)
 {
     static const uint64_t from = 0;
-    if ((guest->host != NULL || guest->open->carried) && image_is_due(guest))
-        data_send(guest, BP_STREAM_WANT, 0, 0, &from, sizeof from);
+    if (guest->host != NULL && image_is_due(guest))
+        data_send_stay(guest, BP_STREAM_WANT, name(guest), &from, sizeof from);
 }
 
 void guest_connected(struct space *host)

@@ -109,16 +109,10 @@ static int open_frame(struct agent *agent, const struct bp_frame *frame, const u
     Bpmix__SpaceOpen *open = BP_UNPACK(SpaceOpen, space_open, body, frame->length, err);
     if (open == NULL)
         return err->code;
-    if (open->again) {
-        struct space *space = space_find(agent, frame->job);
-        bp_unpack_free(open);
-        if (space != NULL && space->host == NULL && space->state <= SPACE_READY)
-            leave_return(space);
-        return 0;
-    }
     if (open->launcher == NULL || open->n_argv == 0 || open->ticket.len != BP_TICKET_BYTES ||
         open->key.len != BP_KEY_BYTES || (unsigned)open->start > BPMIX__START__SELF ||
         (open->n_apps > 0 && open->start != BPMIX__START__EXEC) || !relay_fits(open->relay) ||
+        (open->carried != 0 && (open->carried < BP_STREAM_STAYS || open->inside == 0)) ||
         space_find(agent, frame->job) != NULL) {
         bp_unpack_free(open);
         return bp_error_set(err, -EPROTO, "SPACE_OPEN makes no sense");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* leave.c - a process goes on to another node: its image goes from here to the launcher, who passes
- * it on. And it may come back. */
+/* leave.c - processes go on to other nodes: their images go from here to the launcher, who passes
+ * each on to the node that it is for. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -12,69 +12,90 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-void leave_done(struct space *space)
+struct leaving { /* one image; it is there as long as the connection that brought it */
+    uint64_t client; /* number of that connection */
+    int fd;          /* memory file */
+    uint64_t sent;
+    uint32_t stay;   /* by which the launcher knows it; 0 = nobody has asked for it yet */
+    struct leaving *prev, *next;
+};
+
+static void leaving_free(struct space *space, struct leaving *leaving)
 {
-    if (space->leaving.fd >= 0)
-        close(space->leaving.fd);
-    space->leaving.fd = -1;
-    space->leaving.wanted = 0;
+    DL_DELETE(space->leaving, leaving);
+    close(leaving->fd);
+    free(leaving);
 }
 
-int leave_take(struct space *space, struct bp_local_message *message, struct bp_error *err)
+void leave_drop(struct space *space, uint64_t client)
 {
-    struct stat st;
+    struct leaving *leaving, *next;
+    DL_FOREACH_SAFE(space->leaving, leaving, next) {
+        if (leaving->client != client)
+            continue;
+        if (leaving->stay != 0) /* cut short: there it will not become a process */
+            data_send_stay(space, BP_STREAM_IMAGE, leaving->stay, NULL, 0);
+        leaving_free(space, leaving);
+    }
+}
+
+void leave_done(struct space *space)
+{
+    while (space->leaving != NULL)
+        leaving_free(space, space->leaving);
+}
+
+int leave_take(struct space *space, uint64_t client, struct bp_local_message *message,
+               struct bp_error *err)
+{
     int fd = message->fd_count == 1 ? message->fds[0] : -1;
     int seals = fd >= 0 ? fcntl(fd, F_GET_SEALS) : -1; /* only memory files have them */
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0)
+    if (seals < 0 || (seals & SEALS) != SEALS)
         return bp_error_set(err, -EINVAL, "its image is no sealed memory file");
     if (space->stream == NULL)
         return bp_error_set(err, -ENOTCONN, "the job's data connection is not there");
-    leave_done(space);
-    space->leaving.fd = bp_take_fd(message->fds[0]);
-    space->leaving.bytes = (uint64_t)st.st_size;
-    space->leaving.sent = 0;
+    leave_drop(space, client);
+    struct leaving *leaving = bp_calloc(1, sizeof *leaving);
+    *leaving = (struct leaving){.client = client, .fd = bp_take_fd(message->fds[0])};
+    DL_APPEND(space->leaving, leaving);
     return 0;
 }
 
-void leave_wanted(struct space *space)
+/* As much as fits. */
+static void send_image(struct space *space, struct leaving *leaving)
 {
-    space->leaving.wanted = 1;
-    leave_send(space);
+    static uint8_t piece[BP_STREAM_DATA_MAX];
+    while (leaving->stay != 0 && !data_is_full(space)) {
+        ssize_t got = pread(leaving->fd, piece, sizeof piece, (off_t)leaving->sent);
+        size_t length = got > 0 ? (size_t)got : 0;
+        data_send_stay(space, BP_STREAM_IMAGE, leaving->stay, piece, length);
+        leaving->sent += length;
+        if (length > 0)
+            continue;
+        leaving_free(space, leaving);
+        return;
+    }
 }
 
 void leave_send(struct space *space)
 {
-    static uint8_t piece[BP_STREAM_DATA_MAX];
-    while (space->leaving.wanted && space->leaving.fd >= 0 && !data_is_full(space)) {
-        ssize_t got = pread(space->leaving.fd, piece, sizeof piece, (off_t)space->leaving.sent);
-        size_t length = got > 0 ? (size_t)got : 0;
-        data_send(space, BP_STREAM_IMAGE, 0, 0, piece, length);
-        space->leaving.sent += length;
-        if (length == 0)
-            leave_done(space);
-    }
+    struct leaving *leaving, *next;
+    DL_FOREACH_SAFE(space->leaving, leaving, next)
+        send_image(space, leaving);
 }
 
-void leave_return(struct space *space)
+void leave_wanted(struct space *space, uint32_t stay, const uint8_t body[8])
 {
-    struct rank *rank, *next;
-    HASH_ITER(hh, space->ranks, rank, next)
-        if (rank->reported)
-            rank_free(rank);
-    image_free(space);
-    memset(&space->image, 0, sizeof space->image);
-    space->image.fd = -1;
-    bp_unpack_free(bp_take_ptr(space->waiting));
-    space->open->start = BPMIX__START__SELF;
-    space->open->carried = 1;
-    if (space->open->n_files > 0) {
-        space->open->n_files = 0; /* were opened where it began */
-        if (space_send_setup(space, BP_SPACE_SETTINGS) < 0) {
-            space_close(space, BPMIX__JOB_EVENT__KIND__SPACE_LOST,
-                        "its bpspace does not take its strings");
-            return;
-        }
+    uint64_t client;
+    struct leaving *leaving;
+    memcpy(&client, body, sizeof client);
+    DL_FOREACH(space->leaving, leaving)
+        if (leaving->client == client && leaving->stay == 0)
+            break;
+    if (leaving == NULL) { /* its process has ended */
+        data_send_stay(space, BP_STREAM_IMAGE, stay, NULL, 0);
+        return;
     }
-    if (space->stream != NULL)
-        guest_connected(space);
+    leaving->stay = stay;
+    send_image(space, leaving);
 }

@@ -266,7 +266,7 @@ void rank_exited(struct rank *rank, const struct bp_space_record *record)
 
 void rank_check_end(struct rank *rank)
 {
-    if (!rank->exited || rank->reported || !rank->dry[0] || !rank->dry[1])
+    if (!rank->exited || rank->linger != NULL || rank->reported || !rank->dry[0] || !rank->dry[1])
         return;
     Bpmix__ProcExit exited = BPMIX__PROC_EXIT__INIT;
     exited.status = rank->status;

@@ -75,6 +75,7 @@ static void client_free(struct client *client, const char *why)
                        client->pid, why, dropped);
     if (client->number != 0)
         tell_master(client, BP_TOOL_GONE, NULL, 0);
+    leave_drop(space, client->number);
     while (client->dials != NULL)
         dial_free(client->dials);
     if (client->herder >= 0)
@@ -175,6 +176,13 @@ static void be_launcher(struct client *client, struct bp_frame *frame)
     frame->job = (uint64_t)client->asker;
 }
 
+/* A process goes on, and not as a program of the node that it goes to. */
+static int takes_image(const struct bp_local_message *message)
+{
+    return message->frame.type == BP_JOB_MOVE &&
+           (message->fd_count > 0 || message->frame.length == 0);
+}
+
 /* What ends the connection, or NULL. */
 static const char *take_question(struct client *client, struct bp_local_message *message)
 {
@@ -191,10 +199,11 @@ static const char *take_question(struct client *client, struct bp_local_message 
         return "it does not read its answers";
     if (check_question(client, &message->frame, &err) < 0)
         return refuse(client, message->frame.tag, &err) < 0 ? "it does not take an answer" : NULL;
-    if (message->frame.type == BP_JOB_MOVE && leave_take(client->space, message, &err) < 0)
-        return refuse(client, message->frame.tag, &err) < 0 ? "it does not take an answer" : NULL;
     if (client->number == 0)
         client->number = ++client->space->agent->last_client;
+    if (takes_image(message) &&
+        leave_take(client->space, client->number, message, &err) < 0)
+        return refuse(client, message->frame.tag, &err) < 0 ? "it does not take an answer" : NULL;
     client->moving = message->frame.type == BP_JOB_MOVE;
     if (client->moving)
         message->frame.job = (uint64_t)asker_self(client->space, client->pid);
@@ -352,6 +361,8 @@ int relay_frame(struct space *space, const struct bp_frame *frame, const uint8_t
         return dial_open(space, client->fd, &client->dials, &inner, inner_body, err);
     if (inner.type == BP_JOB_MAP)
         client->opening = 2;
+    if (inner.type == BP_REFUSED)
+        leave_drop(space, client->number);
     if (inner.type == BP_REFUSED && client->opening == 1)
         client->opening = 0;
     if (inner.type != BP_NODE_CHANGED)

@@ -112,7 +112,6 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
     space->job = job;
     space->open = take_open;
     space->fd = space->pidfd = space->stream_fd = space->shepherd_fd = space->image.fd = -1;
-    space->leaving.fd = -1;
     space->seen_ms = space->pong_ms = bp_clock_ms();
     HASH_ADD(hh, agent->spaces, job, sizeof space->job, space);
     int r = find_ranks(space);

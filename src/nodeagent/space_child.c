@@ -148,14 +148,34 @@ static _Noreturn void run_image(const struct bp_space_order *order,
     give_up(pipe, errno, BP_STEP_IMAGE);
 }
 
-/* Some may wait for another process, a FIFO: our birth has been told, signals reach us. */
+static void say(int pipe, const struct bp_space_cpus *said, size_t mask_bytes)
+{
+    ssize_t ignored = write(pipe, said, 1 + mask_bytes); /* nobody reads: we are ended soon */
+    (void)ignored;
+}
+
+/* Some may wait for another process, a FIFO: our birth has been told, and meanwhile signals that
+ * end us are not kept for the program. */
 static void open_files(const struct bp_space_job *job, const struct bp_space_order *order,
                        int pipe)
 {
     int fd;
+    if (job->file_count == 0)
+        return;
+    say(pipe, &(struct bp_space_cpus){.word = BP_WORD_OPENING}, 0);
     int r = bp_space_files_open(job->files, job->file_count, (uint64_t)order->result, &fd);
     if (r < 0)
         give_up(pipe, -r, (enum bp_space_step)(BP_STEP_FILE + fd));
+    say(pipe, &(struct bp_space_cpus){.word = BP_WORD_OPENED}, 0);
+}
+
+/* Asked here: a program may change them at once, or be gone before somebody else asks. */
+static void tell_cpus(int pipe)
+{
+    struct bp_space_cpus said = {.word = BP_WORD_CPUS};
+    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof said.mask, said.mask);
+    if (bytes > 0)
+        say(pipe, &said, (size_t)bytes);
 }
 
 /* Found as a shell would: by the PATH of the environment that the program itself gets. */
@@ -166,6 +186,8 @@ static _Noreturn void run_program(const struct bp_space_order *order,
     int r = bp_space_order_vectors(order, job, &argv, &envp, &room);
     if (r < 0)
         give_up(pipe, -r, BP_STEP_EXEC);
+    if (!order->helper)
+        tell_cpus(pipe);
     if (order->image)
         run_image(order, job, argv, envp, pipe);
     environ = envp; /* execvpe takes PATH from here */
@@ -235,7 +257,7 @@ int bp_space_child_create(const struct bp_space_job *job, const struct bp_space_
                           int as_sibling, struct bp_space_birth *ret_birth, int *ret_go)
 {
     int pair[2];
-    if (pipe2(pair, O_CLOEXEC) < 0)
+    if (pipe2(pair, O_CLOEXEC | O_DIRECT) < 0)
         return -errno;
     auto_close int our_mishap = pair[0];
     auto_close int its_mishap = pair[1];

@@ -5,19 +5,27 @@
 
 #include "nodeagent/space_order.h"
 
-/* What the child writes into its pipe when it cannot come to its exec; the exec closes the pipe.
- * Where an image is to be restored the restorer goes on with it: it writes a struct
- * bp_restore_report, or closes it. */
+/* The child's pipe keeps what is written in pieces: each read is one of these, at most. */
+
+/* It cannot come to its exec. */
 struct bp_space_mishap {
     int32_t error; /* errno */
     int32_t step;  /* enum bp_space_step */
 };
 
+/* It can: its CPUs are behind the word, as the kernel has them. Of odd length, unlike the others.
+ * OPENING and OPENED stand around files that may have to be waited for. */
+enum bp_space_word { BP_WORD_OPENING = 1, BP_WORD_OPENED, BP_WORD_CPUS };
+struct bp_space_cpus {
+    uint8_t word; /* enum bp_space_word */
+    uint8_t mask[BP_SPACE_CPUS_BYTES];
+};
+
 struct bp_space_birth {
     pid_t pid;
     int pidfd;
-    int pipe; /* non-blocking: a struct bp_space_mishap or bp_restore_report, or end of file at the
-               * exec or the image's first instruction */
+    int pipe; /* non-blocking: words; at last a struct bp_space_mishap or, of the restorer, a struct
+               * bp_restore_report, or end of file at the exec or the image's first instruction */
 };
 
 /* Clone a child of the caller, or, with as_sibling, of the caller's parent. -EEXIST: the PID is

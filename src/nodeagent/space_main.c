@@ -446,6 +446,7 @@ int main(void)
         bp_space_up_trouble("no descriptors", errno);
     space.processes.up = &space.up;
     space.processes.epoll = space.epoll;
+    space.processes.job = &space.job;
     space.watch.processes = &space.processes;
     watch_fd(&space, EPOLL_CTL_ADD, LINK, EPOLLIN, FROM_LINK);
     watch_fd(&space, EPOLL_CTL_ADD, space.signals, EPOLLIN, FROM_SIGNALS);

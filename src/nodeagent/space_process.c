@@ -48,12 +48,20 @@ static void forget(struct bp_space_processes *all, uint64_t serial, int (*which)
     all->queued = kept;
 }
 
-static void deliver_queued(struct bp_space_processes *all, const struct bp_space_process *process)
+static int is_ending(int signo)
+{
+    return signo == SIGTERM || signo == SIGINT || signo == SIGHUP || signo == SIGQUIT;
+}
+
+/* NULL: all of them. */
+static void deliver_queued(struct bp_space_processes *all, const struct bp_space_process *process,
+                           int (*which)(int signo))
 {
     for (unsigned i = 0; i < all->queued; i++)
-        if (all->queue[i].serial == process->serial)
+        if (all->queue[i].serial == process->serial &&
+            (which == NULL || which(all->queue[i].signo)))
             deliver(process, &all->queue[i]);
-    forget(all, process->serial, NULL);
+    forget(all, process->serial, which);
 }
 
 static void close_pipe(struct bp_space_processes *all, struct bp_space_process *process)
@@ -73,6 +81,7 @@ static void release(struct bp_space_processes *all, struct bp_space_process *pro
         close(process->birth.pidfd);
     forget(all, process->serial, NULL);
     free(process->why);
+    free(process->cpus);
     all->asked -= process->state == BP_STATE_ASKED;
     *process = (struct bp_space_process){.birth = {.pidfd = -1, .pipe = -1}};
     while (all->used > 0 && all->slots[all->used - 1].state == BP_STATE_FREE)
@@ -104,7 +113,7 @@ static void be_born(struct bp_space_process *process, const struct happening *ev
     process->state = BP_STATE_STARTING;
     all->asked--;
     struct epoll_event watch = {
-        .events = EPOLLIN,
+        .events = all->job->file_count > 0 ? EPOLLIN : 0, /* its end alone: that is soon */
         .data.u64 = (uint64_t)(process - all->slots),
     };
     if (epoll_ctl(all->epoll, EPOLL_CTL_ADD, process->birth.pipe, &watch) < 0)
@@ -124,24 +133,54 @@ static void be_unborn(struct bp_space_process *process, const struct happening *
 static void tell_created(const struct happening *event, const struct bp_space_process *process)
 {
     uint8_t cpus[BP_SPACE_CPUS_BYTES];
-    long bytes = syscall(SYS_sched_getaffinity, process->birth.pid, sizeof cpus, cpus);
+    const uint8_t *mask = process->cpus;
+    long bytes = process->cpu_bytes;
+    if (mask == NULL) {
+        bytes = syscall(SYS_sched_getaffinity, process->birth.pid, sizeof cpus, cpus);
+        mask = cpus;
+    }
     struct bp_space_record record = {
         .type = BP_SPACE_CREATED,
         .serial = process->serial,
         .pid = process->birth.pid,
         .length = bytes > 0 ? (uint32_t)bytes : 0,
     };
-    bp_space_up_send(event->all->up, &record, cpus);
+    bp_space_up_send(event->all->up, &record, mask);
+}
+
+static void keep_cpus(struct bp_space_process *process, const uint8_t *mask, size_t bytes)
+{
+    free(process->cpus);
+    process->cpus = malloc(bytes);
+    process->cpu_bytes = process->cpus != NULL ? (uint32_t)bytes : 0;
+    if (process->cpus != NULL)
+        memcpy(process->cpus, mask, bytes);
+}
+
+static void hear_word(const struct happening *event, struct bp_space_process *process,
+                      const struct bp_space_cpus *said, size_t length)
+{
+    if (said->word == BP_WORD_OPENING) {
+        process->state = BP_STATE_OPENING;
+        deliver_queued(event->all, process, is_ending);
+    } else if (said->word == BP_WORD_OPENED) {
+        process->state = BP_STATE_STARTING;
+    } else if (said->word == BP_WORD_CPUS && length > 1) {
+        keep_cpus(process, said->mask, length - 1);
+    }
 }
 
 /* The pipe speaks: end of file is the exec, or a death on the way to it, which EXIT will tell. */
 static void read_pipe(struct bp_space_process *process, const struct happening *event)
 {
     union {
+        struct bp_space_cpus word;
         struct bp_space_mishap mishap;
         struct bp_restore_report report;
     } said;
-    ssize_t got = read(process->birth.pipe, &said, sizeof said);
+    ssize_t got;
+    while ((got = read(process->birth.pipe, &said, sizeof said)) % 2 == 1)
+        hear_word(event, process, &said.word, (size_t)got);
     if (got < 0)
         return;
     close_pipe(event->all, process);
@@ -159,7 +198,7 @@ static void read_pipe(struct bp_space_process *process, const struct happening *
     }
     process->state = BP_STATE_RUNNING;
     tell_created(event, process);
-    deliver_queued(event->all, process);
+    deliver_queued(event->all, process, NULL);
 }
 
 static void keep_signal(struct bp_space_process *process, const struct happening *event)
@@ -188,6 +227,15 @@ static void signal_starting(struct bp_space_process *process, const struct happe
     keep_signal(process, event);
     if (event->record->signo == SIGKILL || event->record->signo == SIGCONT)
         deliver(process, event->record);
+}
+
+/* The program is not there yet, and may never be: what ends it does so as it would any. */
+static void signal_opening(struct bp_space_process *process, const struct happening *event)
+{
+    if (is_ending(event->record->signo))
+        deliver(process, event->record);
+    else
+        signal_starting(process, event);
 }
 
 static void signal_now(struct bp_space_process *process, const struct happening *event)
@@ -249,6 +297,14 @@ static action *const actions[BP_STATES][BP_EVENTS] = {
         {
             [BP_EVENT_PIPE] = read_pipe,
             [BP_EVENT_SIGNAL] = signal_starting,
+            [BP_EVENT_STOP] = stop_starting,
+            [BP_EVENT_CONTINUE] = do_nothing,
+            [BP_EVENT_EXIT] = end_starting,
+        },
+    [BP_STATE_OPENING] =
+        {
+            [BP_EVENT_PIPE] = read_pipe,
+            [BP_EVENT_SIGNAL] = signal_opening,
             [BP_EVENT_STOP] = stop_starting,
             [BP_EVENT_CONTINUE] = do_nothing,
             [BP_EVENT_EXIT] = end_starting,

@@ -15,6 +15,7 @@ enum bp_space_state {
     BP_STATE_FREE,
     BP_STATE_ASKED,    /* the maker has the order */
     BP_STATE_STARTING, /* born, not yet at its exec; stops and continues are nobody's business */
+    BP_STATE_OPENING,  /* the same, and it may be waiting for its files */
     BP_STATE_FAILING,  /* will not come to its exec; it is reported when it is reaped */
     BP_STATE_RUNNING,
     BP_STATE_STOPPED,
@@ -24,7 +25,7 @@ enum bp_space_state {
 enum bp_space_event {
     BP_EVENT_BORN,   /* record's pid; birth */
     BP_EVENT_UNBORN, /* clone failed: record's status */
-    BP_EVENT_PIPE,   /* its pipe is readable: at its exec, or not */
+    BP_EVENT_PIPE,   /* its pipe says something: on the way to its exec, at it, or not */
     BP_EVENT_SIGNAL, /* record is a SIGNAL */
     BP_EVENT_STOP,   /* record's signo */
     BP_EVENT_CONTINUE,
@@ -40,11 +41,14 @@ struct bp_space_process {
     struct bp_space_birth birth;
     struct bp_space_mishap mishap;
     char *why; /* the restorer's sentence, or NULL */
+    uint8_t *cpus; /* what it said, or NULL */
+    uint32_t cpu_bytes;
 };
 
 struct bp_space_processes {
     const struct bp_space_up *up;
     int epoll;     /* pipes are watched there, with the process's index as data */
+    const struct bp_space_job *job;
     unsigned used; /* slots in use are below */
     unsigned asked;
     unsigned queued;

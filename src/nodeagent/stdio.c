@@ -190,6 +190,8 @@ void stdio_finish(struct rank *rank)
             ;
         close_output(rank, i);
     }
+    if (rank->linger != NULL) /* nobody is left to wait for */
+        event_free(bp_take_ptr(rank->linger));
     rank_check_end(rank);
 }
 

@@ -45,7 +45,7 @@ static const struct bp_route routes[BP_FRAME_TYPES] = {
     [BP_NODE_HARDWARE] = {"NODE_HARDWARE", T | C, M, 0},
     [BP_HARDWARE] = {"HARDWARE", M, T | C, 16 * MIB},
     [BP_JOB_RELEASE] = {"JOB_RELEASE", T, M, 0},
-    [BP_JOB_MOVE] = {"JOB_MOVE", T | C, M, 0},
+    [BP_JOB_MOVE] = {"JOB_MOVE", T | C, M, 9 * MIB},
 
     [BP_JOIN] = {"JOIN", N, M, MIB},
     [BP_JOINED] = {"JOINED", M, N, 64},

@@ -69,8 +69,8 @@ enum bp_frame_type {
     BP_NODE_HARDWARE, /* empty; answer HARDWARE */
     BP_HARDWARE,      /* HardwareList: of all nodes, and what jobs use of it */
     BP_JOB_RELEASE,   /* a lasting job may end: when it has no process, nor a guest */
-    BP_JOB_MOVE,      /* a process on a node goes on to `node`; descriptor, as far as its bpnode:
-                       * its image, a sealed memory file; answer REFUSED, or it has gone */
+    BP_JOB_MOVE,      /* JobMove: a process on a node goes on to `node`; descriptor, as far as its
+                       * bpnode: its image, a sealed memory file; answer REFUSED, or it has gone */
     /* bpnode and bpmaster */
     BP_JOIN = 32,    /* Join */
     BP_JOINED,       /* Joined */

@@ -41,8 +41,7 @@ enum bp_stream_kind {
     BP_STREAM_DIGESTS,  /* launcher to node: of the next pieces SHA-256, BP_STREAM_DIGEST_BYTES;
                          * a piece is BP_STREAM_PIECE_BYTES, the last may be shorter */
     BP_STREAM_WANT,     /* to the launcher or the node above; length = 8, uint64_t: send the image
-                         * from this place on. A node asks for a guest's when it knows of it;
-                         * the launcher for that of a process that leaves the node */
+                         * from this place on. A node asks for a guest's when it knows of it */
     BP_STREAM_HAVE,     /* node to launcher: it wants no more of the image */
     BP_STREAM_SIZE,     /* launcher to node, BP_STREAM_SIZE_BYTES: of the rank's terminal */
     /* stdin for all ranks (flow.h) */
@@ -55,6 +54,11 @@ enum bp_stream_kind {
     BP_STREAM_LACK,     /* to the launcher or the node above; uint64_t: send it from there on */
     BP_STREAM_FED,      /* node to launcher: it comes from the node above, or is not needed */
 };
+
+/* In place of a rank: from here on numbers of stays, of processes that come from another node. WANT
+ * of the new node: it takes the image; to the old one, with the image's own number as its place:
+ * send it; IMAGE from there to here; END of the new one: nothing more of what ran there comes. */
+#define BP_STREAM_STAYS 0x80000000u
 
 struct bp_stream_head {
     uint8_t kind;

@@ -24,6 +24,7 @@ struct options {
     enum node_format format;
     enum listing_order order;
     int json, reverse, update;
+    int shows; /* something to show was said */
     uint32_t wait_up;
     char **specs;
     size_t spec_count;
@@ -72,6 +73,7 @@ static error_t parse_what(int key, struct options *options)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *options = state->input;
+    options->shows |= key != OPT_WAIT && (key <= 0xffff || key == (int)ARGP_KEY_ARGS);
     switch (key) {
     case 'N': options->order = LISTING_BY_NUMBER; return 0;
     case 'S': options->order = LISTING_BY_STATE; return 0;
@@ -132,15 +134,17 @@ static int show_updates(const struct options *options, struct bp_error *err)
         else if (count++ > 0)
             putchar('\n');
         r = show_nodes(bp_node_list_watched(fd, err), options, err);
-        fflush(stdout);
+        if (r == 0 && fflush(stdout) != 0)
+            return 0; /* the end of the program tells */
     } while (r == 0 && recv(fd, &byte, 1, MSG_PEEK) > 0);
     return r < 0 ? r : bp_error_set(err, -ECONNRESET, "bpmaster has gone");
 }
 
 static int show(const struct options *options, struct bp_error *err)
 {
-    if (options->wait_up > 0)
-        return wait_up(options->wait_up, WAIT_MS, err);
+    int r = options->wait_up > 0 ? wait_up(options->wait_up, WAIT_MS, err) : 0;
+    if (r < 0 || (options->wait_up > 0 && !options->shows))
+        return r;
     if (options->what == JOBS)
         return job_rows_show(options->json, err);
     if (options->what == PS)
@@ -162,8 +166,6 @@ int main(int argc, char **argv)
     bp_std_open();
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     int r = show(&options, &err);
-    if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-        r = bp_error_set(&err, -EIO, "standard output: %s", strerror(errno));
     if (r < 0)
         fprintf(stderr, "bpstat: %s\n", err.text);
     return r < 0 ? 1 : 0;

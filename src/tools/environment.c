@@ -31,6 +31,18 @@ int environment_export(struct environment *environment, const char *list, struct
     return r;
 }
 
+void environment_take(struct environment *environment, struct environment *from)
+{
+    size_t count = environment->count + from->count;
+    if (from->count == 0)
+        return;
+    environment->said = bp_realloc(environment->said, count, sizeof *environment->said);
+    memcpy(environment->said + environment->count, from->said, from->count * sizeof *from->said);
+    environment->count = count;
+    free(from->said);
+    *from = (struct environment){0};
+}
+
 /* The length of a variable's name. */
 static size_t name_length(const char *variable)
 {

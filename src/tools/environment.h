@@ -20,6 +20,8 @@ struct environment {
 int environment_export(struct environment *environment, const char *list, struct bp_error *err);
 /* One variable more: NAME or NAME=VALUE. 0, or -EINVAL. */
 int environment_add(struct environment *environment, const char *variable, struct bp_error *err);
+/* All that was said there, too; `from` is empty then. */
+void environment_take(struct environment *environment, struct environment *from);
 /* Was a value given to that variable? */
 int environment_has(const struct environment *environment, const char *name);
 /* A variable that was named and is not in the caller's environment, or NULL. */

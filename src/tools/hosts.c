@@ -136,6 +136,7 @@ int hosts_add_file(struct hosts *hosts, const char *name, const char *text, size
         if (r < 0)
             break;
     }
+    lines.number = 0;
     if (r == 0 && hosts->count == before)
         r = lines_refuse(&lines, err, "no node is named in this file");
     lines_done(&lines);

@@ -57,28 +57,61 @@ static unsigned parse_umask(struct argp_state *state, const char *arg)
     return (unsigned)mask;
 }
 
+/* -i that is no file says what --stdin can say, too. */
+static void claim_reader(const struct io_options *options, const struct said *said)
+{
+    const struct redirect_end *end = &options->redirect.ends[0];
+    if (end->kind == REDIRECT_RANK)
+        claims_add_number(options->claims, FACT_READER, said, end->rank);
+    else if (end->name == NULL)
+        claims_add(options->claims, FACT_READER, said, said->arg);
+}
+
 /* Of words that may be wrong. 0, ARGP_ERR_UNKNOWN, or -errno. */
-static int parse_words(int key, const char *arg, struct io_options *options, struct bp_error *err)
+static int parse_words(struct io_options *options, const struct said *said, struct bp_error *err)
 {
     uint32_t mask = PROPAGATE_ALL;
     int r = 0;
-    switch (key) {
+    switch (said->key) {
     case 'i':
-        return redirect_set(&options->redirect, 0, arg, err);
+        r = redirect_set(&options->redirect, 0, said->arg, err);
+        if (r == 0)
+            claim_reader(options, said);
+        break;
     case 'o':
-        return redirect_set(&options->redirect, 1, arg, err);
+        r = redirect_set(&options->redirect, 1, said->arg, err);
+        break;
     case 'e':
-        return redirect_set(&options->redirect, 2, arg, err);
+        r = redirect_set(&options->redirect, 2, said->arg, err);
+        break;
     case OPT_EXPORT:
-        r = environment_export(&options->environment, arg, err);
-        return r < 0 ? bp_error_prefix(err, "--export") : 0;
-    case OPT_ENV:
-        r = environment_add(&options->environment, arg, err);
-        return r < 0 ? bp_error_prefix(err, "--env") : 0;
+        r = environment_export(&options->environment, said->arg, err);
+        if (r < 0)
+            bp_error_prefix(err, "--export");
+        break;
     case OPT_PROPAGATE:
-        r = arg != NULL ? propagate_read(arg, &mask, err) : 0;
+        r = said->arg != NULL ? propagate_read(said->arg, &mask, err) : 0;
         options->limits_left = ~mask;
-        return r;
+        break;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+    if (r == 0)
+        claims_add(options->claims, FACT_SELF, said, said->arg != NULL ? said->arg : "ALL");
+    return r;
+}
+
+/* What each program may have for itself. 0, ARGP_ERR_UNKNOWN, or -errno. */
+static int parse_own(struct io_options *options, const struct said *said, struct bp_error *err)
+{
+    switch (said->key) {
+    case 'D':
+        claims_own(options->claims, FACT_DIRECTORY, said, said->arg);
+        options->cwd = said->arg;
+        return 0;
+    case OPT_ENV:
+        return environment_add(&options->own, said->arg, err) < 0 ? bp_error_prefix(err, "--env")
+                                                                  : 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -90,42 +123,56 @@ static int redirects(const struct io_options *options)
     return ends[0].said || ends[1].said || ends[2].said || options->has_reader;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static int parse_rest(struct io_options *options, const struct said *said)
 {
-    struct io_options *options = state->input;
-    struct bp_error err = {0};
-    int r;
-    switch (key) {
+    struct claims *claims = options->claims;
+    switch (said->key) {
     case 'l':
         options->label = 1;
         return 0;
     case OPT_STDIN:
         options->has_reader = 1;
-        options->reader = parse_reader(state, arg);
+        options->reader = parse_reader(said->state, said->arg);
+        if (options->reader >= 0)
+            claims_add_number(claims, FACT_READER, said, (unsigned)options->reader);
+        else
+            claims_add(claims, FACT_READER, said, said->arg);
         return 0;
     case OPT_OPEN_MODE:
-        options->redirect.append = parse_open_mode(state, arg);
-        return 0;
-    case 'D':
-        options->cwd = arg;
+        options->redirect.append = parse_open_mode(said->state, said->arg);
+        claims_add_number(claims, FACT_SELF, said, (unsigned)options->redirect.append);
         return 0;
     case OPT_PTY:
         options->has_pty = 1;
         return 0;
-    case ARGP_KEY_SUCCESS:
-        if (options->has_pty && redirects(options))
-            argp_error(state, "--pty and --input, --output, --error, --stdin exclude each other");
-        return 0;
     case OPT_UMASK:
         options->has_umask = 1;
-        options->umask = parse_umask(state, arg);
+        options->umask = parse_umask(said->state, said->arg);
+        claims_add_number(claims, FACT_SELF, said, options->umask);
         return 0;
     default:
-        r = parse_words(key, arg, options, &err);
-        if (r < 0)
-            argp_error(state, "%s", err.text);
-        return r < 0 ? 0 : r;
+        return ARGP_ERR_UNKNOWN;
     }
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct io_options *options = state->input;
+    struct bp_error err = {0};
+    struct said said;
+    if (key == ARGP_KEY_SUCCESS && options->has_pty && redirects(options))
+        argp_error(state, "--pty and --input, --output, --error, --stdin exclude each other");
+    if (!said_is_option(key))
+        return ARGP_ERR_UNKNOWN;
+    said_init(&said, state, rows, key, arg);
+    int r = parse_own(options, &said, &err);
+    if (r == ARGP_ERR_UNKNOWN) {
+        claims_job(options->claims, &said);
+        r = parse_words(options, &said, &err);
+    }
+    if (r < 0)
+        argp_error(state, "%s", err.text);
+    return r == ARGP_ERR_UNKNOWN ? parse_rest(options, &said) : 0;
 }
 
 const struct argp io_argp = {.options = rows, .parser = parse};
@@ -186,5 +233,6 @@ void io_options_done(struct io_options *options)
 {
     redirect_done(&options->redirect);
     environment_done(&options->environment);
+    environment_done(&options->own);
     free(options->variables);
 }

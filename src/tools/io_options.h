@@ -5,16 +5,19 @@
 
 #include <argp.h>
 
+#include "tools/claims.h"
 #include "tools/environment.h"
 #include "tools/redirect.h"
 #include "tools/run.h"
 
 struct io_options {
+    struct claims *claims; /* of the whole command line, borrowed */
     int label;
     struct redirect redirect;
     int has_reader, reader; /* --stdin: a rank, -1 = all, -2 = none */
     const char *cwd;        /* NULL = the tool's */
     struct environment environment;
+    struct environment own; /* of the program that is named next, or the only one */
     char **variables;       /* made of it */
     uint32_t limits_left;   /* bit = RLIMIT_* that is not the caller's */
     int has_pty;

@@ -51,15 +51,39 @@ static void parse_signal(struct argp_state *state, const char *arg, struct run_p
         argp_error(state, "--signal: there is no signal \"%s\"", name);
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static int parse_time(struct life_options *options, const struct said *said)
 {
-    struct run_policy *policy = state->input;
-    switch (key) {
+    struct run_policy *policy = options->policy;
+    switch (said->key) {
     case 't':
-        policy->limit_s = word_time(state, "-t", arg);
+        policy->limit_s = word_time(said->state, "-t", said->arg);
+        claims_add_number(options->claims, FACT_TIME, said, policy->limit_s);
         return 0;
+    case 'W':
+        policy->wait_s = word_number(said->state, "-W", said->arg, 0, WAIT_MAX_S);
+        claims_add_number(options->claims, FACT_SELF, said, policy->wait_s);
+        return 0;
+    case OPT_KILL_WAIT:
+        policy->kill_wait_ms = 1000 * word_number(said->state, "--kill-wait", said->arg, 0, 86400);
+        claims_add_number(options->claims, FACT_SELF, said, policy->kill_wait_ms);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int parse_zero(const struct said *said)
+{
+    return said->arg != NULL && word_number(said->state, "-K", said->arg, 0, 1) == 0;
+}
+
+static int parse_rest(struct life_options *options, const struct said *said)
+{
+    struct run_policy *policy = options->policy;
+    switch (said->key) {
     case OPT_SIGNAL:
-        parse_signal(state, arg, policy);
+        claims_add(options->claims, FACT_SELF, said, said->arg);
+        parse_signal(said->state, said->arg, policy);
         return 0;
     case 'v':
         policy->verbose++;
@@ -67,24 +91,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'Q':
         policy->quiet = 1;
         return 0;
-    case 'W':
-        policy->wait_s = word_number(state, "-W", arg, 0, WAIT_MAX_S);
-        return 0;
     case 'K':
-        policy->no_kill = arg != NULL && word_number(state, "-K", arg, 0, 1) == 0;
-        return 0;
     case OPT_NO_KILL:
-        policy->no_kill = 1;
-        return 0;
-    case OPT_KILL_WAIT:
-        policy->kill_wait_ms = 1000 * word_number(state, "--kill-wait", arg, 0, 86400);
+        policy->no_kill = said->key == OPT_NO_KILL || parse_zero(said);
+        claims_add(options->claims, FACT_KILL, said, policy->no_kill ? "no" : "yes");
         return 0;
     case OPT_STATUS:
-        policy->status = parse_status(state, arg);
+        claims_add(options->claims, FACT_SELF, said, said->arg);
+        policy->status = parse_status(said->state, said->arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct life_options *options = state->input;
+    struct said said;
+    if (!said_is_option(key))
+        return ARGP_ERR_UNKNOWN;
+    said_init(&said, state, rows, key, arg);
+    claims_job(options->claims, &said);
+    int r = parse_time(options, &said);
+    return r == 0 ? 0 : parse_rest(options, &said);
 }
 
 const struct argp life_argp = {.options = rows, .parser = parse};

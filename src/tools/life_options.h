@@ -5,8 +5,14 @@
 
 #include <argp.h>
 
+#include "tools/claims.h"
 #include "tools/run.h"
 
-extern const struct argp life_argp; /* a child of the tool's; its input: struct run_policy */
+struct life_options { /* where they go */
+    struct run_policy *policy;
+    struct claims *claims;
+};
+
+extern const struct argp life_argp; /* a child of the tool's; its input: struct life_options */
 
 #endif

@@ -99,6 +99,8 @@ int lines_refuse(const struct lines *lines, struct bp_error *err, const char *fo
     va_end(list);
     auto_free char *why = text_plain(text);
     auto_free char *name = text_plain(lines->name);
+    if (lines->number == 0)
+        return bp_error_set(err, -EINVAL, "%.100s: %s", name, why);
     return bp_error_set(err, -EINVAL, "%.100s:%u: %s", name, lines->number, why);
 }
 

@@ -12,7 +12,7 @@
 struct lines { /* of text that lasts as long; zeroed but for the first three */
     const char *name; /* of the file, for messages */
     const char *next, *end;
-    unsigned number; /* of the line at hand, from 1 */
+    unsigned number; /* of the line at hand, from 1; 0 = the whole file */
     char *line;      /* that line, its end cut off: for the reader to change */
 };
 
@@ -26,7 +26,7 @@ int lines_next(struct lines *lines, struct bp_error *err);
 int lines_join(struct lines *lines, struct bp_error *err);
 void lines_done(struct lines *lines);
 
-/* -EINVAL with "FILE:LINE: " and the sentence. */
+/* -EINVAL with "FILE:LINE: ", or "FILE: ", and the sentence. */
 int lines_refuse(const struct lines *lines, struct bp_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

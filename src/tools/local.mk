@@ -34,6 +34,7 @@ noinst_LTLIBRARIES += libbprun.la
 libbprun_la_SOURCES = \
 	src/tools/app_hosts.c src/tools/app_hosts.h \
 	src/tools/apps.c src/tools/apps.h \
+	src/tools/claims.c src/tools/claims.h \
 	src/tools/environment.c src/tools/environment.h \
 	src/tools/hosts.c src/tools/hosts.h \
 	src/tools/io_options.c src/tools/io_options.h \
@@ -44,7 +45,7 @@ libbprun_la_SOURCES = \
 	src/tools/mpirun_options.c src/tools/mpirun_options.h \
 	src/tools/multiprog.c \
 	src/tools/options.c src/tools/options.h \
-	src/tools/place_claim.c \
+	src/tools/place_lists.c \
 	src/tools/place_settle.c \
 	src/tools/place_options.c src/tools/place_options.h \
 	src/tools/place_words.c src/tools/place_words.h \

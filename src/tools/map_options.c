@@ -46,35 +46,47 @@ static void add_display(struct argp_state *state, struct map_options *options, c
     }
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static int parse_option(struct map_options *options, const struct said *said)
 {
-    struct map_options *options = state->input;
-    switch (key) {
+    claims_job(options->claims, said);
+    switch (said->key) {
     case OPT_DISPLAY:
-        add_display(state, options, arg);
+        add_display(said->state, options, said->arg);
         return 0;
     case OPT_DRY:
         options->dry = 1;
         return 0;
     case OPT_TOPOLOGY:
-        add_file(state, options, arg);
+        add_file(said->state, options, said->arg);
         return 0;
     case OPT_SVG:
-        options->svg = arg;
+        claims_add(options->claims, FACT_SELF, said, said->arg);
+        options->svg = said->arg;
         return 0;
     case OPT_JSON:
         options->json = 1;
         return 0;
-    case ARGP_KEY_SUCCESS:
-        if (!options->dry && (options->file_count > 0 || options->svg != NULL || options->json))
-            argp_error(state, "%s is for --dry-run (or bpmap)",
-                       options->file_count > 0 ? "--topology"
-                       : options->json         ? "--json"
-                                               : "--svg");
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct map_options *options = state->input;
+    struct said said;
+    if (said_is_option(key)) {
+        said_init(&said, state, rows, key, arg);
+        return parse_option(options, &said);
+    }
+    if (key != ARGP_KEY_SUCCESS)
+        return ARGP_ERR_UNKNOWN;
+    if (!options->dry && (options->file_count > 0 || options->svg != NULL || options->json))
+        argp_error(state, "%s is for --dry-run (or bpmap)",
+                   options->file_count > 0 ? "--topology"
+                   : options->json         ? "--json"
+                                           : "--svg");
+    return 0;
 }
 
 const struct argp map_argp = {.options = rows, .parser = parse};

@@ -5,10 +5,12 @@
 
 #include <argp.h>
 
+#include "tools/claims.h"
 #include "tools/map_nodes.h"
 
 struct map_options {
     int dry; /* compute the map and run nothing */
+    struct claims *claims; /* of the whole command line, borrowed */
     struct map_file *files;
     size_t file_count;
     const char *svg; /* file to write; NULL = none */

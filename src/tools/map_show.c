@@ -54,7 +54,9 @@ static int write_svg(const struct bp_picture *picture, const char *path, struct 
     if (file == NULL)
         return bp_error_set(err, -errno, "%s: %s", path, strerror(errno));
     int bad = fputs(svg, file) == EOF, code = errno;
-    if (file != stdout && fclose(file) == EOF && !bad) {
+    if (file == stdout)
+        return 0; /* the end of the program tells */
+    if (fclose(file) == EOF && !bad) {
         bad = 1;
         code = errno;
     }
@@ -77,8 +79,6 @@ static int show(const struct bp_picture *picture, const struct map_options *opti
         show_picture(picture, stdout);
     if (options->show_bindings)
         show_lines(picture, stdout);
-    if (r == 0 && fflush(stdout) == EOF)
-        r = bp_error_set(err, -errno, "cannot write: %s", strerror(errno));
     return r;
 }
 

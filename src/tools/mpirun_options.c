@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* mpirun_options.c - what bprun's options are called by mpirun. */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -52,11 +53,12 @@ static const struct argp_option rows[] = {
 
 static const struct text_row {
     int key;
-    enum place_fact fact;
+    enum fact fact;
+    size_t field; /* of Place: what came of it */
     int (*read)(Bpmix__Place *place, const char *value, struct bp_error *err);
-} texts[] = {{OPT_RANK_BY, FACT_ORDER, place_rank_by},
-             {OPT_BIND_TO, FACT_BIND, place_bind_to},
-             {OPT_CPU_SET, FACT_OTHER, place_cpu_set}};
+} texts[] = {{OPT_RANK_BY, FACT_ORDER, offsetof(Bpmix__Place, rank_by), place_rank_by},
+             {OPT_BIND_TO, FACT_BIND, offsetof(Bpmix__Place, bind_to), place_bind_to},
+             {OPT_CPU_SET, FACT_SELF, offsetof(Bpmix__Place, cpu_list), place_cpu_set}};
 
 /* ":file=NAME" behind rankfile or seq, taken out of the words. NULL = there is none. */
 static char *take_file(char *words)
@@ -72,6 +74,36 @@ static char *take_file(char *words)
     return NULL;
 }
 
+/* What a map says that other options can say as well. */
+static void claim_map(struct place_options *options, const struct said *said)
+{
+    const Bpmix__Place *place = &options->place;
+    struct claims *claims = options->claims;
+    const char *map = place->map_by, *pe = strstr(map, ":pe=");
+    unsigned each;
+    int length = 0;
+    if (map[0] != '\0')
+        claims_add(claims, FACT_DEAL, said, map);
+    if (pe != NULL)
+        claims_add_number(claims, FACT_CPUS, said, (unsigned)strtoul(pe + 4, NULL, 10));
+    if (strncmp(map, "hwthread", 8) == 0)
+        claims_add(claims, FACT_THREADS, said, "yes");
+    if (sscanf(map, "ppr:%u:%n", &each, &length) == 1 && length > 0) {
+        if (strncmp(map + length, "node", 4) == 0)
+            claims_add_number(claims, FACT_PER_NODE, said, each);
+        else if (strncmp(map + length, "package", 7) == 0)
+            claims_add_number(claims, FACT_PER_PACKAGE, said, each);
+    }
+}
+
+static void claim_crowd(struct place_options *options, const struct said *said,
+                        Bpmix__Place__Choice choice)
+{
+    claims_add(options->claims, FACT_CROWD, said,
+               choice == BPMIX__PLACE__CHOICE__YES ? "yes" : "no");
+    options->place.oversubscribe = choice;
+}
+
 static void map_by(struct place_options *options, const struct said *said)
 {
     struct bp_error err = {0};
@@ -83,22 +115,29 @@ static void map_by(struct place_options *options, const struct said *said)
         place_hostfile(options, said, file, 0);
     else if (file != NULL)
         argp_error(said->state, "%s: file= is for rankfile and for seq", said->name);
-    else if (strcasecmp(words, "rankfile") == 0 && options->rankfile.count > 0)
-        return; /* --rankfile has said so */
-    place_claim(options, FACT_DEAL, said);
+    Bpmix__Place__Choice before = options->place.oversubscribe;
+    options->place.oversubscribe = BPMIX__PLACE__CHOICE__DEFAULT;
     if (place_map_by(&options->place, words, &err) < 0)
         said_wrong(said, &err);
+    if (options->place.oversubscribe != BPMIX__PLACE__CHOICE__DEFAULT)
+        claim_crowd(options, said, options->place.oversubscribe);
+    else
+        options->place.oversubscribe = before;
+    claims_job(options->claims, said);
+    claim_map(options, said);
 }
 
 static int parse_text(struct mpirun_options *options, const struct said *said)
 {
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct bp_error err = {0};
+        Bpmix__Place *place = &options->place->place;
         if (texts[i].key != said->key)
             continue;
-        place_claim(options->place, texts[i].fact, said);
-        if (texts[i].read(&options->place->place, said->arg, &err) < 0)
+        if (texts[i].read(place, said->arg, &err) < 0)
             said_wrong(said, &err);
+        claims_add(options->claims, texts[i].fact, said,
+                   *(char **)((char *)place + texts[i].field));
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -107,6 +146,7 @@ static int parse_text(struct mpirun_options *options, const struct said *said)
 static int parse_ranks(struct mpirun_options *options, const struct said *said)
 {
     struct place_options *place = options->place;
+    struct claims *claims = options->claims;
     switch (said->key) {
     case OPT_NP:
     case 'c':
@@ -116,21 +156,20 @@ static int parse_ranks(struct mpirun_options *options, const struct said *said)
         map_by(place, said);
         return 0;
     case OPT_HWTHREADS:
-        place_claim(place, FACT_OTHER, said);
+        place_claim_hint(place, said, "multithread");
         return place_hint(&place->place, "multithread", NULL);
     case OPT_PER_NODE:
-        place_claim(place, FACT_PER_NODE, said);
         place->per_node = word_number(said->state, said->name, said->arg, 1, PLACE_RANKS_MAX);
+        claims_add_number(claims, FACT_PER_NODE, said, place->per_node);
         return 0;
     case OPT_PER_PACKAGE:
-        place_claim(place, FACT_OTHER, said);
         place->per_package = word_number(said->state, said->name, said->arg, 1, PLACE_RANKS_MAX);
+        claims_add_number(claims, FACT_PER_PACKAGE, said, place->per_package);
         return 0;
     case OPT_OVERSUBSCRIBE:
     case OPT_NO_OVERSUBSCRIBE:
-        place_claim(place, FACT_CROWD, said);
-        place->place.oversubscribe = said->key == OPT_OVERSUBSCRIBE ? BPMIX__PLACE__CHOICE__YES
-                                                                    : BPMIX__PLACE__CHOICE__NO;
+        claim_crowd(place, said, said->key == OPT_OVERSUBSCRIBE ? BPMIX__PLACE__CHOICE__YES
+                                                                : BPMIX__PLACE__CHOICE__NO);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -155,25 +194,28 @@ static int parse_nodes(struct mpirun_options *options, const struct said *said)
     }
 }
 
-static void add_variable(struct io_options *io, const struct said *said, const char *variable)
+static void add_variable(struct environment *environment, const struct said *said,
+                         const char *variable)
 {
     struct bp_error err = {0};
-    if (environment_add(&io->environment, variable, &err) < 0)
+    if (environment_add(environment, variable, &err) < 0)
         said_wrong(said, &err);
 }
 
 /* Two words; Open MPI reads its parameters from its ranks' environment. */
-static void set_variable(struct io_options *io, const struct said *said, const char *prefix)
+static void set_variable(struct environment *environment, const struct said *said,
+                         const char *prefix)
 {
     struct argp_state *state = said->state;
     if (state->next >= state->argc || strpbrk(said->arg, "= ") != NULL)
         argp_error(state, "%s takes a name and a value", said->name);
     auto_free char *variable = bp_format("%s%s=%s", prefix, said->arg, state->argv[state->next++]);
-    add_variable(io, said, variable);
+    add_variable(environment, said, variable);
 }
 
-static void set_output(struct io_options *io, const struct said *said)
+static void set_output(struct mpirun_options *options, const struct said *said)
 {
+    struct io_options *io = options->io;
     auto_free char *copy = bp_strdup(said->arg);
     char *rest = copy;
     struct bp_error err = {0};
@@ -183,6 +225,7 @@ static void set_output(struct io_options *io, const struct said *said)
             io->label = 1;
         } else if (strncmp(word, "file=", 5) == 0 && word[5] != '\0') {
             auto_free char *name = bp_format("%s.%%t", word + 5);
+            claims_add(options->claims, FACT_SELF, said, name);
             r = redirect_set(&io->redirect, 1, name, &err);
         } else {
             argp_error(said->state, "%s: \"%s\" is not one of tag, file=NAME", said->name, word);
@@ -192,35 +235,49 @@ static void set_output(struct io_options *io, const struct said *said)
         said_wrong(said, &err);
 }
 
-static int parse_rest(struct mpirun_options *options, const struct said *said)
+/* What each program may have for itself. */
+static int parse_own(struct mpirun_options *options, const struct said *said)
 {
+    struct io_options *io = options->io;
     switch (said->key) {
     case OPT_WDIR:
-        options->io->cwd = said->arg;
+        claims_own(options->claims, FACT_DIRECTORY, said, said->arg);
+        io->cwd = said->arg;
         return 0;
     case OPT_ENV:
-        add_variable(options->io, said, said->arg);
+        add_variable(&io->own, said, said->arg);
         return 0;
+    case OPT_MCA:
+        set_variable(&io->own, said, "OMPI_MCA_");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int parse_rest(struct mpirun_options *options, const struct said *said)
+{
+    struct run_policy *policy = options->policy;
+    claims_job(options->claims, said);
+    switch (said->key) {
     case OPT_TIMEOUT:
-        options->policy->limit_s = word_number(said->state, said->name, said->arg, 0, INT32_MAX);
+        policy->limit_s = word_number(said->state, said->name, said->arg, 0, INT32_MAX);
+        claims_add_number(options->claims, FACT_TIME, said, policy->limit_s);
         return 0;
     case OPT_TAG:
         options->io->label = 1;
         return 0;
     case OPT_OUTPUT:
-        set_output(options->io, said);
-        return 0;
-    case OPT_MCA:
-        set_variable(options->io, said, "OMPI_MCA_");
+        set_output(options, said);
         return 0;
     case OPT_GENV:
-        set_variable(options->io, said, "");
+        set_variable(&options->io->environment, said, "");
         return 0;
     case OPT_VERBOSE:
-        options->policy->verbose++;
+        policy->verbose++;
         return 0;
     case OPT_QUIET:
-        options->policy->quiet = 1;
+        policy->quiet = 1;
         return 0;
     case OPT_ROOT:
         return 0;
@@ -232,10 +289,10 @@ static int parse_rest(struct mpirun_options *options, const struct said *said)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     static int (*const parsers[])(struct mpirun_options *options, const struct said *said) = {
-        parse_text, parse_ranks, parse_nodes, parse_rest};
+        parse_text, parse_ranks, parse_nodes, parse_own, parse_rest};
     struct said said;
     int r = ARGP_ERR_UNKNOWN;
-    if (key > 0xffff) /* argp's own */
+    if (!said_is_option(key))
         return r;
     said_init(&said, state, rows, key, arg);
     for (size_t i = 0; r != 0 && i < sizeof parsers / sizeof *parsers; i++)

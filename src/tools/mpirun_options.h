@@ -10,6 +10,7 @@ struct mpirun_options { /* where they go */
     struct place_options *place;
     struct io_options *io;
     struct run_policy *policy;
+    struct claims *claims;
 };
 
 /* A child of the tool's; its input: struct mpirun_options. Its letters are mpirun's. */

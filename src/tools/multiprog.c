@@ -194,12 +194,13 @@ static int give_rest(struct multiprog *file, struct bp_error *err)
     return 0;
 }
 
-static int check_used(const struct multiprog *file, struct bp_error *err)
+static int check_used(struct multiprog *file, struct bp_error *err)
 {
     for (size_t i = 0; i < file->apps->count; i++)
         if (file->apps->rows[i].ranks == 0)
             return lines_refuse(&file->lines, err, "no rank is left for program %.64s (*)",
                                 file->apps->rows[i].argv[0]);
+    file->lines.number = 0;
     if (file->apps->count == 0)
         return lines_refuse(&file->lines, err, "no program is named in this file");
     return 0;

@@ -28,6 +28,7 @@ static const struct argp_option rows[] = {
 
 struct parsing {
     struct options *options;
+    struct life_options life;
     struct mpirun_options mpirun;
     struct letterless letterless[PARSERS];
     struct argp_child children[PARSERS + 1];
@@ -58,7 +59,8 @@ static void give_own(struct options *options, struct app *app)
     if (options->io.cwd != NULL)
         app->cwd = absolute(options->io.cwd);
     options->io.cwd = NULL;
-    struct environment *own = &options->io.environment;
+    claims_forget(&options->claims, FACT_DIRECTORY);
+    struct environment *own = &options->io.own;
     for (size_t i = 0; i < own->count; i++) {
         const char *said = own->said[i], *value = getenv(said);
         if (strchr(said, '=') != NULL)
@@ -66,9 +68,7 @@ static void give_own(struct options *options, struct app *app)
         else if (value != NULL)
             app_add_variable(app, bp_format("%s=%s", said, value));
     }
-    int is_named_only = own->is_named_only;
     environment_done(own);
-    own->is_named_only = is_named_only;
 }
 
 static void take_program(struct argp_state *state, struct options *options)
@@ -148,6 +148,7 @@ static void finish(struct argp_state *state, struct options *options)
     finish_programs(state, options);
     if (options->warm && options->apps.ranks > 0)
         argp_error(state, "--warm is for one program");
+    environment_take(&options->io.environment, &options->io.own);
     place_options_finish(&options->place, state);
     if (options->place.threads > 0 && !environment_has(&options->io.environment, THREADS)) {
         auto_free char *variable = bp_format(THREADS "=%u", options->place.threads);
@@ -155,25 +156,38 @@ static void finish(struct argp_state *state, struct options *options)
     }
 }
 
+static int parse_option(struct options *options, const struct said *said)
+{
+    struct argp_state *state = said->state;
+    switch (said->key) {
+    case OPT_MPI:
+        claims_add(&options->claims, FACT_SELF, said, said->arg);
+        options->mpi = strcmp(said->arg, "none") != 0;
+        if (options->mpi && strcmp(said->arg, "pmix") != 0)
+            argp_error(state, "--mpi takes pmix or none, not \"%s\"", said->arg);
+        return 0;
+    case OPT_START:
+        claims_add(&options->claims, FACT_SELF, said, said->arg);
+        options->start = start_way(state, said->arg);
+        options->start_chosen = 1;
+        return 0;
+    case OPT_WARM:
+        claims_job(&options->claims, said);
+        options->warm = 1;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct parsing *parsing = state->input;
     struct options *options = parsing->options;
+    struct said said;
     switch (key) {
     case ARGP_KEY_INIT:
         memcpy(state->child_inputs, parsing->inputs, sizeof parsing->inputs);
-        return 0;
-    case OPT_MPI:
-        options->mpi = strcmp(arg, "none") != 0;
-        if (options->mpi && strcmp(arg, "pmix") != 0)
-            argp_error(state, "--mpi takes pmix or none, not \"%s\"", arg);
-        return 0;
-    case OPT_START:
-        options->start = start_way(state, arg);
-        options->start_chosen = 1;
-        return 0;
-    case OPT_WARM:
-        options->warm = 1;
         return 0;
     case ARGP_KEY_ARG: /* the program: what follows is its own */
         take_program(state, options);
@@ -186,7 +200,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "a program is missing");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        if (!said_is_option(key))
+            return ARGP_ERR_UNKNOWN;
+        said_init(&said, state, rows, key, arg);
+        return parse_option(options, &said);
     }
 }
 
@@ -206,8 +223,9 @@ static void add_child(struct parsing *parsing, int i, const struct argp *argp, v
 void options_parse(struct options *options, int argc, char **argv)
 {
     struct parsing parsing = {.options = options,
+                              .life = {.policy = &options->policy, .claims = &options->claims},
                               .mpirun = {.place = &options->place, .io = &options->io,
-                                         .policy = &options->policy}};
+                                         .policy = &options->policy, .claims = &options->claims}};
     int srun = !options->mpirun;
     const struct argp argp = {
         rows, parse, options->map.dry ? "[PROGRAM [ARGUMENT...]]\n" PROGRAMS : PROGRAMS,
@@ -218,13 +236,14 @@ void options_parse(struct options *options, int argc, char **argv)
           "it, kill reaches it, Ctrl-C and Ctrl-Z work on all."
         : "bpmpirun - bprun for those used to mpirun: letters and options with one dash mean what "
           "mpirun's do.", parsing.children, NULL, NULL};
-    place_options_init(&options->place);
+    place_options_init(&options->place, &options->claims);
+    options->map.claims = options->io.claims = &options->claims;
     options->place.all_slots = options->mpirun;
     add_child(&parsing, 0, &place_argp, &options->place, srun, "Where and how many:");
     add_child(&parsing, 1, &mpirun_argp, &parsing.mpirun, !srun, "The same in mpirun's words:");
     add_child(&parsing, 2, &map_argp, &options->map, srun, "To see where the ranks are:");
     add_child(&parsing, 3, &io_argp, &options->io, srun, "Input and output:");
-    add_child(&parsing, 4, &life_argp, &options->policy, srun, "Life and death:");
+    add_child(&parsing, 4, &life_argp, &parsing.life, srun, "Life and death:");
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER | (srun ? 0 : ARGP_LONG_ONLY), NULL, &parsing);
     for (int i = 0; i < PARSERS; i++)
         letterless_done(&parsing.letterless[i]);
@@ -236,4 +255,5 @@ void options_done(struct options *options)
     map_options_done(&options->map);
     io_options_done(&options->io);
     apps_done(&options->apps);
+    claims_done(&options->claims);
 }

@@ -11,6 +11,7 @@
 #include "tools/run.h"
 
 struct options { /* zeroed, then options_parse; map.dry beforehand for a tool that only shows */
+    struct claims claims; /* what was said */
     struct place_options place;
     struct map_options map;
     struct io_options io;

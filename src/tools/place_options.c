@@ -2,6 +2,7 @@
 /* place_options.c - srun's options that say where the ranks run and how many there are. */
 #include <string.h>
 
+#include "common/mem.h"
 #include "tools/place_options.h"
 #include "tools/place_words.h"
 #include "tools/words.h"
@@ -44,16 +45,45 @@ static const struct argp_option rows[] = {
 /* Options that fill one text by a function of place_words.h. */
 static const struct text_row {
     int key;
-    enum place_fact fact;
     int (*read)(Bpmix__Place *place, const char *value, struct bp_error *err);
     int (*read_loud)(Bpmix__Place *place, const char *value, int *report, struct bp_error *err);
-} texts[] = {{'N', FACT_OTHER, place_nodes, NULL},
-             {'m', FACT_DEAL, place_deal, NULL},
-             {OPT_HINT, FACT_OTHER, place_hint, NULL},
-             {OPT_GPUS, FACT_OTHER, place_gpus, NULL},
-             {OPT_CPU_BIND, FACT_BIND, NULL, place_cpu_bind},
-             {OPT_MEM_BIND, FACT_OTHER, NULL, place_mem_bind},
-             {OPT_GPU_BIND, FACT_OTHER, NULL, place_gpu_bind}};
+} texts[] = {{'N', place_nodes, NULL},          {'m', place_deal, NULL},
+             {OPT_HINT, place_hint, NULL},      {OPT_GPUS, place_gpus, NULL},
+             {OPT_CPU_BIND, NULL, place_cpu_bind}, {OPT_MEM_BIND, NULL, place_mem_bind},
+             {OPT_GPU_BIND, NULL, place_gpu_bind}};
+
+/* The CPUs of all local ranks, as one text for the caller to free. */
+static char *maps_text(const Bpmix__Place *place)
+{
+    size_t length = 1;
+    for (size_t i = 0; i < place->n_cpu_maps; i++)
+        length += strlen(place->cpu_maps[i]) + 1;
+    char *text = bp_calloc(length, 1), *next = text;
+    for (size_t i = 0; i < place->n_cpu_maps; i++)
+        next = stpcpy(stpcpy(next, place->cpu_maps[i]), " ");
+    return text;
+}
+
+/* What the option said, in words that are the same for the same meaning. */
+static void claim_text(struct place_options *options, const struct said *said)
+{
+    const Bpmix__Place *place = &options->place;
+    enum fact fact = said->key == OPT_CPU_BIND ? FACT_BIND : FACT_SELF;
+    auto_free char *maps = maps_text(place);
+    const char *value = said->arg;
+    if (said->key == OPT_CPU_BIND)
+        value = place->n_cpu_maps > 0 ? maps : place->bind_to;
+    else if (said->key == OPT_MEM_BIND)
+        value = place->mem_bind;
+    else if (said->key == OPT_GPU_BIND)
+        value = place->gpu_bind;
+    if (value[0] != '\0') /* or it was "verbose" alone */
+        claims_add(options->claims, fact, said, value);
+    if (said->key == 'm')
+        claims_add(options->claims, FACT_DEAL, said, "-m");
+    else if (said->key == OPT_HINT)
+        place_claim_hint(options, said, said->arg);
+}
 
 static int parse_text(struct place_options *options, const struct said *said)
 {
@@ -62,35 +92,35 @@ static int parse_text(struct place_options *options, const struct said *said)
         struct bp_error err = {0};
         if (row->key != said->key)
             continue;
-        place_claim(options, row->fact, said);
         int r = row->read != NULL
                     ? row->read(&options->place, said->arg, &err)
                     : row->read_loud(&options->place, said->arg, &options->report_bindings, &err);
         if (r < 0)
             said_wrong(said, &err);
+        claims_job(options->claims, said);
+        claim_text(options, said);
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
 }
 
-/* Options with a number that is a field of Place. */
 static int parse_number(struct place_options *options, const struct said *said)
 {
     Bpmix__Place *place = &options->place;
     const struct {
         int key;
-        enum place_fact fact;
+        enum fact fact;
         uint32_t *field;
         uint32_t high;
     } numbers[] = {{OPT_PER_NODE, FACT_PER_NODE, &place->ranks_per_node, PLACE_RANKS_MAX},
-                   {OPT_PER_PACKAGE, FACT_OTHER, &place->ranks_per_package, PLACE_RANKS_MAX},
-                   {OPT_PER_CORE, FACT_OTHER, &place->ranks_per_core, PLACE_RANKS_MAX},
+                   {OPT_PER_PACKAGE, FACT_PER_PACKAGE, &place->ranks_per_package, PLACE_RANKS_MAX},
+                   {OPT_PER_CORE, FACT_SELF, &place->ranks_per_core, PLACE_RANKS_MAX},
                    {'c', FACT_CPUS, &place->cpus_per_rank, PLACE_CPUS_MAX}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         if (numbers[i].key != said->key)
             continue;
-        place_claim(options, numbers[i].fact, said);
         *numbers[i].field = word_number(said->state, said->name, said->arg, 1, numbers[i].high);
+        claims_add_number(options->claims, numbers[i].fact, said, *numbers[i].field);
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -100,26 +130,29 @@ static int parse_flag(struct place_options *options, const struct said *said)
 {
     switch (said->key) {
     case 'O':
-        place_claim(options, FACT_CROWD, said);
+        claims_add(options->claims, FACT_CROWD, said, "yes");
         options->place.oversubscribe = BPMIX__PLACE__CHOICE__YES;
         return 0;
     case OPT_EXCLUSIVE:
-        place_claim(options, FACT_SHARE, said);
+        claims_add(options->claims, FACT_SHARE, said, "no");
         options->place.exclusive = 1;
         return 0;
     case 's':
-        place_claim(options, FACT_SHARE, said);
+        claims_add(options->claims, FACT_SHARE, said, "yes");
         options->place.overlap = 1;
         return 0;
     case 'I':
         options->immediate = 1;
         options->immediate_s =
             said->arg != NULL ? word_number(said->state, said->name, said->arg, 0, 1000000) : 0;
+        claims_add_number(options->claims, FACT_SELF, said, options->immediate_s);
         return 0;
     case OPT_MULTI_PROG:
+        claims_job(options->claims, said);
         options->multi_prog = 1;
         return 0;
     case OPT_REPORT:
+        claims_job(options->claims, said);
         options->report_bindings = 1;
         return 0;
     default:
@@ -144,19 +177,25 @@ static int parse_nodes(struct place_options *options, struct said *said)
         }
         if (said->arg[0] == '\0')
             argp_error(said->state, "%s: no node is named", said->name);
-        place_claim(options, FACT_NODES, said);
+        claims_add(options->claims, FACT_NODES, said, said->arg);
         options->place.node_list = said->arg;
         return 0;
     case 'F':
         place_hostfile(options, said, said->arg, 1);
         return 0;
     case 'x':
-        place_claim(options, FACT_OTHER, said);
+        claims_add(options->claims, FACT_SELF, said, said->arg);
         options->place.exclude = said->arg;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+void place_options_init(struct place_options *options, struct claims *claims)
+{
+    *options = (struct place_options){.claims = claims};
+    bpmix__place__init(&options->place);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -165,7 +204,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         parse_text, parse_number, parse_flag};
     struct place_options *options = state->input;
     struct said said;
-    if (key > 0xffff) /* argp's own */
+    if (!said_is_option(key))
         return ARGP_ERR_UNKNOWN;
     said_init(&said, state, rows, key, arg);
     int r = parse_nodes(options, &said);

@@ -7,22 +7,16 @@
 #include <argp.h>
 
 #include "proto/pack.h"
+#include "tools/claims.h"
 #include "tools/hosts.h"
 #include "tools/rankfile.h"
-#include "tools/said.h"
 
 #define PLACE_RANKS_MAX 60000
 #define PLACE_CPUS_MAX  8192
 
-enum place_fact { /* what more than one option can say */
-    FACT_RANKS, FACT_NODES, FACT_PER_NODE, FACT_CPUS, FACT_DEAL, FACT_ORDER, FACT_BIND, FACT_CROWD,
-    FACT_SHARE, FACT_OTHER, FACTS
-};
-
 struct place_options {
     Bpmix__Place place;
-    char *typed[FACTS]; /* the words that said it; NULL = not said */
-    struct said said[FACTS]; /* by which option */
+    struct claims *claims; /* of the whole command line, borrowed */
     struct hosts hosts;
     struct rankfile rankfile;
     uint32_t per_node, per_package; /* mpirun's: on every node there is */
@@ -30,7 +24,6 @@ struct place_options {
     char *node_list;    /* of such a file */
     int srun_file;      /* hosts come from a file of srun's */
     uint32_t threads;   /* ranks should run so many: OMP_NUM_THREADS is not set and should be */
-    int later;          /* a program was named: the ranks of all are placed together */
     int multi_prog;     /* the program is a file that names the programs */
     int report_bindings;
     int immediate;        /* fail instead of waiting longer than */
@@ -39,13 +32,12 @@ struct place_options {
 
 extern const struct argp place_argp; /* a child of the tool's; its input: struct place_options */
 
-void place_options_init(struct place_options *options);
+void place_options_init(struct place_options *options, struct claims *claims);
 
-/* An option says this: argp's error if another one has said it, or if a program was named before
- * that this counts for as well. */
-void place_claim(struct place_options *options, enum place_fact fact, const struct said *said);
 /* The number of ranks, of which each program has its own; argp's error if it is none. */
 void place_ranks(struct place_options *options, const struct said *said);
+/* What a word of --hint says that other options can say. */
+void place_claim_hint(struct place_options *options, const struct said *said, const char *hint);
 /* Forget the number of ranks and the hosts: they were those of the program just named. */
 uint32_t place_take_ranks(struct place_options *options, struct hosts *ret_hosts);
 /* Hosts for all programs; seq: one for each rank. */

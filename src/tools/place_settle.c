@@ -7,7 +7,6 @@
 #include "tools/place_words.h"
 #include "tools/words.h"
 
-
 static void fill_hosts(struct place_options *options)
 {
     size_t count = options->hosts.count;
@@ -93,14 +92,6 @@ static uint32_t map_cpus(const char *map_by)
     return pe != NULL ? (uint32_t)strtoul(pe + 4, NULL, 10) : 0;
 }
 
-static void check_cpus(struct place_options *options, struct argp_state *state)
-{
-    uint32_t cpus = map_cpus(options->place.map_by);
-    if (cpus > 0 && options->place.cpus_per_rank > 0 && cpus != options->place.cpus_per_rank)
-        argp_error(state, "%s and %s both say how many CPUs a rank has", options->typed[FACT_CPUS],
-                   options->typed[FACT_DEAL]);
-}
-
 /* Programs with threads of their own are told how many CPUs they have, and placement is told of
  * threads that the user has asked for. Of nested counts ("4,2") the first is meant. */
 static void agree_on_threads(struct place_options *options)
@@ -121,6 +112,7 @@ static void agree_on_threads(struct place_options *options)
 void place_options_finish(struct place_options *options, struct argp_state *state)
 {
     Bpmix__Place *place = &options->place;
+    const char *map = claims_typed(options->claims, FACT_DEAL);
     if (options->rankfile.count > 0)
         fill_rankfile(options);
     int each = strncmp(place->map_by, "seq", 3) == 0 ||
@@ -131,15 +123,14 @@ void place_options_finish(struct place_options *options, struct argp_state *stat
         fill_hosts(options);
     else if (each && place->node_list[0] == '\0')
         argp_error(state, "%s: a list says each rank's node: --hostfile or --host is missing",
-                   options->typed[FACT_DEAL]);
+                   map);
     if (strncmp(place->map_by, "rankfile", 8) == 0 && options->rankfile.count == 0)
-        argp_error(state, "%s: --rankfile FILE is missing", options->typed[FACT_DEAL]);
+        argp_error(state, "%s: --rankfile FILE is missing", map);
     if (place->ranks == 0)
         place->ranks = (uint32_t)options->rankfile.count;
     fill_each(options);
     if (options->all_slots && is_open(options))
         place_text(&place->map_by, "ppr:1:core");
-    check_cpus(options, state);
     agree_on_threads(options);
 }
 
@@ -151,6 +142,4 @@ void place_options_done(struct place_options *options)
     place_words_done(&options->place);
     hosts_done(&options->hosts);
     rankfile_done(&options->rankfile);
-    for (int i = 0; i < FACTS; i++)
-        free(options->typed[i]);
 }

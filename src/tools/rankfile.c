@@ -114,6 +114,7 @@ int rankfile_read(struct rankfile *file, const char *name, const char *text, siz
     for (size_t i = 0; r == 0 && i < file->count; i++)
         if (file->rows[i].line == 0)
             r = lines_refuse(&lines, err, "rank %zu has no line", i);
+    lines.number = 0;
     if (r == 0 && file->count == 0)
         r = lines_refuse(&lines, err, "no rank is named in this file");
     lines_done(&lines);

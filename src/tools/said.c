@@ -23,16 +23,25 @@ static int is_glued(const struct said *said, const char *word)
            said->arg[-1] != '=';
 }
 
+int said_is_option(int key)
+{
+    return key > 0 && key <= 0xffff;
+}
+
 void said_init(struct said *said, struct argp_state *state, const struct argp_option *rows, int key,
                char *arg)
 {
-    *said = (struct said){.state = state, .rows = rows, .key = key, .arg = arg};
+    *said = (struct said){.state = state, .rows = rows, .key = key, .arg = arg, .joint = ' '};
     const char *word = option_word(said);
     if (is_glued(said, word)) {
         snprintf(said->name, sizeof said->name, "-%c", key);
+        said->joint = '\0';
     } else {
         auto_free char *plain = text_plain(word);
-        plain[strcspn(plain, "=")] = '\0';
+        char *equals = plain + strcspn(plain, "=");
+        if (*equals != '\0')
+            said->joint = '=';
+        *equals = '\0';
         snprintf(said->name, sizeof said->name, "%s", plain);
     }
 }
@@ -41,10 +50,8 @@ char *said_words(const struct said *said)
 {
     if (said->arg == NULL)
         return bp_strdup(said->name);
-    auto_free char *words = bp_format("%s%c%.100s", said->name,
-                                      strncmp(option_word(said), "--", 2) == 0 &&
-                                              strchr(option_word(said), '=') != NULL ? '=' : ' ',
-                                      said->arg);
+    char joint[] = {said->joint, '\0'};
+    auto_free char *words = bp_format("%s%s%.100s", said->name, joint, said->arg);
     return text_plain(words);
 }
 

@@ -13,8 +13,11 @@ struct said {
     int key;
     char *arg;     /* NULL = it has none */
     char name[64]; /* "-c", "--cpus-per-task" */
+    char joint;    /* between the two: ' ', '=', or nothing */
 };
 
+/* Is a parser called for an option, and not for an argument or one of argp's own reasons? */
+int said_is_option(int key);
 /* The option that an argp parser is called for; key and arg as the parser gets them. */
 void said_init(struct said *said, struct argp_state *state, const struct argp_option *rows, int key,
                char *arg);

@@ -85,7 +85,8 @@ struct sink *sink_new(struct event_base *base, int fd, void (*drained)(void *arg
     sink->buffer = evbuffer_new();
     if (fstat(fd, &st) < 0)
         return sink;
-    if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) {
+    int writable = (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY; /* else its writes shall fail */
+    if (writable && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode))) {
         char path[32];
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
         int own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);

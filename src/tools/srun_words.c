@@ -129,9 +129,9 @@ int place_cpu_bind(Bpmix__Place *place, const char *value, int *report, struct b
         {"none", "none"},    {"no", "none"},       {"cores", "core"},    {"threads", "hwthread"},
         {"sockets", "package"}, {"ldoms", "numa"}, {"rank", "core"}};
     const char *word = cut_loudness(value, report);
-    forget_maps(place);
     if (word[0] == '\0')
         return 0;
+    forget_maps(place);
     if (starts_with(word, "map_cpu:"))
         return read_maps(place, strchr(word, ':') + 1, map_item, "the number of a CPU", err);
     if (starts_with(word, "mask_cpu:"))

@@ -41,6 +41,16 @@ def _():
         assert "(CPU %s) [" % cpus in told[i], words
 
 
+@test("ranks that end at once, or change their CPUs, are reported as they were at their beginning")
+def _():
+    needs_two_cpus()
+    for program in (["true"], ["taskset", "-p", "-c", "%d" % CPUS[-1], "0"]):
+        for _ in range(5):
+            words = run(BPRUN + ["-n", "1", "-w", "0", "--report-bindings", *program]).err
+            assert words.startswith("rank 0 on n0: package ") and \
+                "(CPU %d) [" % CPUS[0] in words, words
+
+
 @test("nodes that share one computer share its CPUs")
 def _():
     needs_two_cpus()

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # time limit: 120 s
 """ease.py - files for output and input, environment, limits, and when a job ends by itself."""
+import contextlib
 import os
 import resource
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -166,6 +168,31 @@ def _():
     result = bprun("-n", "2", "-o", "7", "true")
     assert result.code == 125 and "--output=7" in result.err and "2 ranks" in result.err, \
         repr(result)
+
+
+@test("ranks that wait for their files hear what ends them")
+def _():
+    fresh()
+    for rank in range(2):
+        os.mkfifo("%s/fifo.%d" % (HERE, rank))
+    def opening():
+        waiting = 0
+        for pid, row in bptest.processes().items():
+            with contextlib.suppress(OSError), open("/proc/%d/wchan" % pid, encoding="utf-8") as f:
+                waiting += f.read() == "wait_for_partner" and "bpspace" in row[4]
+        return waiting
+    for option in ("-o", "-e", "-i"):
+        for signo, early in ((signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGHUP, 1)):
+            job = start(BPRUN + ["-v", "-n", "2", "--kill-wait=86400", option, HERE + "/fifo.%t",
+                                 "cat"])
+            if early:  # perhaps before they are there
+                while "ghosts are made" not in job.stderr.readline():
+                    pass
+            else:
+                wait_for(lambda: opening() == 2, what="two ranks that open a FIFO")
+            job.send_signal(signo)
+            result = bptest.finish(job)
+            assert result.code == 128 + signo, repr(result)
 
 
 @test("files of ranks are opened with the rights of the user")

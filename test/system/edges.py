@@ -51,9 +51,32 @@ def _():
         for closed in ("<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"):
             result = run(["sh", "-c", "bprun --mpi=none -n 2 -N 2 sh -c 'cat; echo out; echo err >&2'"
                           " " + closed])
-            assert result.code == 0, (closed, repr(result))
+            lost = ">&- " in closed.replace("2>&-", "") + " "
+            assert result.code == (125 if lost else 0), (closed, repr(result))
+            if lost and "2>" not in closed:
+                assert result.err.count("bprun: ") == 1 and \
+                    "standard output: Bad file descriptor" in result.err, repr(result)
             assert result.out == ("" if ">&- " in closed + " " and " >&-" in " " + closed
                                   else "out\nout\n"), (closed, repr(result))
+
+
+@test("what a tool cannot write to standard output is one line and exit status 1")
+def _():
+    tools = ["bprun --help", "bprun --usage", "bprun -V", "bpmpirun --help", "bpmap -n 1", "bpmap -n 1 --json",
+             "bpmap --svg=-", "bpsh -h", "bpsh -v", "bpcp -h", "bpcp -v", "bpstat", "bpstat -j",
+             "bpstat -p", "bpstat -c", "bpstat --json", "bpstat --help", "bpstat -U", "bpctl --help",
+             "bpkill --help", "bplib --help", "bplib -l", "bpmaster --help", "bpnode --help"]
+    with bptest.Cluster(1):
+        bptest.must(["bplib", "-a", "/lib/x.so"])
+        for tool in tools:
+            for where in (">/dev/full", ">&-"):
+                if tool == "bpstat -U" and where == ">&-":
+                    continue
+                result = run(["sh", "-c", "%s %s" % (tool, where)])
+                assert result.code == 1 and result.err.count("\n") == 1 and \
+                    "standard output: " in result.err, (tool, where, repr(result))
+        result = run(["sh", "-c", "echo 1 | bpstat -P >/dev/full"])
+        assert result.code == 1 and "standard output: No space left" in result.err, repr(result)
 
 
 @test("a launcher with few descriptors for many nodes raises its own limit, not the ranks'")
@@ -94,6 +117,13 @@ def _():
             cluster.order("start", "n1")
             assert tool.receive()[0] == wire.NODES
         assert finish(waiting).code == 0
+        assert bptest.must(["bpstat", "--wait-up", "2"]) == ""
+        with bptest.start(["bprun", "--mpi=none", "-N2", "-n2", "-i", "all", "cat"], stdin=-1) as job:
+            wait_for(lambda: " n[0-1] " in bptest.must(["bpstat", "-j"]), what="a job on both")
+            finish(job)
+        for options in (["-t"], ["-n", "1"], ["-c"], ["--json"], ["-j"], ["0"]):
+            assert bptest.must(["bpstat", "--wait-up", "2", *options]) == \
+                bptest.must(["bpstat", *options]) != "", options
         with wire.Tool() as tool:
             assert "one NODE_LIST" in tool.refusal(wire.frame(wire.NODE_LIST, node=-1))
         cluster.order("stop", "master")

@@ -52,8 +52,40 @@ def _():
         assert result.code == 8
         cluster.order("start", "n2")
         cluster.wait_up()
-        result = run(["bprun", "-n", "1", "--mpi=none", "-w", "0", PROGRAM, "try", "1"])
-        assert result.out == "0 to 1: -1 95 at 0\n", result  # a job has it, which counts its ranks
+        result = run(["bprun", "-n", "1", "-w", "0", PROGRAM, "try", "1"])
+        assert result.out == "0 to 1: -1 95 at 0\n", result  # the others know where it is
+
+
+@test("children by rfork, several at once and to each other's nodes")
+def _():
+    with remains.none(cluster):
+        for how in "fork", "exec":
+            for where in (["0"], ["0", "1", "2"], ["0", "0", "1", "1", "2", "2"]):
+                result = run([PROGRAM, how, "6", "3", *where], user=USER)
+                assert result.code == 9, result
+                assert "%d children, 0 wrong\n" % len(where) in result.out, result
+                assert result.out.count("done wrong 0 heard 0\n") == len(where), result
+
+
+@test("ranks of bprun and bpsh: labels, exit status and json tell of the same ranks")
+def _():
+    with remains.none(cluster):
+        result = run(["bprun", "--mpi=none", "-K0", "-n", "6", "-l", PROGRAM, "ring", "5", "3"])
+        assert result.code == 7, result
+        assert sorted(result.out.splitlines()) == ["%d: done wrong 0 heard 0" % r
+                                                   for r in range(6)], result
+        result = run(["bpsh", "0-2", PROGRAM, "ring", "3", "3"])
+        assert (result.code, result.out) == (7, "done wrong 0 heard 0\n" * 3), result
+
+
+@test("children of a process on a node")
+def _():
+    with remains.none(cluster):
+        for how in "fork", "exec":
+            result = run(["bprun", "--mpi=none", "-n", "1", "-w", "0", PROGRAM, how, "5", "3", "1",
+                          "2"])
+            assert result.code == 9 and "2 children, 0 wrong\n" in result.out, result
+            assert result.out.count("done wrong 0 heard 0\n") == 2, result
 
 
 @test("signals on the way: none is lost, none comes twice")
@@ -141,7 +173,7 @@ for fds in ([], [0], [image(b"x", 0)], [image(b"", 14)], [image(b"x" * 70000, 14
     sealed = "its image is no sealed memory file"
     with remains.none(cluster):
         out = bptest.must(["bpsh", "0", sys.executable, "-B", "-c", script]).splitlines()
-        assert out[:3] == [sealed] * 3 and all("came to its node itself" in r for r in out[3:]), out
+        assert out[:3] == [sealed] * 3 and all("image" in row for row in out[3:]), out
         out = bptest.must([bptest.build_caller("bproc_procs"), "rexec", "0", sys.executable, "-B",
                            "-c", script]).splitlines()
         assert out[:3] == [sealed] * 3 and all("image" in row for row in out[3:]), out

@@ -317,7 +317,7 @@ class Stranger:
 
     def has(self, job):
         """The job is here."""
-        wait_for(lambda: (row_of(job) or {}).get("nodes") == "3", what="a job on node 3")
+        wait_for(lambda: (row_of(job) or {}).get("nodes") == "n3", what="a job on node 3")
         wait_for(lambda: row_of(job)["job"] in self.opened, what="its space")
 
     def __exit__(self, *_):

@@ -63,8 +63,8 @@ static void host_files(void)
     hosts("n[0-3],n7,\nn9\n", 1, "n[0-3] n7 n9");
     hosts("n0\nn0\nn0 slots=2\n", 1, "n0 n0 n0:2");
     hosts("n0,n1 slots=3\n", 1, "n0:3 n1:3");
-    hosts("", 1, "F:0: no node is named in this file");
-    hosts("#\n\n", 1, "F:2: no node is named in this file");
+    hosts("", 1, "F: no node is named in this file");
+    hosts("#\n\n", 1, "F: no node is named in this file");
     hosts("n0\nn1 slots=0\n", 1, "F:2: slots are a number from 1 to 65536, not \"0\"");
     hosts("n0 4\n", 1, "F:1: \"4\" is not understood behind the node (slots=N is)");
     hosts("n0 sockets=4\n", 1, "F:1: \"sockets=\" is not understood (slots=N is)");
@@ -103,7 +103,7 @@ static void rankfiles(void)
     ranks("rank 0 = n1 slot = 2\n", "n1=2");
     ranks("  rank\t0=n[1] slot=2", "n[1]=2");
 #define FORM "; a line is: rank N=NODE slot=CPUS"
-    ranks("", "F:0: no rank is named in this file");
+    ranks("", "F: no rank is named in this file");
     ranks("0=n1 slot=2\n", "F:1: a line is: rank N=NODE slot=CPUS");
     ranks("rank x=n1 slot=2\n", "F:1: \"x\" is not a rank" FORM);
     ranks("rank 60000=n1 slot=2\n", "F:1: \"60000\" is not a rank" FORM);
@@ -161,7 +161,7 @@ static void multiprog(void)
 
 static void wrong_multiprog(void)
 {
-    programs("", 0, "F:0: no program is named in this file");
+    programs("", 0, "F: no program is named in this file");
     programs("0\n", 0, "F:1: the program is missing: a line is RANKS PROGRAM [ARGUMENT...]");
     programs("0 ''\n", 0, "F:1: the program is missing: a line is RANKS PROGRAM [ARGUMENT...]");
     programs("0 a\n* b\n", 0, "F:2: * means the remaining ranks: -n says how many there are");

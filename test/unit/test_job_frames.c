@@ -20,16 +20,24 @@ void job_close(struct job *job)
     closed++;
 }
 
-struct proc *job_proc(struct job *job, uint64_t serial)
+static int left, heard_behind;
+
+void onward_has_left(struct job *job, struct proc *proc)
 {
-    return serial > 0 && serial <= job->proc_count ? &job->procs[serial - 1] : NULL;
+    (void)job, (void)proc;
+    left++;
 }
 
-int onward_heard(struct job *job, const struct place *place, const struct bp_frame *frame,
-                 const uint8_t *body)
+void onward_heard_behind(struct job *job, struct proc *proc, const struct bp_frame *frame,
+                         const uint8_t *body)
 {
-    (void)job, (void)place, (void)frame, (void)body;
-    return 0;
+    (void)job, (void)proc, (void)frame, (void)body;
+    heard_behind++;
+}
+
+struct node *proc_node(const struct job *job, const struct proc *proc)
+{
+    return job->places[proc->place].node;
 }
 
 void job_tell(struct job *job, const Bpmix__JobEvent *event)
@@ -114,6 +122,23 @@ static void ends(void)
     CU_ASSERT(events == 2 && closed == 0);
 }
 
+/* A process that has gone on is none of its place's any more. */
+static void left_behind(void)
+{
+    struct job job = a_job();
+    struct stay stay = {.node = &nodes[1]};
+    Bpmix__ProcExit exited = BPMIX__PROC_EXIT__INIT;
+    Bpmix__ProcStopped stopped = BPMIX__PROC_STOPPED__INIT;
+    left = heard_behind = 0;
+    procs[0].stay = &stay;
+    procs[0].leaving = 1;
+    CU_ASSERT_EQUAL(say(&job, BP_PROC_STOPPED, 1, &stopped), 0);
+    CU_ASSERT(heard_behind == 1 && procs[0].leaving);
+    CU_ASSERT_EQUAL(say(&job, BP_PROC_EXIT, 1, &exited), 0);
+    CU_ASSERT(left == 1 && !procs[0].leaving && events == 0);
+    procs[0].stay = NULL;
+}
+
 static void shepherds(void)
 {
     static const unsigned types[] = {BP_PMIX_PUBLISH, BP_PMIX_LOOKUP, BP_PMIX_UNPUBLISH};
@@ -164,6 +189,7 @@ int main(void)
 {
     static const struct bp_test tests[] = {
         {"ends of processes", ends},
+        {"what has gone on to another node", left_behind},
         {"a bpshepherd that lies", shepherds},
         {"frames between bpshepherds", peers},
         {NULL, NULL},
