@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "image/image.h"
 #include "lib/crew.h"
+#include "lib/onward.h"
 #include "lib/passage.h"
 #include "lib/public.h"
 #include "lib/quiet.h"
@@ -42,7 +43,8 @@ static int pass(const struct bp_order *order)
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int r = bp_passage_make(order, &err);
+    int r = bproc_currnode() == BPROC_NODE_MASTER ? bp_passage_make(order, &err)
+                                                  : bp_onward_make(order, &err);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return r;
 }
@@ -91,7 +93,7 @@ int bproc_rexec_io(int node, struct bproc_io_t *io, int iolen, const char *cmd,
     node = bp_public_node(node);
     if (node == bproc_currnode())
         return exec_here(wishes, iolen, cmd, argv, envp);
-    r = bp_public_may_go();
+    r = bp_public_may_go(node);
     auto_free char *path = as_path(cmd);
     if (r == 0 && path == NULL)
         r = -ENOMEM;
@@ -121,7 +123,7 @@ int bproc_execmove_io(int node, struct bproc_io_t *io, int iolen, const char *cm
     if (node == bproc_currnode())
         return exec_here(wishes, iolen, cmd, argv, envp);
     set_vectors(&order, argv, envp);
-    r = bp_public_may_go();
+    r = bp_public_may_go(node);
     if (r == 0)
         r = capture(&order, cmd, &image);
     order.image = image;

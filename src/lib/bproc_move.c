@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* bproc_move.c - libbproc: the calling process goes to another node. */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/mem.h"
 #include "image/image.h"
-#include "lib/client.h"
 #include "lib/descriptors.h"
+#include "lib/onward.h"
 #include "lib/passage.h"
 #include "lib/public.h"
-#include "proto/relay.h"
 
 /* Signals that wait travel in the image; here they are kept for the case that it does not get
  * there. What comes later stays with the ghost, which passes it on. */
@@ -52,63 +48,9 @@ static void give_back(struct kept *kept)
     free(kept->infos);
 }
 
-/* A signal that came after the image was taken: bpmaster gives it to whoever it is then. */
-static void pass_signal(int fd, const struct signalfd_siginfo *info)
-{
-    Bpmix__JobForward forward = BPMIX__JOB_FORWARD__INIT;
-    struct bp_error err = {0};
-    forward.signal = info->ssi_signo;
-    forward.code = info->ssi_code;
-    forward.sender_pid = (int32_t)info->ssi_pid;
-    forward.sender_uid = info->ssi_uid;
-    forward.value = info->ssi_ptr;
-    bp_client_send(fd, (struct bp_frame){.type = BP_JOB_FORWARD}, &forward, &err);
-}
-
-/* Until there is an answer, or we are no more. */
-static void await_answer(int fd)
-{
-    sigset_t all;
-    sigfillset(&all);
-    auto_close int signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-    struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
-    struct signalfd_siginfo info;
-    do {
-        fds[0].revents = 0;
-        poll(fds, 2, -1);
-        while (signals >= 0 && read(signals, &info, sizeof info) == (ssize_t)sizeof info)
-            if (info.ssi_code != SI_QUEUE || info.ssi_ptr != BP_LEAVE_VALUE)
-                pass_signal(fd, &info);
-            else if (info.ssi_signo == BP_LEAVE_SIGNAL) /* the last in every queue */
-                kill(getpid(), SIGKILL);
-    } while (fds[0].revents == 0);
-}
-
-/* From node to node: bpnode takes the image, and ends this process when it runs there. */
-static int go_on(int node, struct bp_image *image, struct bp_error *err)
-{
-    struct bp_frame frame = {.type = BP_JOB_MOVE, .node = node, .tag = 1};
-    struct bp_local_message answer;
-    auto_close int file = memfd_create("bpmix-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    auto_close int fd = file < 0 ? -errno : bp_client_connect(err);
-    int r = fd < 0 ? fd : bp_image_write(image, file, err);
-    if (r == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-        r = -errno;
-    if (r == 0)
-        r = bp_local_send(fd, &frame, NULL, &file, 1);
-    if (r < 0)
-        return r;
-    await_answer(fd);
-    r = bp_client_answer(fd, BP_DONE, &answer, err);
-    if (r == 0)
-        bp_local_done(&answer);
-    if (r == 0 || r == -ECONNRESET) /* its space ends, and nobody knows whether it runs there */
-        kill(getpid(), SIGKILL);
-    return r;
-}
-
-static int go(int node, const struct bp_image *image, const struct bproc_io_t *io, int io_count,
-              struct bp_error *err)
+/* on_master: from there, to become its ghost. */
+static int go(bool on_master, int node, struct bp_image *image, const struct bproc_io_t *io,
+              int io_count, struct bp_error *err)
 {
     static char *const in_image[] = {NULL}; /* where the environment is */
     auto_free char **words = bp_order_own_words();
@@ -118,7 +60,7 @@ static int go(int node, const struct bp_image *image, const struct bproc_io_t *i
                              .envp = in_image,
                              .start = BPMIX__START__SELF, .image = image, .io = io,
                              .io_count = io_count};
-    return bp_passage_make(&order, err);
+    return on_master ? bp_passage_make(&order, err) : bp_onward_make(&order, err);
 }
 
 /* All signals are blocked. 0 = on the node. */
@@ -145,7 +87,7 @@ static int move(int node, const struct bproc_io_t *io, int io_count, int flags)
     if (r == 0)
         r = take_signals(&kept, image);
     if (r == 0) {
-        r = on_master ? go(node, image, io, io_count, &err) : go_on(node, image, &err);
+        r = go(on_master, node, image, io, io_count, &err);
         give_back(&kept);
     }
     bp_image_free(image);

@@ -42,6 +42,7 @@ libbproc_la_SOURCES = \
 	src/lib/keeper.c src/lib/keeper.h \
 	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \
+	src/lib/onward.c src/lib/onward.h \
 	src/lib/order.c src/lib/order.h \
 	src/lib/passage.c src/lib/passage.h \
 	src/lib/public.h \

@@ -13,8 +13,6 @@
 #include "lib/client.h"
 #include "lib/order.h"
 
-#define ADDRESS 32 /* bytes of "ADDRESS:PORT" */
-
 char **bp_order_own_words(void)
 {
     auto_close int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
@@ -44,7 +42,7 @@ static char *node_words(const int *nodes, int count)
     return text;
 }
 
-static size_t vector_length(char *const *vector)
+size_t bp_order_vector_length(char *const *vector)
 {
     size_t count = 0;
     while (vector[count] != NULL)
@@ -64,26 +62,25 @@ static void fill_connection(Bpmix__OpenFile *file, const struct bproc_io_t *io, 
     file->send_info = (io->flags & BPROC_IO_SEND_INFO) != 0;
 }
 
-static void fill_files(Bpmix__JobRequest *request, const struct bp_order *order,
-                       Bpmix__OpenFile *files, Bpmix__OpenFile **rows, char (*addresses)[ADDRESS])
+void bp_order_fill_files(const struct bp_order *order, struct bp_order_files *ret_files)
 {
-    request->files = rows;
+    ret_files->count = 0;
     for (int i = 0; i < order->io_count; i++) {
         const struct bproc_io_t *io = &order->io[i];
         if (!bp_descriptor_is_nodes(io))
             continue;
-        Bpmix__OpenFile *file = &files[request->n_files];
+        size_t number = ret_files->count++;
+        Bpmix__OpenFile *file = ret_files->rows[number] = &ret_files->files[number];
         bpmix__open_file__init(file);
         file->fd = (uint32_t)io->fd;
         if (io->type == BPROC_IO_SOCKET) {
-            fill_connection(file, io, addresses[request->n_files]);
+            fill_connection(file, io, ret_files->addresses[number]);
         } else {
             file->path = (char *)io->d.file.name;
             file->flags = (uint32_t)io->d.file.flags;
             file->mode = (uint32_t)io->d.file.mode & 0777;
             file->offset = io->d.file.offset;
         }
-        rows[request->n_files++] = file;
     }
 }
 
@@ -101,27 +98,28 @@ int bp_order_ask(const struct bp_order *order, struct bp_error *err)
     Bpmix__JobRequest request;
     Bpmix__Place place;
     Bpmix__Launcher launcher;
-    Bpmix__OpenFile files[BPROC_IO_MAX_LEN], *rows[BPROC_IO_MAX_LEN];
-    char addresses[BPROC_IO_MAX_LEN][ADDRESS];
+    struct bp_order_files files;
     uint32_t cpu[BP_IMAGE_CPU_WORDS];
     auto_free char *words = node_words(order->nodes, order->count);
     if (order->in_place && bp_client_node() >= 0)
         return bp_error_set(err, -EOPNOTSUPP, "a process on a node cannot go elsewhere");
     if (words == NULL)
         return bp_error_set(err, -ENOMEM, "no memory");
-    int r = bp_job_request_init(&request, &place, &launcher, (int)vector_length(order->argv),
-                                (char **)order->argv);
+    int argc = (int)bp_order_vector_length(order->argv);
+    int r = bp_job_request_init(&request, &place, &launcher, argc, (char **)order->argv);
     if (r < 0)
         return bp_error_set(err, r, "no memory");
     if (order->envp != NULL) {
         request.env = (char **)order->envp;
-        request.n_env = vector_length(order->envp);
+        request.n_env = bp_order_vector_length(order->envp);
     }
     place.node_list = words;
     place.one_each = 1;
     place.bind_to = (char *)"none";
     request.stdin_rank = -2;
-    fill_files(&request, order, files, rows, addresses);
+    bp_order_fill_files(order, &files);
+    request.files = files.rows;
+    request.n_files = files.count;
     request.in_place = order->in_place;
     request.lasting = order->lasting;
     request.inside = order->inside;

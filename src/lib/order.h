@@ -21,7 +21,7 @@ struct bp_order {
     const char *program; /* with EXEC: the node's file to execute */
     char *const *envp; /* ends with NULL; NULL = the caller's */
     Bpmix__Start start;
-    const struct bp_image *image; /* NULL: there is none, or not yet */
+    struct bp_image *image; /* NULL: there is none, or not yet */
     const struct bproc_io_t *io;  /* taken; the node opens what it can of them */
     int io_count;
 };
@@ -32,6 +32,17 @@ char **bp_order_own_words(void);
 
 /* What this image wants of a node's CPU; the request borrows it from the image. */
 void bp_order_cpu(Bpmix__JobRequest *request, const struct bp_image *image);
+
+#define BP_ORDER_ADDRESS 32 /* bytes of "ADDRESS:PORT" */
+
+struct bp_order_files { /* that the node opens; points into itself and into the order */
+    Bpmix__OpenFile files[BPROC_IO_MAX_LEN], *rows[BPROC_IO_MAX_LEN];
+    char addresses[BPROC_IO_MAX_LEN][BP_ORDER_ADDRESS];
+    size_t count;
+};
+void bp_order_fill_files(const struct bp_order *order, struct bp_order_files *ret_files);
+
+size_t bp_order_vector_length(char *const *vector);
 
 /* Ask bpmaster for the job of an order, as bp_launch_open does. -BE_INVALIDNODE, -BE_NODEDOWN,
  * -ESTALE: it cannot be inside of that one any more, or another negative errno. */

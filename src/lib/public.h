@@ -25,10 +25,10 @@ static inline enum bp_image_carry bp_public_carry(int flags)
     return (flags & BPROC_DUMP_ALL) == BPROC_DUMP_ALL ? BP_CARRY_ALL : BP_CARRY_DEFAULT;
 }
 
-/* Processes go away from the master only: 0, or -EOPNOTSUPP. */
-static inline int bp_public_may_go(void)
+/* Another program there in place of the caller: 0, or (it cannot come home) -EOPNOTSUPP. */
+static inline int bp_public_may_go(int node)
 {
-    return bproc_currnode() == BPROC_NODE_MASTER ? 0 : -EOPNOTSUPP;
+    return node != BPROC_NODE_MASTER ? 0 : -EOPNOTSUPP;
 }
 
 /* SELF becomes the number of the caller's node. */

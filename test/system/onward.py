@@ -78,6 +78,29 @@ def _():
         assert (result.code, result.out) == (7, "done wrong 0 heard 0\n" * 3), result
 
 
+@test("rexec and execmove on a node: another program in its place, on another node")
+def _():
+    procs = bptest.build_caller("bproc_procs")
+    with remains.none(cluster):
+        for how in "rexec", "execmove":
+            p = start([procs, "rexec", "0", procs, how, "1", "/bin/sh", "-c",
+                       "hostname; echo $$; kill -STOP $$; exit 5"])
+            assert os.WIFSTOPPED(os.waitpid(p.pid, os.WUNTRACED)[1])
+            os.kill(p.pid, signal.SIGCONT)
+            result = finish(p)
+            assert (result.code, result.out) == (5, "n1\n%d\n" % p.pid), result
+            result = run(["bprun", "--mpi=none", "-K0", "-l", "-n", "2", "-w", "0,1", procs, how,
+                          "2", "/bin/sh", "-c", "hostname; exit 6"], user=USER)
+            assert result.code == 6 and "on n2 " in result.err, result
+            assert sorted(result.out.splitlines()) == ["0: n2", "1: n2"], result
+            for node, program, error in (("1", "/no/such", 2), ("9", "/bin/sh", BE_INVALIDNODE),
+                                         ("-1", "/bin/sh", 95)):
+                result = run([procs, "rexec", "0", procs, how, node, program])
+                assert result.code == 99 and result.out.startswith("%s: %d " % (how, error)), result
+        out = run([procs, "rexec", "0", PROGRAM, "2", "1", "0"], timeout=30).out
+        assert out == "done wrong 0 heard 0\n", out
+
+
 @test("children of a process on a node")
 def _():
     with remains.none(cluster):
