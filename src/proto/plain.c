@@ -2,6 +2,7 @@
 /* plain.c - see plain.h. Not libevent's bufferevents: those read 4 KiB at a time. */
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -9,7 +10,8 @@
 #include "common/mem.h"
 #include "proto/plain.h"
 
-#define PIECES 4 /* that there is room for */
+#define PIECES     4         /* that there is room for */
+#define TURN_BYTES (1 << 20) /* sent without going round the loop: others want to be served */
 
 struct bp_plain {
     int fd;
@@ -18,7 +20,8 @@ struct bp_plain {
     void *arg;
     int paused;
     size_t low;
-    struct evbuffer *output;
+    struct evbuffer *output; /* what the socket had no room for */
+    size_t sent;             /* past it, since the loop came round */
     uint8_t *input;
     size_t size, start, end; /* of input, and what is in it */
 };
@@ -66,6 +69,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct bp_plain *plain = arg;
     struct bp_error err = {0};
+    plain->sent = 0;
     if (evbuffer_get_length(plain->output) > 0 && evbuffer_write(plain->output, fd) < 0 &&
         errno != EAGAIN && errno != EINTR) {
         bp_error_set(&err, -ECONNRESET, "%s", strerror(errno));
@@ -107,10 +111,28 @@ void bp_plain_free(struct bp_plain *plain)
     free(plain);
 }
 
-void bp_plain_send(struct bp_plain *plain, const void *bytes, size_t length)
+/* At once what the socket takes, which spares a copy; an error is found again by on_writable. */
+static size_t send_now(struct bp_plain *plain, const struct iovec *parts, int count)
 {
-    if (length > 0)
-        evbuffer_add(plain->output, bytes, length);
+    if (evbuffer_get_length(plain->output) > 0 || plain->sent >= TURN_BYTES)
+        return 0;
+    ssize_t put = writev(plain->fd, parts, count);
+    if (put <= 0)
+        return 0;
+    plain->sent += (size_t)put;
+    return (size_t)put;
+}
+
+void bp_plain_send(struct bp_plain *plain, const struct iovec *parts, int count)
+{
+    size_t put = send_now(plain, parts, count);
+    for (int i = 0; i < count; i++) {
+        size_t skip = put < parts[i].iov_len ? put : parts[i].iov_len;
+        put -= skip;
+        if (skip < parts[i].iov_len)
+            evbuffer_add(plain->output, (const char *)parts[i].iov_base + skip,
+                         parts[i].iov_len - skip);
+    }
     event_add(plain->writing, NULL);
 }
 

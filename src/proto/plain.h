@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <event2/event.h>
 
@@ -28,7 +29,7 @@ struct bp_plain_events {
 struct bp_plain *bp_plain_new(struct event_base *base, int fd, size_t piece, size_t low,
                               const struct bp_plain_events *events, void *arg);
 void bp_plain_free(struct bp_plain *plain);
-void bp_plain_send(struct bp_plain *plain, const void *bytes, size_t length);
+void bp_plain_send(struct bp_plain *plain, const struct iovec *parts, int count);
 size_t bp_plain_backlog(const struct bp_plain *plain);
 /* Stop or go on reading. */
 void bp_plain_pause(struct bp_plain *plain, int paused);

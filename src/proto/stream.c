@@ -249,8 +249,8 @@ void bp_stream_send(struct bp_stream *stream, const struct bp_stream_head *head,
     uint8_t bytes[BP_STREAM_HEAD_BYTES];
     bp_stream_encode(head, bytes);
     if (stream->plain != NULL) {
-        bp_plain_send(stream->plain, bytes, sizeof bytes);
-        bp_plain_send(stream->plain, body, head->length);
+        struct iovec parts[] = {{bytes, sizeof bytes}, {(void *)body, head->length}};
+        bp_plain_send(stream->plain, parts, head->length > 0 ? 2 : 1);
         return;
     }
     struct evbuffer *output = bufferevent_get_output(stream->bev);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Data streams without TLS, where bpmaster's configuration says so: what travels is seen on the wire."""
+"""plain - data streams without TLS, where the configuration says so: what travels is seen."""
 import os
 import signal
 import socket
