@@ -65,7 +65,8 @@ static int ask(struct copies *copies, struct bp_order *order, struct bp_crew **r
 /* 1 = this is a copy, *ret_entry says which; 0 = the caller, copies->codes are filled. */
 static int send_copies(struct copies *copies, int flags, int *ret_entry)
 {
-    struct bp_image_options options = {.carry = bp_public_carry(flags)};
+    auto_free char *libraries = bp_public_libraries(flags);
+    struct bp_image_options options = bp_public_options(flags, libraries);
     struct bp_image_mailbox mailbox;
     struct bp_image *image = NULL;
     struct bp_crew *crew;
