@@ -39,7 +39,7 @@ void bp_settings_apply(const struct bp_settings *settings, bool is_move)
     for (unsigned bit = 0; bit < 16; bit++)
         if ((settings->barriers & 1 << bit) != 0)
             syscall(SYS_membarrier, 1 << bit, 0, 0);
-    /* Where it has set none itself the node's stays, which is longer for many ranks on few cores. */
+    /* Where it has set none itself the node's stays: it is longer for many ranks on few cores. */
     if (settings->slack_ns > 0 && settings->slack_ns != USUAL_SLACK_NS)
         prctl(PR_SET_TIMERSLACK, (unsigned long)settings->slack_ns);
     if (is_move && settings->is_reaper)
