@@ -70,7 +70,7 @@ struct master {
     struct queue *queue;
     uint64_t next_job, last_mirror, last_stay;
     uint64_t lease_number;
-    struct event *lease_timer;
+    struct bp_tick *lease_tick;
     struct event *tcp_event, *local_event;
 };
 
