@@ -11,8 +11,9 @@
 Before warm() the program must not start threads (OPENBLAS_NUM_THREADS=1), open sockets or files
 that it needs later, or call MPI. Without bprun --warm the call does nothing.
 
-What was there before warm() no garbage collection of a rank looks at (gc.freeze), as each would make
-copies of all its pages and take longer than all else of a short rank: cycles of it stay to its end."""
+What was there before warm() no garbage collection of a rank looks at (gc.freeze): each would make
+copies of all its pages and take longer than all else of a short rank. Cycles of it stay till the
+end."""
 import ctypes
 import gc
 import os
