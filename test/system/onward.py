@@ -74,6 +74,9 @@ def _():
         assert result.code == 7, result
         assert sorted(result.out.splitlines()) == ["%d: done wrong 0 heard 0" % r
                                                    for r in range(6)], result
+        result = run(["bprun", "--mpi=none", "-K0", "-n", "2", PROGRAM, "ring", "4", "3", ":", "-n", "1",
+                      PROGRAM, "ring", "5", "3"])
+        assert (result.code, result.out) == (7, "done wrong 0 heard 0\n" * 3), result
         result = run(["bpsh", "0-2", PROGRAM, "ring", "3", "3"])
         assert (result.code, result.out) == (7, "done wrong 0 heard 0\n" * 3), result
 
