@@ -9,6 +9,7 @@ libcommon_la_SOURCES = \
 	src/common/mem.c src/common/mem.h \
 	src/common/nodeset.c src/common/nodeset.h \
 	src/common/pattern.c src/common/pattern.h \
-	src/common/std.c src/common/std.h
+	src/common/std.c src/common/std.h \
+	src/common/yama.c src/common/yama.h
 libcommon_la_CPPFLAGS = $(BP_CPPFLAGS)
 libcommon_la_CFLAGS = $(BP_CFLAGS)

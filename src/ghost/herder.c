@@ -20,9 +20,9 @@ void bp_herder_order(uint32_t place, uint32_t order)
 {
     int pid = bp_herd.pids[place];
 
+    __atomic_fetch_or(&bp_herd.slots[place].order, order, __ATOMIC_ACQ_REL);
     if (pid <= 0)
         return;
-    __atomic_fetch_or(&bp_herd.slots[place].order, order, __ATOMIC_ACQ_REL);
     __atomic_fetch_add(&bp_herd.slots[place].kicks, 1, __ATOMIC_ACQ_REL);
     bp_sys_kill(pid, BP_HERD_KICK);
 }
@@ -116,7 +116,8 @@ static void lease_end(struct bp_herder *herder)
 {
     uint64_t times;
 
-    bp_sys_read(herder->lease, &times, sizeof(times));
+    if (bp_sys_read(herder->lease, &times, sizeof(times)) < 0)
+        return; /* a PING was waiting: it was we who were held up */
     herder->lease_over = true;
     bp_muster_fail(herder, ETIMEDOUT);
     if (herder->muster.phase == BP_MUSTER_DONE)

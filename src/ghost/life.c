@@ -89,25 +89,29 @@ static void braked(struct bp_scene *s)
     bp_sys_ptrace(PTRACE_CONT, s->pid, (unsigned long)signo);
 }
 
+void bp_life_catch(uint32_t number, int pid, int signo)
+{
+    struct bp_herd_slot *slot = &bp_herd.slots[number];
+    siginfo_t info = {0};
+
+    if (bp_sys_ptrace_siginfo(PTRACE_GETSIGINFO, pid, &info) < 0)
+        return;
+    slot->report.signo = signo;
+    slot->report.code = info.si_code > SI_KERNEL ? SI_USER : info.si_code; /* it had stopped */
+    slot->report.sender_pid = info.si_pid;
+    slot->report.sender_uid = info.si_uid;
+    bp_herder_order(number,
+                    slot->in_hand.si_signo ? BP_ORDER_REPORT_AFTER : BP_ORDER_REPORT_FIRST);
+    bp_sys_ptrace(PTRACE_CONT, pid, 0);
+}
+
 /* A user's stop signal, which bpmaster must hear of before it stops the ghost. */
 static void caught(struct bp_scene *s)
 {
-    siginfo_t info = {0};
-    uint32_t order;
-
-    if (s->what->signo == BP_HERD_BRAKE && s->slot->stop_by) {
+    if (s->what->signo == BP_HERD_BRAKE && s->slot->stop_by)
         braked(s);
-        return;
-    }
-    if (bp_sys_ptrace_siginfo(PTRACE_GETSIGINFO, s->pid, &info) < 0)
-        return;
-    s->slot->report.signo = s->what->signo;
-    s->slot->report.code = info.si_code;
-    s->slot->report.sender_pid = info.si_pid;
-    s->slot->report.sender_uid = info.si_uid;
-    order = s->slot->in_hand.si_signo ? BP_ORDER_REPORT_AFTER : BP_ORDER_REPORT_FIRST;
-    bp_herder_order(s->number, order);
-    resume(s);
+    else
+        bp_life_catch(s->number, s->pid, s->what->signo);
 }
 
 /* As raised in die(): let it kill. A stop signal and the brake have lost their meaning. */

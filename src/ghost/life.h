@@ -51,4 +51,8 @@ struct bp_life {
 void bp_life_event(struct bp_herder *herder, uint32_t slot, enum bp_life_event event,
                    const struct bp_ghost_record *what);
 
+/* The process of this slot is about to take a user's stop signal, or has when we began to trace it:
+ * it is to tell of that before it tells of what comes later, and goes on. */
+void bp_life_catch(uint32_t number, int pid, int signo);
+
 #endif

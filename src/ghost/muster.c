@@ -72,6 +72,8 @@ void bp_muster_made(struct bp_herder *herder, uint32_t made, int32_t error)
         herder->maker_gone = true;
         if (made)
             bp_life_event(herder, 0, BP_EVENT_TRAP, NULL); /* before anything it has to tell */
+        if (made && bp_herd.slots[0].report.signo)
+            bp_herder_order(0, 0); /* it was caught before it could hear of that */
     }
     if (error)
         bp_muster_fail(herder, error);

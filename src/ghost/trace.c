@@ -50,6 +50,15 @@ static void canary_stop(struct bp_herder *herder, int pid, enum bp_life_event ev
     bp_sys_ptrace(PTRACE_CONT, pid, 0);
 }
 
+/* One that becomes a ghost itself stands for its process already: its stop is the process's. */
+static void maker_stop(int pid, enum bp_life_event event, int signo)
+{
+    if ((bp_herd.setup.flags & BP_GHOST_IN_PLACE) && event != BP_EVENT_TRAP)
+        bp_life_catch(0, pid, signo);
+    else
+        bp_sys_ptrace(PTRACE_CONT, pid, 0);
+}
+
 static void stop_take(struct bp_herder *herder, const siginfo_t *stop)
 {
     enum bp_life_event event = event_of(stop->si_status);
@@ -57,7 +66,7 @@ static void stop_take(struct bp_herder *herder, const siginfo_t *stop)
     uint32_t place;
 
     if (stop->si_pid == bp_herd.maker && !herder->maker_gone) {
-        bp_sys_ptrace(PTRACE_CONT, stop->si_pid, 0);
+        maker_stop(stop->si_pid, event, what.signo);
         return;
     }
     place = place_of(herder, stop->si_pid);

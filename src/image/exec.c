@@ -81,14 +81,14 @@ static int area_copy(struct bp_tables *to, const struct bp_tables *from, struct 
 
 /* Memory of a program of which nothing has run: its own file travels, and what the kernel makes
  * stays here. */
-static int memory_begin(struct bp_tables *tables, pid_t pid, const char *path,
+static int memory_begin(struct bp_tables *tables, const struct bp_hold *hold, const char *path,
                         const struct bp_image_options *options, struct bp_error *err)
 {
     struct bp_tables all;
     bp_tables_init(&all, BP_IMAGE_LD);
-    int r = bp_process_capture(&all, pid, err);
+    int r = bp_process_capture(&all, hold->pid, err);
     if (r == 0)
-        r = bp_memory_capture(&all, pid, options, err);
+        r = bp_memory_capture(&all, hold->pid, hold->memory, options, err);
     if (r == 0)
         r = stack_check(&all, path, err);
     const struct bp_image_run *runs = all.runs;
@@ -106,7 +106,7 @@ static int memory_begin(struct bp_tables *tables, pid_t pid, const char *path,
 static int memory_entry(struct bp_tables *tables, const struct bp_hold *hold, const char *path,
                         const struct bp_image_options *options, struct bp_error *err)
 {
-    int r = bp_memory_capture(tables, hold->pid, options, err);
+    int r = bp_memory_capture(tables, hold->pid, hold->memory, options, err);
     if (r == 0)
         r = stack_check(tables, path, err);
     if (r == 0)
@@ -246,7 +246,7 @@ int bp_exec_tables(struct bp_tables *tables, const struct bp_hold *hold,
         return r;
     registers_take(&tables->head.thread, hold);
     r = hold->at_entry ? memory_entry(tables, hold, path, options, err)
-                       : memory_begin(tables, hold->pid, path, options, err);
+                       : memory_begin(tables, hold, path, options, err);
     break_take(tables);
     return r;
 }

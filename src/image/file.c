@@ -30,8 +30,17 @@ static long file_read(void *arg, void *buffer, size_t size, uint64_t offset)
     return pread(*(int *)arg, buffer, size, (off_t)offset);
 }
 
-bool bp_file_identify(const char *path, uint64_t inode, enum bp_image_carry carry,
-                      struct bp_image_file *ret_file, uint64_t *ret_size)
+static bool is_listed(const char *path, const char *libraries)
+{
+    for (; libraries != NULL && *libraries != '\0'; libraries += strlen(libraries) + 1)
+        if (strcmp(libraries, path) == 0)
+            return true;
+    return false;
+}
+
+bool bp_file_identify(const char *path, uint64_t inode, bool is_program,
+                      const struct bp_image_options *options, struct bp_image_file *ret_file,
+                      uint64_t *ret_size)
 {
     auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat st;
@@ -43,7 +52,10 @@ bool bp_file_identify(const char *path, uint64_t inode, enum bp_image_carry carr
     *ret_file = (struct bp_image_file){.size = (uint64_t)st.st_size, .mtime_s = st.st_mtim.tv_sec,
                                        .mtime_ns = (uint32_t)st.st_mtim.tv_nsec};
     ret_file->id_bytes = bp_elf_build_id(file_read, &fd, ret_file->id, BP_IMAGE_ID_MAX);
-    if (carry == BP_CARRY_DEFAULT)
-        return is_systems(path, &st) && ret_file->id_bytes > 0;
-    return carry == BP_CARRY_NONE;
+    if (options->carry != BP_CARRY_DEFAULT)
+        return options->carry == BP_CARRY_NONE;
+    if ((options->carry_also & (is_program ? BP_CARRY_PROGRAM : BP_CARRY_LIBRARIES)) != 0)
+        return false;
+    return (is_systems(path, &st) && ret_file->id_bytes > 0) ||
+           is_listed(path, options->libraries);
 }

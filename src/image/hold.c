@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/mem.h"
+#include "common/yama.h"
 #include "image/calls.h"
 #include "image/holder.h"
 
@@ -98,8 +99,8 @@ static int explain(const struct bp_hold_order *order, const struct bp_holder_rep
     default:
         if (report->code == -EACCES)
             return bp_error_set(err, -EACCES, "%s may be executed, but not read", path);
-        return bp_error_set(err, report->code, "cannot hold %s at its start: %s", path,
-                            strerror(-report->code));
+        return bp_error_set(err, report->code, "cannot hold %s at its start: %s%s", path,
+                            strerror(-report->code), bp_yama_why());
     }
 }
 

@@ -21,8 +21,16 @@ enum bp_image_carry {   /* whose content travels in the image, and is not asked 
     BP_CARRY_NONE,      /* none but those that are gone */
 };
 
+enum bp_image_carry_also { /* and with DEFAULT too */
+    BP_CARRY_LIBRARIES = 1, /* mapped files that nodes are expected or said to have, */
+    BP_CARRY_PROGRAM = 2,   /* and the program's own, if it is such a one */
+};
+
 struct bp_image_options {
     enum bp_image_carry carry;
+    unsigned carry_also;   /* enum bp_image_carry_also */
+    const char *libraries; /* paths of files that all nodes are said to have, to be asked of them as
+                            * the system's are: each ends in 0, the last is empty. NULL = none */
     bool is_move;     /* the process goes on elsewhere, it is not copied: pending signals and timers
                        * travel too, and what a copy would just not have (other threads, POSIX
                        * timers) is refused */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "common/mem.h"
@@ -17,7 +16,7 @@
 
 struct walk {
     struct bp_tables *tables;
-    pid_t pid;
+    int memory_fd;
     const struct bp_image_options *options;
     struct bp_pages pages;
     struct { /* the file of the last mapping: there are several of each in a row */
@@ -105,9 +104,8 @@ static int shared_pages(struct walk *walk, const struct bp_map *map, struct bp_e
     if ((map->prot & PROT_READ) == 0)
         return refuse(map, "shared memory that cannot be read", err);
     for (uint64_t at = map->start; at < map->end;) {
-        struct iovec to = {piece, map->end - at < PIECE ? map->end - at : PIECE};
-        struct iovec from = {(void *)(uintptr_t)at, to.iov_len};
-        ssize_t n = process_vm_readv(walk->pid, &to, 1, &from, 1, 0);
+        ssize_t n = pread(walk->memory_fd, piece, map->end - at < PIECE ? map->end - at : PIECE,
+                          (off_t)at);
         if (n < (ssize_t)BP_IMAGE_PAGE)
             return bp_error_set(err, n < 0 ? -errno : -EFAULT, "shared memory cannot be read: %s",
                                 n < 0 ? strerror(errno) : "it is shorter than its mapping");
@@ -129,6 +127,13 @@ static int own_pages(struct walk *walk, const struct bp_map *map, struct bp_erro
     return bp_pages_find(&walk->pages, map->start, map->end, false, take_run, walk, err);
 }
 
+static bool is_program(const struct walk *walk, const struct bp_map *map)
+{
+    const struct bp_tables *tables = walk->tables;
+
+    return tables->head.exe != 0 && strcmp(tables->strings + tables->head.exe, map->path) == 0;
+}
+
 /* A file's mapping: asked of the receiver, or all of its content carried, up to the file's end. */
 static int file_area(struct walk *walk, const struct bp_map *map, struct bp_image_area *area,
                      struct bp_error *err)
@@ -140,8 +145,9 @@ static int file_area(struct walk *walk, const struct bp_map *map, struct bp_imag
         strcmp(walk->last.path, map->path) != 0) {
         walk->last.path = map->path;
         walk->last.inode = map->inode;
-        walk->last.is_asked = bp_file_identify(map->path, map->inode, walk->options->carry,
-                                               &walk->last.file, &walk->last.size);
+        walk->last.is_asked = bp_file_identify(map->path, map->inode, is_program(walk, map),
+                                               walk->options, &walk->last.file,
+                                               &walk->last.size);
     }
     size = walk->last.size;
     if (walk->last.is_asked) {
@@ -219,10 +225,10 @@ static int map_capture(struct walk *walk, const struct bp_map *map, struct bp_er
     return rc;
 }
 
-int bp_memory_capture(struct bp_tables *tables, pid_t pid, const struct bp_image_options *options,
-                      struct bp_error *err)
+int bp_memory_capture(struct bp_tables *tables, pid_t pid, int memory_fd,
+                      const struct bp_image_options *options, struct bp_error *err)
 {
-    struct walk walk = {.tables = tables, .pid = pid, .options = options};
+    struct walk walk = {.tables = tables, .memory_fd = memory_fd, .options = options};
     struct bp_maps maps;
     int rc = bp_maps_read(pid, &maps, err);
 

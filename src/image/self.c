@@ -154,8 +154,11 @@ static int captured(struct bp_freeze *freeze, const struct bp_image_options *opt
     struct bp_tables tables;
     void *prologue;
     size_t bytes;
+    auto_close int memory_fd = bp_source_open((pid_t)freeze->source, err);
     int rc;
 
+    if (memory_fd < 0)
+        return memory_fd;
     bp_tables_init(&tables, BP_IMAGE_SELF);
     tables.keep = keep;
     rc = bp_process_check(&tables, getpid(), options, err);
@@ -165,13 +168,15 @@ static int captured(struct bp_freeze *freeze, const struct bp_image_options *opt
         rc = bp_process_capture(&tables, (pid_t)freeze->source, err);
     tables.head.memory.brk = freeze->brk;
     if (rc == 0)
-        rc = bp_memory_capture(&tables, (pid_t)freeze->source, options, err);
+        rc = bp_memory_capture(&tables, (pid_t)freeze->source, memory_fd, options, err);
     if (rc == 0)
         rc = bp_tables_finish(&tables, &prologue, &bytes, err);
     bp_tables_done(&tables);
     if (rc == 0)
-        rc = bp_image_make(prologue, bytes, (pid_t)freeze->source, freeze->hold_fds[1], -1,
+        rc = bp_image_make(prologue, bytes, (pid_t)freeze->source, freeze->hold_fds[1], memory_fd,
                            NULL, ret_image, err);
+    if (rc == 0)
+        memory_fd = -1; /* the image's now */
     return rc;
 }
 

@@ -2,6 +2,8 @@
 /* source.c - see source.h, and image.h for what other rooms call. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -9,14 +11,39 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/yama.h"
 #include "image/source.h"
 
 #define PIECE (256u << 10)
+#define TRIES   1000 /* a millisecond each, but for the first */
+#define AT_ONCE 200
+
+/* Where Yama asks for it, a copy first has to say that it may be read. */
+int bp_source_open(pid_t source, struct bp_error *err)
+{
+    char path[64];
+    int fd, code;
+
+    snprintf(path, sizeof(path), "/proc/%d/mem", (int)source);
+    for (int tries = 0;; tries++) {
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0)
+            return fd;
+        code = -errno;
+        if (code != -EACCES || tries == TRIES || bp_yama_scope() != 1)
+            break;
+        if (tries < AT_ONCE)
+            sched_yield();
+        else
+            poll(NULL, 0, 1);
+    }
+    return bp_error_set(err, code, "a copy of the process cannot be read: %s%s", strerror(-code),
+                        bp_yama_why());
+}
 
 int bp_image_make(void *prologue, size_t bytes, pid_t source, int hold_fd, int memory_fd,
                   void (*release)(pid_t source), struct bp_image **ret_image, struct bp_error *err)
 {
-    char path[64];
     struct bp_image *image = calloc(1, sizeof(*image));
     const char *problem;
 
@@ -33,8 +60,7 @@ int bp_image_make(void *prologue, size_t bytes, pid_t source, int hold_fd, int m
     image->prologue = prologue;
     image->source = source;
     image->hold_fd = hold_fd;
-    snprintf(path, sizeof(path), "/proc/%d/mem", (int)source);
-    image->memory_fd = memory_fd >= 0 ? memory_fd : open(path, O_RDONLY | O_CLOEXEC);
+    image->memory_fd = memory_fd >= 0 ? memory_fd : bp_source_open(source, NULL);
     image->release = release;
     image->run_offset = image->view.layout.data;
     *ret_image = image;

@@ -20,9 +20,12 @@ struct bp_image {
     uint64_t run, run_offset;
 };
 
+/* The memory of a frozen process, to be read. A descriptor, or -errno and why it must not be. */
+int bp_source_open(pid_t source, struct bp_error *err);
+
 /* An image of the prologue, which it takes over also on failure, as bp_tables_finish() made it.
- * memory_fd may be -1: it is opened then. On failure the descriptors and the source are still the
- * caller's. */
+ * memory_fd may be -1: it is opened then, if it may be. On failure the descriptors and the source
+ * are still the caller's. */
 int bp_image_make(void *prologue, size_t bytes, pid_t source, int hold_fd, int memory_fd,
                   void (*release)(pid_t source), struct bp_image **ret_image,
                   struct bp_error *err);

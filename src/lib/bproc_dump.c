@@ -26,11 +26,13 @@ static int write_image(struct bp_image *image, int fd)
 
 int bproc_dump(int fd, int flags)
 {
-    struct bp_image_options options = {.carry = bp_public_carry(flags), .is_move = true};
+    auto_free char *libraries = bp_public_libraries(flags);
+    struct bp_image_options options = bp_public_options(flags, libraries);
     struct bp_image_mailbox mailbox;
     struct bp_image *image = NULL;
     enum bp_image_role role;
     struct bp_error err = {0};
+    options.is_move = true;
     int r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
     if (r < 0 || role == BP_IMAGE_RESTORED)
         return bp_public_result(r);
@@ -84,7 +86,8 @@ static int write_vectors(int fd, char *const *argv, char *const *envp)
 
 int bproc_execdump(int fd, int flags, const char *cmd, char *const argv[], char *const envp[])
 {
-    struct bp_image_options options = {.carry = bp_public_carry(flags)};
+    auto_free char *libraries = bp_public_libraries(flags);
+    struct bp_image_options options = bp_public_options(flags, libraries);
     struct bp_image_program program = {
         .path = cmd, .argv = argv, .envp = envp, .kind = BP_IMAGE_LD};
     struct bp_image *image = NULL;

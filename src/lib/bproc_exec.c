@@ -26,12 +26,12 @@ static void set_vectors(struct bp_order *order, char *const argv[], char *const 
     order->envp = envp != NULL ? envp : nothing;
 }
 
-/* The descriptors of a program that has not run are made by the node: standard ones. */
+/* The descriptors of a program that has not run are made by the node. */
 static int take_io(const struct bproc_io_t *io, int count, struct bproc_io_t *ret_wishes)
 {
     int r = bp_descriptors_take(io, count, ret_wishes);
     for (int i = 0; r == 0 && i < count; i++)
-        if (!bp_descriptor_is_nodes(&ret_wishes[i]))
+        if (!bp_descriptor_suits_nodes(&ret_wishes[i]))
             r = -EOPNOTSUPP;
     return r;
 }
@@ -61,7 +61,7 @@ static char *as_path(const char *cmd)
 /* A program of the caller's machine, before its first instruction. */
 static int capture(const struct bp_order *order, const char *cmd, struct bp_image **ret_image)
 {
-    struct bp_image_options options = {.carry = BP_CARRY_DEFAULT};
+    struct bp_image_options options = bp_public_options(0, NULL); /* of it only its own is mapped */
     struct bp_image_program program = {
         .path = cmd, .argv = order->argv, .envp = order->envp, .kind = BP_IMAGE_LD};
     struct bp_error err = {0};

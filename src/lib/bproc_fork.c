@@ -61,7 +61,8 @@ static int make(struct copies *copies, struct bp_image *image, struct bp_error *
 /* 1 = this is a copy, *ret_entry says which; 0 = the caller, copies->codes are filled. */
 static int send_copies(struct copies *copies, int flags, int *ret_entry)
 {
-    struct bp_image_options options = {.carry = bp_public_carry(flags)};
+    auto_free char *libraries = bp_public_libraries(flags);
+    struct bp_image_options options = bp_public_options(flags, libraries);
     struct bp_image_mailbox mailbox;
     struct bp_image *image = NULL;
     enum bp_image_role role;

@@ -66,13 +66,15 @@ static int go(bool on_master, int node, struct bp_image *image, const struct bpr
 /* All signals are blocked. 0 = on the node. */
 static int move(int node, const struct bproc_io_t *io, int io_count, int flags)
 {
-    struct bp_image_options options = {.carry = bp_public_carry(flags), .is_move = true};
+    auto_free char *libraries = bp_public_libraries(flags);
+    struct bp_image_options options = bp_public_options(flags, libraries);
     struct bp_image_mailbox mailbox;
     struct bp_image *image = NULL;
     enum bp_image_role role;
     struct bp_error err = {0};
     struct kept kept;
     bool on_master = bproc_currnode() == BPROC_NODE_MASTER; /* as it was before it went */
+    options.is_move = true;
     int r = on_master ? 0 : bp_public_cpu_check(node); /* else with the job */
     if (r == 0)
         r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);

@@ -117,7 +117,8 @@ static int check_threads(struct bp_error *err)
 
 static int warm(int socket, const char *first)
 {
-    struct bp_image_options options = {.carry = BP_CARRY_DEFAULT};
+    auto_free char *libraries = bp_public_libraries(0);
+    struct bp_image_options options = bp_public_options(0, libraries);
     struct bp_image *image = NULL;
     enum bp_image_role role;
     struct bp_image_mailbox mailbox;

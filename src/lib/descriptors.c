@@ -46,10 +46,14 @@ int bp_descriptors_take(const struct bproc_io_t *io, int count,
     return r;
 }
 
+bool bp_descriptor_suits_nodes(const struct bproc_io_t *io)
+{
+    return io->type == BPROC_IO_FILE || io->d.addr.sa_family == AF_INET;
+}
+
 bool bp_descriptor_is_nodes(const struct bproc_io_t *io)
 {
-    return io->fd <= STDERR_FILENO &&
-           (io->type == BPROC_IO_FILE || io->d.addr.sa_family == AF_INET);
+    return io->fd <= STDERR_FILENO && bp_descriptor_suits_nodes(io);
 }
 
 static int open_file(const struct bproc_io_t *io)

@@ -17,7 +17,10 @@ struct bp_descriptor_info {
 int bp_descriptors_take(const struct bproc_io_t *io, int count,
                         struct bproc_io_t ret_wishes[BPROC_IO_MAX_LEN]);
 
-/* Is this one the node's to open, before the process is there? */
+/* Can a node open this one? */
+bool bp_descriptor_suits_nodes(const struct bproc_io_t *io);
+
+/* Is it the node's to open, before a process that has run is there? */
 bool bp_descriptor_is_nodes(const struct bproc_io_t *io);
 
 /* Make them in the calling process, all or (but_nodes) those that the node has not opened. 0 or

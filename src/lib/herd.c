@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/yama.h"
 #include "lib/herd.h"
 #include "proto/ghost_record.h"
 
@@ -96,8 +97,9 @@ int bp_herd_make(int socket, uint32_t count, uint32_t lease_ms, char *const argv
         return bp_error_set(err, -EPERM, "no placeholders could be made: PIDs cannot be chosen "
                             "here (no_new_privs is set, or bpspace could not allow it)");
     if (WEXITSTATUS(status) != 0)
-        return bp_error_set(err, -WEXITSTATUS(status), "no ghosts could be made: %s",
-                            strerror(WEXITSTATUS(status)));
+        return bp_error_set(err, -WEXITSTATUS(status), "no ghosts could be made: %s%s",
+                            strerror(WEXITSTATUS(status)),
+                            WEXITSTATUS(status) == EPERM ? bp_yama_why() : "");
     for (uint32_t i = 0; ret_pids != NULL && i < count; i++)
         ret_pids[i] = read_pid(setup, i);
     return 0;

@@ -22,6 +22,7 @@ libbproc_la_SOURCES = \
 	src/common/error.c src/common/error.h \
 	src/common/mem.c src/common/mem.h \
 	src/common/nodeset.c src/common/nodeset.h \
+	src/common/yama.c src/common/yama.h \
 	src/lib/bproc_admin.c \
 	src/lib/bproc_attribute.c \
 	src/lib/bproc_dump.c \

@@ -67,8 +67,8 @@ void bp_order_fill_files(const struct bp_order *order, struct bp_order_files *re
     ret_files->count = 0;
     for (int i = 0; i < order->io_count; i++) {
         const struct bproc_io_t *io = &order->io[i];
-        if (!bp_descriptor_is_nodes(io))
-            continue;
+        if (order->start == BPMIX__START__SELF && !bp_descriptor_is_nodes(io))
+            continue; /* the process makes it itself, when it is there */
         size_t number = ret_files->count++;
         Bpmix__OpenFile *file = ret_files->rows[number] = &ret_files->files[number];
         bpmix__open_file__init(file);

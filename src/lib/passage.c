@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/yama.h"
 #include "lib/keeper.h"
 #include "lib/passage.h"
 #include "proto/ghost_record.h"
@@ -120,6 +121,8 @@ int bp_passage_make(const struct bp_order *order, struct bp_error *err)
 {
     if (is_traced())
         return bp_error_set(err, -EPERM, "a process that is traced cannot become a ghost");
+    if (bp_yama_why()[0] != '\0')
+        return bp_error_set(err, -EPERM, "nobody could trace the ghost%s", bp_yama_why());
     auto_close int keeper = bp_keeper_start(err);
     return keeper < 0 ? keeper : go(order, keeper, err);
 }

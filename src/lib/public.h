@@ -19,11 +19,19 @@ static inline int bp_public_result(int r)
     return -1;
 }
 
-/* Whose content travels, by BPROC_DUMP_ flags: all of it, or what the node may not have. */
-static inline enum bp_image_carry bp_public_carry(int flags)
+/* Whose content travels, by BPROC_DUMP_ flags: what the node may not have, and what they add.
+ * libraries: as bp_public_libraries() has them, and valid as long. */
+static inline struct bp_image_options bp_public_options(int flags, const char *libraries)
 {
-    return (flags & BPROC_DUMP_ALL) == BPROC_DUMP_ALL ? BP_CARRY_ALL : BP_CARRY_DEFAULT;
+    unsigned also = ((flags & BPROC_DUMP_LIBS) != 0 ? BP_CARRY_LIBRARIES : 0) |
+                    ((flags & BPROC_DUMP_EXEC) != 0 ? BP_CARRY_PROGRAM : 0);
+    bool is_all = (flags & BPROC_DUMP_ALL) == BPROC_DUMP_ALL;
+    return (struct bp_image_options){.carry = is_all ? BP_CARRY_ALL : BP_CARRY_DEFAULT,
+                                     .carry_also = also, .libraries = libraries};
 }
+
+/* The list of libraries, for that; free() it. NULL: there is none, or they are not wanted. */
+char *bp_public_libraries(int flags);
 
 /* Another program there in place of the caller: 0, or (it cannot come home) -EOPNOTSUPP. */
 static inline int bp_public_may_go(int node)

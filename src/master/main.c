@@ -15,6 +15,8 @@
 #include "common/mem.h"
 #include "common/std.h"
 #include "master/master.h"
+#include "proto/tick.h"
+#include "proto/vault.h"
 
 #define BUSY_NICE (-10) /* the master goes on when its machine is crowded */
 
@@ -72,12 +74,9 @@ static void on_reload(evutil_socket_t fd, short what, void *arg)
     reload(master, master->config_path);
 }
 
-static void on_lease(evutil_socket_t fd, short what, void *arg)
+static void on_lease(void *arg, int late)
 {
-    (void)fd, (void)what;
     struct master *master = arg;
-    static struct bp_clock_tick tick;
-    int late = bp_clock_tick_is_late(&tick, bp_clock_ms(), master->config.lease_ms / 4);
     node_tick(master, late);
     struct job *job, *next;
     HASH_ITER(hh, master->jobs, job, next) {
@@ -114,10 +113,8 @@ static int run(struct master *master, struct bp_error *err)
         r = tool_listen(master, err);
     if (r < 0)
         return r;
-    long quarter_us = (long)master->config.lease_ms * 250;
-    struct timeval quarter = {.tv_sec = quarter_us / 1000000, .tv_usec = quarter_us % 1000000};
-    master->lease_timer = event_new(master->base, -1, EV_PERSIST, on_lease, master);
-    event_add(master->lease_timer, &quarter);
+    master->lease_tick = bp_tick_new(master->base, on_lease, master);
+    bp_tick_start(master->lease_tick, master->config.lease_ms / 4);
     struct event *second = event_new(master->base, -1, EV_PERSIST, on_second, master);
     event_add(second, &(struct timeval){.tv_sec = 1});
     event_add(evsignal_new(master->base, SIGTERM, on_signal, master->base), NULL);
@@ -173,6 +170,8 @@ int main(int argc, char **argv)
     setpriority(PRIO_PROCESS, 0, BUSY_NICE); /* where it may */
     raise_limits();
     struct bp_error err = {0};
+    if (bp_vault_open() < 0)
+        bp_log_warning("no-vault why=\"OpenSSL was used before\"");
     static struct master the_master; /* everything hangs on it to the end */
     struct master *master = &the_master;
     master->next_job = (uint64_t)time(NULL) << 16 | 1;

@@ -70,7 +70,7 @@ struct master {
     struct queue *queue;
     uint64_t next_job, last_mirror, last_stay;
     uint64_t lease_number;
-    struct event *lease_timer;
+    struct bp_tick *lease_tick;
     struct event *tcp_event, *local_event;
 };
 
@@ -159,6 +159,8 @@ int proc_list_frame(struct tool *tool, const struct bp_frame *frame, struct bp_e
 int library_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t *body,
                   struct bp_error *err);
 void libraries_clear(struct master *master);
+/* The file that libbproc looks at when it captures a process: as the list is. */
+int libraries_publish(const struct master *master, struct bp_error *err);
 
 /* ---- machine.c: CPUs in use; nodes with one boot id share a machine ---- */
 struct machine {

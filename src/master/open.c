@@ -10,6 +10,7 @@
 #include "master/limits.h"
 #include "master/master.h"
 #include "proto/apps.h"
+#include "proto/space_record.h"
 
 #define RANKS_MAX 60000
 #define APPS_MAX  4096
@@ -55,13 +56,17 @@ static int check_apps(const Bpmix__JobRequest *request, struct bp_error *err)
 /* The kernel checks what the user may: the files are opened by the processes. */
 static int check_files(Bpmix__OpenFile *const *files, size_t count, struct bp_error *err)
 {
-    unsigned seen = 0;
+    if (count > BP_SPACE_FILES_MAX)
+        return bp_error_set(err, -E2BIG, "more than %d files in place of descriptors",
+                            BP_SPACE_FILES_MAX);
     for (size_t i = 0; i < count; i++) {
         const Bpmix__OpenFile *file = files[i];
-        if (file->fd > 2 || (seen >> file->fd & 1) != 0 || file->path[0] == '\0' ||
-            file->flags > INT_MAX || file->mode > 0777 || file->offset < 0)
+        int makes_sense = file->fd <= BP_SPACE_FD_MAX && file->path[0] != '\0' &&
+                          file->flags <= INT_MAX && file->mode <= 0777 && file->offset >= 0;
+        for (size_t k = 0; k < i; k++)
+            makes_sense &= files[k]->fd != file->fd;
+        if (!makes_sense)
             return bp_error_set(err, -EINVAL, "a file in place of a descriptor makes no sense");
-        seen |= 1u << file->fd;
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* placing.c - a map is made by a child: a big one takes a while, and what goes wrong with it goes
- * wrong there. The child forgets the cluster's key and the jobs', and has no descriptors but the
- * memory file with its answer; what OpenSSL keeps of live connections is still in its memory. */
+ * wrong there. The child forgets the cluster's key and the jobs', has no descriptors but the
+ * memory file with its answer, and nothing of live connections (proto/vault.h). */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -2,9 +2,12 @@
 /* roster.c - lists that tools ask for: the remote processes, and the libraries that every node is
  * said to have. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/bproc.h>
+#include <unistd.h>
 
 #include "common/mem.h"
 #include "master/master.h"
@@ -95,6 +98,24 @@ void libraries_clear(struct master *master)
     master->libraries = NULL;
 }
 
+int libraries_publish(const struct master *master, struct bp_error *err)
+{
+    auto_free char *name = bp_format("%s/" BP_LIBRARIES_FILE, master->config.rundir);
+    auto_free char *next = bp_format("%s.new", name);
+    if (master->library_count == 0)
+        return unlink(name) == 0 || errno == ENOENT
+                   ? 0 : bp_error_set(err, -errno, "%s: %s", name, strerror(errno));
+    auto_close int fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int good = fd >= 0;
+    for (unsigned i = 0; good && i < master->library_count; i++) {
+        size_t size = strlen(master->libraries[i]) + 1;
+        good = write(fd, master->libraries[i], size) == (ssize_t)size;
+    }
+    if (good && rename(next, name) == 0)
+        return 0;
+    return bp_error_set(err, -errno, "%s: %s", next, strerror(errno));
+}
+
 static int change_libraries(struct tool *tool, const struct bp_frame *frame, const uint8_t *body,
                             struct bp_error *err)
 {
@@ -102,19 +123,23 @@ static int change_libraries(struct tool *tool, const struct bp_frame *frame, con
         BP_UNPACK(LibraryChange, library_change, body, frame->length, err);
     if (change == NULL)
         return err->code;
+    int r = 0;
     if (tool->uid != 0)
         return bp_error_set(err, -EPERM, "only root may do this");
     switch (change->kind) {
     case BPMIX__LIBRARY_CHANGE__KIND__ADD:
-        return add_library(tool->master, change->path, err);
+        r = add_library(tool->master, change->path, err);
+        break;
     case BPMIX__LIBRARY_CHANGE__KIND__DELETE:
-        return delete_library(tool->master, change->path, err);
+        r = delete_library(tool->master, change->path, err);
+        break;
     case BPMIX__LIBRARY_CHANGE__KIND__CLEAR:
         libraries_clear(tool->master);
-        return 0;
+        break;
     default:
         return bp_error_set(err, -EINVAL, "an unknown change of the list of libraries");
     }
+    return r == 0 ? libraries_publish(tool->master, err) : r;
 }
 
 int library_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t *body,

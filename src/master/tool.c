@@ -366,5 +366,5 @@ int tool_listen(struct master *master, struct bp_error *err)
     master->local_event = event_new(master->base, bp_take_fd(fd), EV_READ | EV_PERSIST, on_accept,
                                     master);
     event_add(master->local_event, NULL);
-    return 0;
+    return libraries_publish(master, err); /* one that a killed bpmaster has left */
 }

@@ -45,7 +45,8 @@ struct agent {
     struct bp_channel *channel; /* joined, or NULL */
     uint32_t lease_ms;
     uint64_t lease_end_ms;
-    struct event *retry, *lease_timer;
+    struct event *retry;
+    struct bp_tick *lease_tick;
     unsigned retry_ms;
     struct bp_hardware hardware;
     struct rlimit files; /* open files: the limits we came with */

@@ -59,7 +59,7 @@ static void retry_later(struct agent *agent)
 
 static void link_failed(struct link *link, const char *why)
 {
-    static char last[256];
+    static char last[320];
     struct agent *agent = link->agent;
     if (strcmp(last, why) != 0) /* the same reason again and again is one line */
         bp_log_warning("join-failed master=%s:%d why=\"%s\"", agent->host, agent->port, why);
@@ -68,12 +68,13 @@ static void link_failed(struct link *link, const char *why)
     retry_later(agent);
 }
 
-/* bpmaster will not have this node as it is: nothing that time could mend. */
-static _Noreturn void refused(const struct agent *agent, const char *why)
+/* It will not have this node as it is. Anybody who can answer in bpmaster's place can say so: there
+ * is no key behind it, so this is no reason to end. */
+static void refused(struct link *link, const char *why)
 {
-    bp_log_error("bpmaster at %s:%d refuses node %d: %s", agent->host, agent->port, agent->node,
-                 why);
-    exit(1);
+    char text[320];
+    snprintf(text, sizeof text, "it refuses node %d: %s", link->agent->node, why);
+    link_failed(link, text);
 }
 
 static void on_link_timeout(evutil_socket_t fd, short what, void *arg)
@@ -294,16 +295,19 @@ static void judge_answer(struct link *link, const struct bp_preamble *answer)
     case BP_PREAMBLE_VERSION:
         snprintf(why, sizeof why, "it speaks protocol version %u, this bpnode version %u: install "
                  "the same bpmix on both", answer->version, BP_FRAME_VERSION);
-        refused(agent, why);
+        refused(link, why);
+        return;
     case BP_PREAMBLE_KEY:
         bp_key_id(&agent->key, id);
         bp_key_hex(id, sizeof id, ours);
         bp_key_hex(answer->id, sizeof id, theirs);
         snprintf(why, sizeof why, "this node has key %s, bpmaster expects %s: write the key file "
                  "anew with bpmaster --node-key %d", ours, theirs, agent->node);
-        refused(agent, why);
+        refused(link, why);
+        return;
     case BP_PREAMBLE_NUMBER:
-        refused(agent, "there is no such node in bpmaster's configuration (iprange)");
+        refused(link, "there is no such node in bpmaster's configuration (iprange)");
+        return;
     case BP_PREAMBLE_IN_USE:
         link_failed(link, "a node with this number is connected already: two nodes with one "
                           "number, or this one's old connection not yet given up");

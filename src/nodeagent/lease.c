@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "nodeagent/agent.h"
+#include "proto/tick.h"
 
 void lease_renew(struct agent *agent, uint64_t number)
 {
@@ -14,14 +15,11 @@ void lease_renew(struct agent *agent, uint64_t number)
         space_lease(space);
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+static void on_tick(void *arg, int late)
 {
-    (void)fd, (void)what;
     struct agent *agent = arg;
     uint64_t now = bp_clock_ms();
     struct space *space, *next;
-    static struct bp_clock_tick tick;
-    int late = bp_clock_tick_is_late(&tick, now, agent->lease_ms / 4);
     if (now > agent->lease_end_ms) {
         join_lost(agent, "the lease is over");
         return;
@@ -39,16 +37,14 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 void lease_start(struct agent *agent, uint32_t lease_ms)
 {
-    long quarter_us = (long)lease_ms * 250;
     agent->lease_ms = lease_ms;
     agent->lease_end_ms = bp_clock_ms() + lease_ms;
-    if (agent->lease_timer == NULL)
-        agent->lease_timer = event_new(agent->base, -1, EV_PERSIST, on_tick, agent);
-    event_add(agent->lease_timer, &(struct timeval){.tv_sec = quarter_us / 1000000,
-                                                    .tv_usec = quarter_us % 1000000});
+    if (agent->lease_tick == NULL)
+        agent->lease_tick = bp_tick_new(agent->base, on_tick, agent);
+    bp_tick_start(agent->lease_tick, lease_ms / 4);
 }
 
 void lease_stop(struct agent *agent)
 {
-    event_del(agent->lease_timer);
+    bp_tick_stop(agent->lease_tick);
 }

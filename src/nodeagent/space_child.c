@@ -24,9 +24,10 @@
 
 enum { ABOVE_TARGETS = 64 }; /* descriptor numbers from here on are in nobody's way */
 
-struct path {   /* a child's two pipes on its way to the exec */
-    int mishap; /* closed by the exec, or by the restorer */
-    int go;     /* read before the exec */
+struct path {   /* a child's descriptors on its way to the exec */
+    int mishap; /* a pipe, closed by the exec, or by the restorer */
+    int go;     /* a pipe, read before the exec */
+    int image;  /* in place_fds; -1 = none */
 };
 
 static _Noreturn void give_up(int pipe, int error, enum bp_space_step step)
@@ -67,7 +68,8 @@ static void place_fds(const struct bp_space_order *order, struct path *path)
         if (dup3(from[i], i, i < count || (i == count && order->image) ? 0 : O_CLOEXEC) < 0)
             give_up(from[count], errno, BP_STEP_LIMITS);
     close_range((unsigned)count + 2, ~0u, 0);
-    *path = (struct path){.mishap = count, .go = count + 1};
+    *path = (struct path){
+        .mishap = count, .go = count + 1, .image = order->image ? count - 1 : -1};
 }
 
 /* As much of the limit as the kernel allows us to set: a hard limit may be above what it permits
@@ -126,17 +128,17 @@ static void drop_identity(const struct bp_space_job *job, const struct bp_space_
         give_up(pipe, -r, BP_STEP_IDENTITY);
 }
 
-/* Become the image that is the last of the order's descriptors. */
 static _Noreturn void run_image(const struct bp_space_order *order,
-                                const struct bp_space_job *job, char **argv, char **envp, int pipe)
+                                const struct bp_space_job *job, char **argv, char **envp,
+                                const struct path *path)
 {
     char numbers[64];
     uint32_t count = 0;
     unsigned flags = BP_RESTORE_SHARED | (order->self ? BP_RESTORE_ENV : 0);
-    int exe = job->setup.uid != 0 ? bp_space_exe_open((int)order->nfds - 1) : -1;
+    int exe = job->setup.uid != 0 ? bp_space_exe_open(path->image) : -1;
     if (exe >= 0)
         flags |= BP_RESTORE_DROP;
-    snprintf(numbers, sizeof numbers, "%u,%d,%x,%lld,%d", order->nfds - 1, pipe, flags,
+    snprintf(numbers, sizeof numbers, "%d,%d,%x,%lld,%d", path->image, path->mishap, flags,
              (long long)order->result, exe);
     while (argv[count] != NULL)
         count++;
@@ -145,7 +147,7 @@ static _Noreturn void run_image(const struct bp_space_order *order,
     words[1] = numbers;
     memcpy(words + 2, argv, count * sizeof *words);
     execve(BP_LIBEXECDIR "/bprestore", words, envp);
-    give_up(pipe, errno, BP_STEP_IMAGE);
+    give_up(path->mishap, errno, BP_STEP_IMAGE);
 }
 
 static void say(int pipe, const struct bp_space_cpus *said, size_t mask_bytes)
@@ -157,16 +159,24 @@ static void say(int pipe, const struct bp_space_cpus *said, size_t mask_bytes)
 /* Some may wait for another process, a FIFO: our birth has been told, and meanwhile signals that
  * end us are not kept for the program. */
 static void open_files(const struct bp_space_job *job, const struct bp_space_order *order,
-                       int pipe)
+                       struct path *path)
 {
     int fd;
     if (job->file_count == 0)
         return;
-    say(pipe, &(struct bp_space_cpus){.word = BP_WORD_OPENING}, 0);
+    int mishap = bp_space_file_step_aside(job->files, job->file_count, path->mishap);
+    if (mishap < 0)
+        give_up(path->mishap, -mishap, BP_STEP_LIMITS);
+    path->mishap = mishap;
+    if (order->image)
+        path->image = bp_space_file_step_aside(job->files, job->file_count, path->image);
+    if (order->image && path->image < 0)
+        give_up(mishap, -path->image, BP_STEP_LIMITS);
+    say(mishap, &(struct bp_space_cpus){.word = BP_WORD_OPENING}, 0);
     int r = bp_space_files_open(job->files, job->file_count, (uint64_t)order->result, &fd);
     if (r < 0)
-        give_up(pipe, -r, (enum bp_space_step)(BP_STEP_FILE + fd));
-    say(pipe, &(struct bp_space_cpus){.word = BP_WORD_OPENED}, 0);
+        give_up(mishap, -r, (enum bp_space_step)(BP_STEP_FILE + fd));
+    say(mishap, &(struct bp_space_cpus){.word = BP_WORD_OPENED}, 0);
 }
 
 /* Asked here: a program may change them at once, or be gone before somebody else asks. */
@@ -180,19 +190,19 @@ static void tell_cpus(int pipe)
 
 /* Found as a shell would: by the PATH of the environment that the program itself gets. */
 static _Noreturn void run_program(const struct bp_space_order *order,
-                                  const struct bp_space_job *job, int pipe)
+                                  const struct bp_space_job *job, const struct path *path)
 {
     char **argv, **envp, **room; /* until the exec */
     int r = bp_space_order_vectors(order, job, &argv, &envp, &room);
     if (r < 0)
-        give_up(pipe, -r, BP_STEP_EXEC);
+        give_up(path->mishap, -r, BP_STEP_EXEC);
     if (!order->helper)
-        tell_cpus(pipe);
+        tell_cpus(path->mishap);
     if (order->image)
-        run_image(order, job, argv, envp, pipe);
+        run_image(order, job, argv, envp, path);
     environ = envp; /* execvpe takes PATH from here */
     execvpe(job->program[0] != '\0' && !order->helper ? job->program : argv[0], argv, envp);
-    give_up(pipe, errno, BP_STEP_EXEC);
+    give_up(path->mishap, errno, BP_STEP_EXEC);
 }
 
 /* A kernel without NUMA has but one place for memory. */
@@ -236,8 +246,8 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
     if (read(path.go, &go, 1) != 1) /* our parent is dead */
         give_up(path.mishap, ESRCH, BP_STEP_CLONE);
     if (!order->helper)
-        open_files(job, order, path.mishap);
-    run_program(order, job, path.mishap);
+        open_files(job, order, &path);
+    run_program(order, job, &path);
 }
 
 static pid_t clone_child(const struct bp_space_order *order, int as_sibling, int *ret_pidfd)

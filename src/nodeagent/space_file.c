@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* space_file.c - files and connections that take the place of a process's standard descriptors. */
+/* space_file.c - files and connections that take the place of a process's descriptors. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ static int read_number(const char **text, long long most, long long *ret_number)
 int bp_space_file_read(const char *text, struct bp_space_file *ret_file)
 {
     long long fd, flags, mode, offset;
-    if (read_number(&text, BP_SPACE_FILES_MAX - 1, &fd) < 0 ||
+    if (read_number(&text, BP_SPACE_FD_MAX, &fd) < 0 ||
         read_number(&text, INT_MAX, &flags) < 0 || read_number(&text, 0777, &mode) < 0 ||
         read_number(&text, LLONG_MAX, &offset) < 0 || *text == '\0')
         return -EPROTO;
@@ -111,8 +111,8 @@ static int put_file(const struct bp_space_file *file, uint64_t rank)
     int fd = (file->flags & BP_SPACE_CONNECT) != 0 ? connect_to(file) : open_file(file, rank);
     if (fd < 0)
         return fd;
-    if (fd == file->fd)
-        return 0;
+    if (fd == file->fd) /* it stays open at the exec */
+        return fcntl(fd, F_SETFD, 0) < 0 ? -errno : 0;
     int r = put(fd, file->fd);
     close(fd);
     return r;
@@ -129,18 +129,43 @@ static int is_stdouts(const struct bp_space_file *files, uint32_t count,
     return 0;
 }
 
+static int is_taken(const struct bp_space_file *files, uint32_t count, int fd)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (files[i].fd == fd)
+            return 1;
+    return 0;
+}
+
+int bp_space_file_step_aside(const struct bp_space_file *files, uint32_t count, int fd)
+{
+    int to = STDERR_FILENO + 1, flags = fcntl(fd, F_GETFD);
+    if (!is_taken(files, count, fd))
+        return fd;
+    while (is_taken(files, count, to) || fcntl(to, F_GETFD) >= 0)
+        to++;
+    int r = dup3(fd, to, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0);
+    if (r >= 0)
+        close(fd);
+    return r < 0 ? -errno : to;
+}
+
+static int open_one(const struct bp_space_file *files, uint32_t count, uint32_t i, uint64_t rank)
+{
+    return is_stdouts(files, count, &files[i]) ? put(STDOUT_FILENO, STDERR_FILENO)
+                                               : put_file(&files[i], rank);
+}
+
 int bp_space_files_open(const struct bp_space_file *files, uint32_t count, uint64_t rank,
                         int *ret_fd)
 {
-    for (int fd = 0; fd < BP_SPACE_FILES_MAX; fd++)
-        for (uint32_t i = 0; i < count; i++) {
-            if (files[i].fd != fd)
+    int r = 0;
+    for (int fd = 0; fd <= STDERR_FILENO + 1; fd++) /* and then those above */
+        for (uint32_t i = 0; r == 0 && i < count; i++) {
+            if (files[i].fd != fd && (fd <= STDERR_FILENO || files[i].fd < fd))
                 continue;
-            *ret_fd = fd;
-            int r = is_stdouts(files, count, &files[i]) ? put(STDOUT_FILENO, fd)
-                                                        : put_file(&files[i], rank);
-            if (r < 0)
-                return r;
+            *ret_fd = files[i].fd;
+            r = open_one(files, count, i, rank);
         }
-    return 0;
+    return r;
 }

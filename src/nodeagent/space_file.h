@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* space_file.h - files of the node that take the place of a process's standard descriptors. */
+/* space_file.h - files of the node that take the place of a process's descriptors. */
 #ifndef BP_NODEAGENT_SPACE_FILE_H
 #define BP_NODEAGENT_SPACE_FILE_H
 
@@ -8,7 +8,7 @@
 #include "proto/space_record.h"
 
 struct bp_space_file {
-    int fd; /* 0 to 2 */
+    int fd; /* up to BP_SPACE_FD_MAX */
     int flags; /* open's and BP_SPACE_PATTERN, _SHARED; or BP_SPACE_CONNECT, _SEND_INFO */
     uint32_t mode;
     int64_t offset; /* where reading or writing begins; 0 = as it is opened */
@@ -18,6 +18,10 @@ struct bp_space_file {
 
 /* A file as the strings of SETUP say it; *ret_file's path points into text. -EPROTO. */
 int bp_space_file_read(const char *text, struct bp_space_file *ret_file);
+
+/* Move a descriptor out of the way of them, if one will have its number; it is closed by exec if it
+ * was before. Its number, or -errno. */
+int bp_space_file_step_aside(const struct bp_space_file *files, uint32_t count, int fd);
 
 /* Open them as the calling process, the given rank, in place of their descriptors. 0, or -errno
  * with the descriptor that has none. */

@@ -78,17 +78,18 @@ static int copy_strings(int fd, struct bp_space_strings *ret_header, char **ret_
  * of theirs. */
 static int read_files(struct bp_space_job *job, char *const *strings, uint32_t count)
 {
-    void *page = MAP_FAILED;
+    void *page = NULL;
+    for (uint32_t i = 0; i < count; i++)
+        if (bp_space_file_read(strings[i], &job->files[i]) < 0)
+            return -EPROTO;
     if (count > 0)
         page = mmap(NULL, BP_SPACE_FILES_MAX, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
                     -1, 0);
-    if (count > 0 && page == MAP_FAILED)
+    if (page == MAP_FAILED)
         return -errno;
-    for (uint32_t i = 0; i < count; i++) {
-        if (bp_space_file_read(strings[i], &job->files[i]) < 0)
-            return -EPROTO;
-        job->files[i].truncated = (_Atomic unsigned char *)page + i;
-    }
+    job->truncated = page;
+    for (uint32_t i = 0; i < count; i++)
+        job->files[i].truncated = job->truncated + i;
     job->file_count = count;
     return 0;
 }
@@ -126,11 +127,13 @@ int bp_space_job_read(struct bp_space_job *job, const struct bp_space_packet *pa
     return r < 0 ? r : read_strings(job, packet->fds[0], err);
 }
 
-static void free_strings(struct bp_space_job *job)
+void bp_space_job_done(struct bp_space_job *job)
 {
     free(job->strings);
     free(job->argv);
     free(job->envp);
+    if (job->truncated != NULL)
+        munmap((void *)job->truncated, BP_SPACE_FILES_MAX);
 }
 
 int bp_space_job_change(struct bp_space_job *job, const struct bp_space_packet *packet,
@@ -142,9 +145,11 @@ int bp_space_job_change(struct bp_space_job *job, const struct bp_space_packet *
         return r;
     if (next.setup.uid != job->setup.uid || next.setup.gid != job->setup.gid ||
         next.setup.groups != job->setup.groups ||
-        memcmp(next.groups, job->groups, next.setup.groups * sizeof *next.groups) != 0)
+        memcmp(next.groups, job->groups, next.setup.groups * sizeof *next.groups) != 0) {
+        bp_space_job_done(&next);
         return bp_error_set(err, -EPROTO, "SETTINGS of another user");
-    free_strings(job);
+    }
+    bp_space_job_done(job);
     *job = next;
     return 0;
 }

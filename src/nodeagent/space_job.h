@@ -20,6 +20,7 @@ struct bp_space_job {
     const char *program; /* to execute; "" = argv[0] */
     struct bp_space_file files[BP_SPACE_FILES_MAX];
     uint32_t file_count;
+    _Atomic unsigned char *truncated; /* a page that processes share, a byte a file; NULL = none */
     char *strings; /* all of them */
     struct rlimit own_nofile; /* as bpspace found it, before it raised its own */
     int64_t pid_max;
@@ -28,6 +29,9 @@ struct bp_space_job {
 /* Take the SETUP in *packet apart. -EPROTO if its counts and lengths do not fit together. */
 int bp_space_job_read(struct bp_space_job *job, const struct bp_space_packet *packet,
                       struct bp_error *err);
+
+/* Its strings and files. */
+void bp_space_job_done(struct bp_space_job *job);
 
 /* The same for SETTINGS: what concerns processes that are made from now on. */
 int bp_space_job_change(struct bp_space_job *job, const struct bp_space_packet *packet,

@@ -7,6 +7,8 @@
 #include "proto/frame.h"
 
 #define BP_LOCAL_FDS_MAX    64
+/* Beside bpmaster's socket: the list of libraries, each path with its NUL; no file: it is empty. */
+#define BP_LIBRARIES_FILE   "libraries"
 #define BP_LOCAL_INLINE_MAX 32768 /* bytes of a body sent within the packet */
 
 struct bp_local_message {

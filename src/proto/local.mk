@@ -18,7 +18,9 @@ libproto_la_SOURCES = \
 	src/proto/preamble.c src/proto/preamble.h \
 	src/proto/relay.c src/proto/relay.h \
 	src/proto/stream.c src/proto/stream.h \
-	src/proto/tls.c src/proto/tls.h
+	src/proto/tick.c src/proto/tick.h \
+	src/proto/tls.c src/proto/tls.h \
+	src/proto/vault.c src/proto/vault.h
 libproto_la_CPPFLAGS = $(BP_CPPFLAGS) $(PROTOBUF_C_CFLAGS) $(EVENT_CFLAGS) $(OPENSSL_CFLAGS)
 libproto_la_CFLAGS = $(BP_CFLAGS)
 BP_PROTO_LIBS = libproto.la libcommon.la $(PROTOBUF_C_LIBS)

@@ -18,7 +18,8 @@
 #define BP_SPACE_CPUS_BYTES  1024 /* longest CPU mask: 8192 CPUs */
 #define BP_SPACE_GROUPS_MAX  1024
 #define BP_SPACE_LIMITS      16 /* RLIMIT_* 0..15 of Linux */
-#define BP_SPACE_FILES_MAX   3  /* one for each standard descriptor */
+#define BP_SPACE_FILES_MAX   16
+#define BP_SPACE_FD_MAX      1048575 /* highest descriptor that a file takes the place of */
 #define BP_SPACE_CONNECT     (1 << 30) /* in FLAGS: PATH is "ADDRESS:PORT" to connect to, */
 #define BP_SPACE_SEND_INFO   (1 << 29) /* and two int32 go first: PID and FD */
 #define BP_SPACE_PATTERN     (1 << 28) /* in FLAGS: PATH has letters; left is %t, the rank */
@@ -72,7 +73,7 @@ enum bp_space_step { /* where a creation failed */
     BP_STEP_CHDIR,
     BP_STEP_EXEC,
     BP_STEP_IMAGE, /* the image cannot be made into a process here */
-    BP_STEP_FILE = 16, /* and 17, 18: opening the file in place of descriptor 0, 1, 2 */
+    BP_STEP_FILE = 16, /* and 17, 18, ...: opening the file in place of descriptor 0, 1, 2, ... */
 };
 
 enum bp_space_flags {
@@ -131,9 +132,10 @@ struct bp_space_setup {
 
 /* The memory file of SETUP: this header, then argc + envc + 2 NUL-terminated strings: the argument
  * vector, the environment, the working directory, the program ("" = argv[0]); then `files` more:
- * files that are opened by the process itself, as its user in its working directory, in place of a
- * standard descriptor, each as "FD FLAGS MODE OFFSET PATH" with decimal numbers; stderr's that is
- * word for word stdout's is opened once. Not above BP_SPACE_STRINGS_MAX bytes in all. */
+ * files that are opened by the process itself, as its user in its working directory, in place of
+ * descriptors, first those of 0, 1, 2, each as "FD FLAGS MODE OFFSET PATH" with decimal numbers;
+ * stderr's that is word for word stdout's is opened once. Not above BP_SPACE_STRINGS_MAX bytes in
+ * all. */
 #define BP_SPACE_STRINGS_MAX (8u << 20)
 struct bp_space_strings {
     uint32_t argc, envc;

@@ -104,7 +104,8 @@ int job_rows_show(int as_json, struct bp_error *err)
     auto_unpack Bpmix__JobList *list = ask_jobs(err);
     if (list == NULL)
         return err->code;
-    qsort(list->jobs, list->n_jobs, sizeof *list->jobs, compare_jobs);
+    if (list->n_jobs > 1)
+        qsort(list->jobs, list->n_jobs, sizeof *list->jobs, compare_jobs);
     if (as_json)
         print_json(jobs_json(list));
     else

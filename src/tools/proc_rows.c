@@ -31,7 +31,8 @@ static struct proc *ask(size_t *ret_count, struct bp_error *err)
     struct proc *procs = bp_calloc(list->n_pids, sizeof *procs);
     for (size_t i = 0; i < list->n_pids; i++)
         procs[i] = (struct proc){.pid = list->pids[i], .node = list->nodes[i]};
-    qsort(procs, list->n_pids, sizeof *procs, by_pid);
+    if (list->n_pids > 1)
+        qsort(procs, list->n_pids, sizeof *procs, by_pid);
     *ret_count = list->n_pids;
     return procs;
 }

@@ -26,13 +26,6 @@ static size_t count_vector(char *const *vector)
     return count;
 }
 
-static void job_free(struct bp_space_job *job)
-{
-    free(job->argc > 0 ? job->argv[0] : job->envc > 0 ? job->envp[0] : (char *)job->cwd);
-    free(job->argv);
-    free(job->envp);
-}
-
 /* A SETUP whose numbers and strings come from the input. */
 static void setup(const uint8_t *head, const uint8_t *rest, size_t size)
 {
@@ -56,9 +49,9 @@ static void setup(const uint8_t *head, const uint8_t *rest, size_t size)
             strlen(job.program) >= BP_SPACE_STRINGS_MAX)
             abort();
         for (uint32_t i = 0; i < job.file_count; i++)
-            if (job.files[i].fd < 0 || job.files[i].fd > 2 || job.files[i].path[0] == '\0')
+            if (job.files[i].fd < 0 || job.files[i].fd > BP_SPACE_FD_MAX || job.files[i].path[0] == '\0')
                 abort();
-        job_free(&job);
+        bp_space_job_done(&job);
     } else if (err.code >= 0 || err.text[0] == '\0') {
         abort();
     }

@@ -185,6 +185,15 @@ def need_plain_build():
         raise Skip("a program with sanitizers cannot be restored")
 
 
+def need_plain_program():
+    """The same for all of a test program: it ends here."""
+    try:
+        need_plain_build()
+    except Skip as e:
+        print("1..0 # SKIP %s" % e, flush=True)
+        sys.exit(0)
+
+
 def wait_for(predicate, timeout=10, what="condition"):
     """Ask predicate again and again until it is true; only where there is no event to wait for."""
     deadline = time.monotonic() + timeout

@@ -98,7 +98,7 @@ def processes():
         try:
             with open("/proc/%s/cmdline" % pid, "rb") as f:
                 words = f.read().replace(b"\0", b" ").decode(errors="replace").strip()
-            with open("/proc/%s/stat" % pid) as f:
+            with open("/proc/%s/stat" % pid, encoding="utf-8", errors="replace") as f:
                 stat = f.read()
         except OSError:
             continue

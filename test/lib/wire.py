@@ -154,7 +154,10 @@ class Tool:
     def _pong(self):
         """Answer the PINGs of the first herd; False when bpmaster has given it up."""
         with socket.socket(fileno=os.dup(self.herds[0])) as s:
-            packet = s.recv(64 * RECORD.size)
+            try:
+                packet = s.recv(64 * RECORD.size)
+            except ConnectionResetError:  # with something unread
+                packet = b""
         for row in RECORD.iter_unpack(packet):
             if row[0] == PING:
                 self.herd(record(PONG, value=row[8]))
@@ -213,6 +216,8 @@ class Tool:
     def open(self, argv, ranks=1, **more):
         """Open a job; herds are then the sockets for its herders. Returns its map."""
         kind, body, fds, _ = self.ask(frame(JOB_OPEN, request(argv, ranks, **more)))
+        while kind == JOB_WAIT:  # until the job before has given back its CPUs
+            kind, body, fds, _ = self.receive()
         assert kind == JOB_MAP, (kind, body)
         self.herds = fds
         fields = unpack(body)

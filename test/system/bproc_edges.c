@@ -247,6 +247,41 @@ static int do_sockets(char **argv)
     return 0;
 }
 
+/* FORM NODE ADDRESS PORT: one of the exec forms, of a shell with descriptors above 2. */
+static int do_exec_io(char **argv)
+{
+    static char *words[] = {"/bin/sh", "-c",
+                            "read line <&3; echo $line; echo four >&4; echo nine >&9; "
+                            "for fd in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do "
+                            "test -e /proc/$$/fd/$fd && echo $fd; done; exit 5", NULL};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)atoi(argv[3]))};
+    struct bproc_io_t io[4] = {
+        {.fd = 9, .type = BPROC_IO_SOCKET, .flags = BPROC_IO_DELAY},
+        {.fd = 3, .type = BPROC_IO_FILE},
+        {.fd = 1, .type = BPROC_IO_FILE},
+        {.fd = 4, .type = BPROC_IO_SOCKET, .flags = BPROC_IO_SEND_INFO},
+    };
+    int node = atoi(argv[1]), pid = 0, status = 0;
+    inet_pton(AF_INET, argv[2], &address.sin_addr);
+    memcpy(&io[0].d.addr, &address, sizeof address);
+    memcpy(&io[3].d.addr, &address, sizeof address);
+    strcpy(io[1].d.file.name, "/proc/sys/kernel/hostname");
+    io[2].d.file.flags = O_WRONLY | O_CREAT | O_APPEND;
+    io[2].d.file.mode = 0600;
+    strcpy(io[2].d.file.name, "/tmp/exec-io");
+    close_range(3, ~0u, 0); /* for what is executed here */
+    if (strcmp(argv[0], "rexec") == 0)
+        bproc_rexec_io(node, io, 4, words[0], words, environ);
+    else if (strcmp(argv[0], "execmove") == 0)
+        bproc_execmove_io(node, io, 4, words[0], words, environ);
+    else if (bproc_vexecmove_io(1, &node, &pid, io, 4, words[0], words, environ) == 1 && pid > 0)
+        return waitpid(pid, &status, 0) == pid ? WEXITSTATUS(status) : 98;
+    if (pid < 0)
+        errno = -pid;
+    return failed(argv[0]);
+}
+
 static int do_rexec(char **argv)
 {
     bproc_rexec(atoi(argv[0]), argv[1], argv + 1, environ);
@@ -260,7 +295,7 @@ static const struct {
     {"orphan", do_orphan},   {"child", do_child}, {"ignoring", do_ignoring},
     {"threads", do_threads}, {"io", do_io},       {"pending", do_pending},
     {"many", do_many},       {"rexec", do_rexec},
-    {"sockets", do_sockets}, {"nested", do_nested},
+    {"sockets", do_sockets}, {"nested", do_nested}, {"exec-io", do_exec_io},
 };
 
 int main(int argc, char **argv)

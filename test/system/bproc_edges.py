@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import bptest  # noqa: E402
-from bptest import finish, must, start, test, wait_for  # noqa: E402
+from bptest import finish, must, run, start, test, wait_for  # noqa: E402
 
 PROGRAM = bptest.build_caller("bproc_edges")
 BE_NODEDOWN, BE_SLAVEDIED, ECONNABORTED = 301, 303, 103
@@ -133,6 +133,39 @@ def _():
     with bptest.Cluster(1):
         p = start([PROGRAM, "sockets", port, "/bin/true"])
         assert finish(p).out == "vexecmove_io: 1 -111\n"
+
+
+def above(form, node, where, host):
+    """An exec form with descriptors 1, 3, 4 and 9 on a node, and here."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        server.settimeout(20)
+        p = start([PROGRAM, "exec-io", form, node, MASTER, str(server.getsockname()[1])])
+        said = set()
+        for _ in range(2):
+            connection, _ = server.accept()
+            with connection, connection.makefile("rb") as data:
+                said.add(data.read())
+        result = finish(p)
+        assert (result.code, result.out) == (5, ""), (form, node, result)
+        told = max(said, key=len)
+        assert said - {told} == {b"nine\n"} and told[4:] == struct.pack("i", 4) + b"four\n", said
+        pid = struct.unpack("i", told[:4])[0]
+        assert (pid == p.pid) == (form != "vexecmove"), (form, pid, p.pid)
+        text = where(["cat", "/tmp/exec-io"]).out
+        assert text.split() == [host, *"012349"], (form, node, text)
+        where(["rm", "/tmp/exec-io"])
+
+
+@test("_io of the exec forms: descriptors above 2, on a node and here")
+def _():
+    with bptest.Cluster(1) as cluster:
+        for form in ("rexec", "execmove", "vexecmove"):
+            above(form, "0", lambda words: cluster.execute("n0", words), "n0")
+            above(form, "-1", run, os.uname().nodename)
+        result = run([PROGRAM, "exec-io", "rexec", "0", MASTER, "1"])
+        assert result.out == "rexec: 111 Connection refused\n", result
+        result = run([PROGRAM, "exec-io", "execmove", "0", MASTER, "1"], user=12345)
+        assert result.out == "execmove: 13 Permission denied\n", result  # root's file
 
 
 @test("on a node a call forks on that node, and neither forks to nor leaves for the master")

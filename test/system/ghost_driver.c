@@ -13,8 +13,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -1169,6 +1171,98 @@ static bool test_many_children(void)
     return waitpid(herd.pids[0], NULL, 0) == herd.pids[0];
 }
 
+/* The maker's child, stopped before its first instruction; it alone stays traced. */
+static bool herder_hold(pid_t *ret_herder)
+{
+    unsigned long herder = 0;
+    int status;
+
+    CHECK(ptrace(PTRACE_SEIZE, herd.maker, 0,
+                 PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD) == 0);
+    close(herd.gate);
+    do {
+        CHECK(waitpid(herd.maker, &status, __WALL) == herd.maker && WIFSTOPPED(status));
+        if (status >> 16 == PTRACE_EVENT_FORK || status >> 16 == PTRACE_EVENT_CLONE)
+            CHECK(ptrace(PTRACE_GETEVENTMSG, herd.maker, 0, &herder) == 0);
+        else
+            ptrace(PTRACE_CONT, herd.maker, 0, 0);
+    } while (herder == 0);
+    CHECK(waitpid((pid_t)herder, &status, __WALL) == (pid_t)herder && WIFSTOPPED(status));
+    CHECK(ptrace(PTRACE_DETACH, herd.maker, 0, 0) == 0);
+    *ret_herder = (pid_t)herder;
+    return true;
+}
+
+/* Run the herder to where it begins to trace its maker (entry), or has just done so. */
+static bool herder_step(pid_t herder, bool entry)
+{
+    struct __ptrace_syscall_info info = {0};
+    bool seizes = false;
+    int status;
+
+    do {
+        CHECK(ptrace(PTRACE_SYSCALL, herder, 0, 0) == 0);
+        CHECK(waitpid(herder, &status, __WALL) == herder && WIFSTOPPED(status));
+        if (WSTOPSIG(status) != (SIGTRAP | 0x80))
+            continue;
+        CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, herder, sizeof(info), &info) > 0);
+        if (seizes)
+            break;
+        seizes = info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_ptrace &&
+                 info.entry.args[0] == PTRACE_SEIZE;
+    } while (!seizes || !entry);
+    return true;
+}
+
+/* A process that becomes a ghost is stopped on the way, before or after it is traced. */
+static bool stop_on_the_way(bool before)
+{
+    struct bp_ghost_setup setup = {.version = BP_GHOST_VERSION, .count = 1, .comm = "solver",
+                                   .lease_ms = LEASE_MS, .flags = BP_GHOST_IN_PLACE};
+    struct bp_ghost_record record;
+    bool herding = false;
+    pid_t herder;
+    int status, told = 0;
+
+    prctl(PR_SET_DUMPABLE, 1); /* lost with its user; inherited by the maker */
+    herd_start_gated(&herd, &setup);
+    CHECK(herder_hold(&herder) && herder_step(herder, before));
+    kill(herd.maker, SIGSTOP);
+    while (pid_state(herd.maker) != (before ? 'T' : 't'))
+        sched_yield();
+    kill(herd.maker, SIGUSR1);
+    CHECK(ptrace(PTRACE_DETACH, herder, 0, 0) == 0);
+    CHECK(next_is(BP_GHOST_BORN, 0, 0, &record) && record.pid == herd.maker);
+    while (!herding || told != SIGUSR1) {
+        CHECK(herd_next(&herd, &record) == 1);
+        if (record.type == BP_GHOST_HERDING) {
+            herding = true;
+            continue;
+        }
+        CHECK(record.signo == (told ? SIGUSR1 : SIGSTOP)); /* in the order they were sent */
+        told = record.signo;
+    }
+    if (before)
+        CHECK(waitpid(herd.maker, &status, WUNTRACED) == herd.maker && WIFSTOPPED(status));
+    order(BP_GHOST_STOPPED, 0, SIGSTOP);
+    while (pid_state(herd.maker) != 't')
+        sched_yield();
+    CHECK(quiet());
+    herd_exit(&herd, 0, 5 << 8);
+    do
+        CHECK(waitpid(herd.maker, &status, 0) == herd.maker);
+    while (WIFSTOPPED(status));
+    CHECK(status == 5 << 8 && next_is(BP_GHOST_GONE, 0, 0, &record) && pid_ended(herder));
+    close(herd.link);
+    close(herd.pids_fd);
+    return true;
+}
+
+static bool test_stop_on_the_way(void)
+{
+    return stop_on_the_way(false) && stop_on_the_way(true);
+}
+
 static const struct {
     const char *name;
     bool (*run)(void);
@@ -1203,6 +1297,7 @@ static const struct {
     {"children that cannot be", test_children_refused},
     {"many children", test_many_children},
     {"PIDs that are given", test_given},
+    {"stopped on the way to be a ghost", test_stop_on_the_way},
 };
 
 #define TESTS ((int)(sizeof(tests) / sizeof(tests[0])))

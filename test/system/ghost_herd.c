@@ -15,7 +15,8 @@
 
 #define PATIENCE_MS 10000
 
-void herd_start(struct herd *herd, const struct bp_ghost_setup *setup, size_t setup_size)
+static void start(struct herd *herd, const struct bp_ghost_setup *setup, size_t setup_size,
+                  const int *gate)
 {
     int pair[2];
     sigset_t all, before;
@@ -31,6 +32,12 @@ void herd_start(struct herd *herd, const struct bp_ghost_setup *setup, size_t se
     sigprocmask(SIG_BLOCK, &all, &before);
     herd->maker = fork();
     if (herd->maker == 0) {
+        char none;
+
+        if (gate) {
+            close(gate[1]);
+            (void)!read(gate[0], &none, 1);
+        }
         int link = fcntl(pair[1], F_DUPFD, 10);
         int fd = fcntl(herd->pids_fd, F_DUPFD, 10);
 
@@ -42,6 +49,22 @@ void herd_start(struct herd *herd, const struct bp_ghost_setup *setup, size_t se
     sigprocmask(SIG_SETMASK, &before, NULL);
     close(pair[1]);
     herd->link = pair[0];
+}
+
+void herd_start(struct herd *herd, const struct bp_ghost_setup *setup, size_t setup_size)
+{
+    start(herd, setup, setup_size, NULL);
+}
+
+void herd_start_gated(struct herd *herd, const struct bp_ghost_setup *setup)
+{
+    int gate[2];
+
+    if (pipe2(gate, O_CLOEXEC) < 0)
+        _exit(99);
+    start(herd, setup, sizeof(*setup), gate);
+    close(gate[0]);
+    herd->gate = gate[1];
 }
 
 int herd_next(struct herd *herd, struct bp_ghost_record *record)

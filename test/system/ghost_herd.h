@@ -11,6 +11,7 @@
 
 struct herd {
     int link; /* bpmaster's end */
+    int gate; /* our end of a pipe */
     uint32_t count;
     pid_t maker, herder;
     pid_t pids[BP_GHOST_MAX];      /* 0 = not born */
@@ -26,6 +27,9 @@ struct herd {
 
 /* Start bpghost; the maker is not waited for. */
 void herd_start(struct herd *herd, const struct bp_ghost_setup *setup, size_t setup_size);
+
+/* As herd_start, but bpghost is executed when `gate` is closed. */
+void herd_start_gated(struct herd *herd, const struct bp_ghost_setup *setup);
 
 /* Wait for the maker and take the records up to HERDING (or FAILED). Returns HERDING, FAILED or 0
  * for the end of the link. */

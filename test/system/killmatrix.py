@@ -414,6 +414,30 @@ def _():
         assert finish(waiting[1]).code == 0
 
 
+def unread(daemon, other, port="08AF"):
+    """Does what comes from that address (hexadecimal) on bpmaster's port wait for the daemon?"""
+    with open("/proc/%d/net/tcp" % daemon, encoding="utf-8") as f:
+        rows = [line.split() for line in f.readlines()[1:]]
+    return any(int(row[4].split(":")[1], 16) > 0 for row in rows
+               if row[2].startswith(other) and row[3] == "01" and
+               port in (row[1][9:], row[2][9:]))
+
+
+@test("bpmaster held up before it has read an answer: that is no silence")
+def _():
+    node, master = cluster.daemon_pid("n2"), cluster.daemon_pid("master")
+    for _ in range(2):
+        with nothing_left(), Job() as job:
+            with stopped(node):
+                wait_for(lambda: unread(node, "FE004D0A"), what="a lease for n2")
+                with stopped(master):
+                    os.kill(node, signal.SIGCONT)
+                    wait_for(lambda: unread(master, "03004D0A"), what="the answer of n2")
+                    time.sleep(1.1 * LEASE / 4)  # the next tick is late, but not very late
+            must(["bpstat"])
+            job.must_succeed()
+
+
 @test("bpmaster stopped for less than half a lease, and again: the job goes on")
 def _():
     with nothing_left(), Job() as job:

@@ -199,16 +199,52 @@ static int read_job(int fd)
     CU_ASSERT_STRING_EQUAL(job.envp[0], "A=1");
     CU_ASSERT_STRING_EQUAL(job.cwd, "/");
     CU_ASSERT_STRING_EQUAL(job.program, "q");
-    free(job.argv[0]); /* the copy of all strings begins there */
-    free(job.argv);
-    free(job.envp);
+    bp_space_job_done(&job);
     return r;
+}
+
+static unsigned mappings(void)
+{
+    unsigned count = 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    for (int c; maps != NULL && (c = getc(maps)) != EOF;)
+        count += c == '\n';
+    if (maps != NULL)
+        fclose(maps);
+    return count;
+}
+
+/* Guests bring files again and again. */
+static void settings(void)
+{
+    static const char strings[] = "p\0A=1\0/\0q\0002 0 0 0 x";
+    struct bp_space_strings header = {.argc = 1, .envc = 1, .bytes = sizeof strings, .files = 1};
+    struct bp_space_setup setup = {.version = BP_SPACE_VERSION, .lease_ms = 1};
+    struct bp_space_job job = {.argc = 0};
+    struct bp_error err = {0};
+    unsigned before = 0;
+    int fd = memfd_create("strings", MFD_CLOEXEC);
+    if (write(fd, &header, sizeof header) < 0 || write(fd, strings, sizeof strings) < 0)
+        CU_FAIL("memory file");
+    packet.record = (struct bp_space_record){.length = sizeof setup};
+    memcpy(packet.payload, &setup, sizeof setup);
+    packet.fds[0] = fd;
+    packet.nfds = 1;
+    CU_ASSERT_EQUAL(bp_space_job_read(&job, &packet, &err), 0);
+    for (int i = 0; i < 100; i++) {
+        before = i == 10 ? mappings() : before;
+        CU_ASSERT_EQUAL(bp_space_job_change(&job, &packet, &err), 0);
+    }
+    CU_ASSERT(mappings() <= before + 2);
+    CU_ASSERT(job.file_count == 1 && job.files[0].fd == 2);
+    bp_space_job_done(&job);
+    close(fd);
 }
 
 static void files(void)
 {
     static const char *const wrong[] = {
-        "", "0", "0 0 0 0", "0 0 0 0 ", "3 0 0 0 x", "-1 0 0 0 x", "0 0 512 0 x", "0 -1 0 0 x",
+        "", "0", "0 0 0 0", "0 0 0 0 ", "1048576 0 0 0 x", "-1 0 0 0 x", "0 0 512 0 x", "0 -1 0 0 x",
         "0 0 0 -1 x", "0 0 0 99999999999999999999 x", "0  0 0 0 x", "+0 0 0 0 x", "0 0 0 0x"};
     struct bp_space_file file;
     CU_ASSERT_EQUAL(bp_space_file_read("2 577 438 9 a b", &file), 0);
@@ -263,6 +299,7 @@ int main(void)
         {"an order with an image", image},
         {"random orders", random_orders},
         {"files in place of descriptors", files},
+        {"settings of one guest after the other", settings},
         {"a job's strings", jobs},
         {"a peer's last words are read", last_words},
         {NULL, NULL},

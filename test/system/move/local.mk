@@ -2,7 +2,8 @@
 # libmove is shared, as scripts load it, and never sanitized: it must suit any program.
 noinst_LTLIBRARIES += libmove.la
 libmove_la_SOURCES = test/system/move/hop.c test/system/move/move_test.c test/system/move/move_test.h \
-	src/common/cpu.c src/common/cpu_x86_64.c src/common/error.c src/common/mem.c $(libimage_la_SOURCES)
+	src/common/cpu.c src/common/cpu_x86_64.c src/common/error.c src/common/mem.c src/common/yama.c \
+	$(libimage_la_SOURCES)
 libmove_la_CPPFLAGS = $(IMAGE_CPPFLAGS)
 libmove_la_CFLAGS = $(BP_BARE_CFLAGS) -fno-stack-protector
 libmove_la_LDFLAGS = -module -avoid-version -shared -rpath $(pkglibexecdir)
