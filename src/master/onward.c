@@ -216,8 +216,8 @@ void onward_tell_old(const struct job *job, const struct proc *proc)
     signal_it(job, proc, BP_LEAVE_SIGNAL, 1);
 }
 
-/* SIGSTOP cannot wait, nor be passed back: it stopped, or will have stopped, what it was there. That
- * may be over by now, or the SIGCONT for it waits. */
+/* SIGSTOP cannot wait, nor be passed back: it stopped, or will have stopped, what it was there.
+ * That may be over by now, or the SIGCONT for it waits. */
 static void stop_again(struct job *job, struct proc *proc)
 {
     if ((proc->waiting & UINT64_C(1) << (SIGCONT - 1)) == 0) {
