@@ -92,6 +92,7 @@ __asm__(".text\n"
         ".size bp_arch_clone, .-bp_arch_clone\n");
 
 #define FXSAVE_BYTES 512
+#define UNTAG_MASK   0x4001 /* ARCH_GET_UNTAG_MASK, since 6.4 */
 #define XSTATE_BV    64 /* word of the xsave area that tells which states are in it */
 
 static uint64_t xcr0_read(void)
@@ -153,4 +154,15 @@ uint64_t bp_arch_resumed(struct bp_arch_state *saved)
     if (mask != 0)
         ((uint64_t *)saved->xsave)[XSTATE_BV] &= mask;
     return mask;
+}
+
+const char *bp_arch_unfit(void)
+{
+    uint64_t entry[2], mask = ~0ULL;
+
+    if (BP_SYS(SYS_modify_ldt, 0, entry, sizeof(entry), 0, 0, 0) > 0)
+        return "a process with a local descriptor table";
+    if (BP_SYS(SYS_arch_prctl, UNTAG_MASK, &mask, 0, 0, 0, 0) == 0 && mask != ~0ULL)
+        return "a process with tags in its addresses";
+    return NULL;
 }

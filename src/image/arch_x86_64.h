@@ -48,6 +48,9 @@ void bp_arch_state_init(struct bp_arch_state *state, void *xsave);
 int bp_arch_capture(struct bp_arch_state *state, int (*call)(struct bp_arch_state *state));
 void bp_arch_resume(void);
 
+/* What the calling process has of this architecture that no image holds; NULL: nothing. */
+const char *bp_arch_unfit(void);
+
 /* The raw clone: the child calls call(arg) on the stack that ends at stack_end, and exits with what
  * it returns. Its PID or -errno. */
 long bp_arch_clone(unsigned long flags, void *stack_end, int (*call)(void *arg), void *arg);

@@ -130,10 +130,13 @@ static int own_capture(struct bp_tables *tables, const struct bp_freeze *freeze,
 {
     struct bp_image_head *head = &tables->head;
     uint64_t granted = 0;
+    const char *unfit = bp_arch_unfit();
     int rc = thread_capture(&head->thread, freeze, err);
 
     if (rc < 0)
         return rc;
+    if (unfit != NULL)
+        return bp_error_set(err, -EOPNOTSUPP, "%s cannot travel", unfit);
     head->mailbox = (uint64_t)&freeze->mailbox;
     head->personality = (uint32_t)personality(0xffffffff);
     if (BP_SYS(SYS_arch_prctl, XCOMP_PERM, &granted, 0, 0, 0, 0) == 0)

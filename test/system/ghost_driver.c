@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ghost_driver.c - bpghost against a test that is its launcher and its bpmaster, in a PID namespace
- * of its own. Option: -u UID runs as that user, -n NAME runs the tests whose name has NAME. */
+ * of its own. Option: -u UID runs as that user, -n A|B runs the tests whose name has A or B. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -1327,6 +1327,19 @@ static int test_run(int i)
     return status != 0;
 }
 
+static bool is_wanted(const char *name, const char *only)
+{
+    const char *word = only;
+
+    while (word && *word) {
+        size_t length = strcspn(word, "|");
+        if (memmem(name, strlen(name), word, length))
+            return true;
+        word += length + (word[length] == '|');
+    }
+    return !only;
+}
+
 static int tests_run(const char *only)
 {
     int failures = 0;
@@ -1335,7 +1348,7 @@ static int tests_run(const char *only)
         return 99;
     setsid();
     for (int i = 0; i < TESTS; i++) {
-        if (!only || strstr(tests[i].name, only))
+        if (is_wanted(tests[i].name, only))
             failures += test_run(i);
         else
             printf("ok %d - %s # SKIP\n", i + 1, tests[i].name);

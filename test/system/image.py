@@ -165,7 +165,7 @@ REFUSALS = {
     "move-userfault": "userfaultfd", "shared-file": "mapped shared and writable",
     "seccomp": "seccomp filter", "key": "protection key", "traced": "traced",
     "move-threads": "with threads", "move-timer": "POSIX timers", "not-dumpable": "not be read",
-    "memory": "no memory",
+    "memory": "no memory", "segments": "local descriptor table",
 }
 
 

@@ -4,7 +4,7 @@
 needed) and this machine. BPMIX_KERNELS names a folder with files vmlinuz-6.1.* and vmlinuz-6.12.*,
 such as those in Debian's packages.
 
-time limit: 600 s"""
+time limit: 900 s"""
 import atexit
 import glob
 import os
@@ -18,7 +18,6 @@ GUEST = os.path.join(bptest.BUILD, "image_guest")
 GHOSTS = os.path.join(bptest.BUILD, "ghost_driver")
 BPGHOST = os.path.join(bptest.BUILD, "bpghost")
 RESTORE = os.path.join(bptest.BUILD, "bprestore")
-SLOW = {"full link"}  # of the ghosts' tests: they have too little time on a busy machine without KVM
 CPU = "Nehalem"  # what both guests have, and any machine of today
 
 
@@ -140,13 +139,14 @@ def yama(scope, *words, more=()):
 
 @test("where descendants alone may be traced images are taken of, and ghosts made by a user")
 def _():
-    lines = yama("1", GHOSTS, "-u", "1000", more=[GHOSTS, BPGHOST, *libraries(GHOSTS)])
+    lines = yama("1", GHOSTS, "-u", "1000", "-n", "looks|status|held|mirrored|herder|ghosts",
+                 more=[GHOSTS, BPGHOST, *libraries(GHOSTS)])
     assert told(lines) == ["guest: step 1 on 6.1., child 9", "guest: dumps itself 0",
                            "guest: step 2 on 6.1., child 9", "guest: goes on 0",
                            "guest: dumps another 0", "guest: said", "guest: begins 0"], lines
     good = [row.split(" - ")[1] for row in lines if row.startswith("ok ")]
-    bad = {row.split(" - ")[1] for row in lines if row.startswith("not ok ")}
-    assert bad <= SLOW and len(good) > 25 and "1..%d" % len(good + list(bad)) in lines, lines
+    assert len([name for name in good if not name.endswith("# SKIP")]) >= 8, lines
+    assert "1..%d" % len(good) in lines, lines
 
 
 @test("where only root may trace a user's images are refused by the setting's name")

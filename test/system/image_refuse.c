@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* image_refuse.c - see image_refuse.h. */
+#include <asm/ldt.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -169,6 +170,13 @@ static int not_dumpable(void)
     return prctl(PR_SET_DUMPABLE, 0) < 0 ? errno : 0;
 }
 
+static int segments(void)
+{
+    struct user_desc entry = {.entry_number = 3, .base_addr = 4096, .limit = 1, .seg_32bit = 1};
+
+    return syscall(SYS_modify_ldt, 1, &entry, sizeof(entry)) < 0 ? errno : 0;
+}
+
 static const struct {
     const char *name;
     int (*set)(void);
@@ -177,6 +185,7 @@ static const struct {
     {"move-userfault", userfault}, {"shared-file", shared_file}, {"seccomp", filter},
     {"key", key},         {"traced", traced},        {"move-threads", threads},
     {"move-timer", timer}, {"not-dumpable", not_dumpable}, {"memory", memory},
+    {"segments", segments},
 };
 
 int refuse_set(const char *what)
