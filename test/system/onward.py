@@ -226,12 +226,12 @@ def _():
         files = {who: len(os.listdir("/proc/%d/fd" % pid)) for who, pid in daemons.items()}
         os.kill(p.pid, signal.SIGRTMIN)
         assert p.stdout.readline() == "%d moves\n" % count
-        after = descendants(daemons["n0"]) | descendants(daemons["n1"])
-        assert len(after) <= len(before) + 2, (before, after)
+        wait_for(lambda: len(descendants(daemons["n0"]) | descendants(daemons["n1"])) <=
+                 len(before), what="as few processes as before")
         more = {who: private_kib(pid) - kib[who] for who, pid in daemons.items()}
         assert max(more.values()) < 2048, "KiB more than after %d moves: %s" % (first, more)
-        for who, pid in daemons.items():
-            assert len(os.listdir("/proc/%d/fd" % pid)) <= files[who] + 2, who
+        wait_for(lambda: all(len(os.listdir("/proc/%d/fd" % pid)) <= files[who] + 2
+                             for who, pid in daemons.items()), what="as few descriptors as before")
         bptest.comment("KiB more after %d moves than after %d: %s" % (count, first, more))
         os.kill(p.pid, signal.SIGRTMIN)
         result = finish(p)
