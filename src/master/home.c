@@ -297,7 +297,7 @@ static void leave(struct homing *homing)
 static void commit(struct job *job, struct proc *proc, struct homing *homing)
 {
     homing->state = HOMING_HOME;
-    if (proc->stopping)
+    if (proc->stop_due)
         stop_there(proc);
     onward_tell_old(job, proc);
     proc->state = PROC_GONE;
@@ -342,8 +342,6 @@ void home_ghost_lost(struct job *job, struct proc *proc)
 int home_event(struct job *job, struct proc *proc, int event, int32_t status)
 {
     struct homing *homing = proc->homing;
-    if (event == PROC_STOP)
-        proc->stopping = 0;
     if (homing != NULL && event == PROC_STOP && homing->state >= HOMING_ORDERED) {
         stop_there(proc);
         return 1;
