@@ -35,13 +35,10 @@ struct bp_muster {
     uint64_t early; /* bit signo - 1: sent to the process group while ghosts were being made */
     struct bp_ghost_record early_signals[64];
     uint32_t repair_signo, repair_slot;
-    bool stopped; /* who becomes its own ghost got SIGSTOP meanwhile */
 };
 
 void bp_muster_named(struct bp_herder *herder);
 void bp_muster_made(struct bp_herder *herder, uint32_t made, int32_t error);
-/* The maker would be stopped now. */
-void bp_muster_stopped(struct bp_herder *herder, int signo);
 void bp_muster_maker_dead(struct bp_herder *herder, int status);
 void bp_muster_witness(struct bp_herder *herder, const struct bp_ghost_record *signal);
 void bp_muster_canary_answered(struct bp_herder *herder);

@@ -68,8 +68,6 @@ static void stop_take(struct bp_herder *herder, const siginfo_t *stop)
     uint32_t place;
 
     if (stop->si_pid == bp_herd.maker && !herder->maker_gone) {
-        if (event == BP_EVENT_CAUGHT)
-            bp_muster_stopped(herder, what.signo);
         maker_stop(stop->si_pid, event, what.signo);
         return;
     }
