@@ -52,6 +52,12 @@ static void text_write(const char *path, const char *text)
     (void)ignored;
 }
 
+/* Its own, or what follows from its nice value. */
+static int io_priority(void)
+{
+    return (int)syscall(SYS_ioprio_get, IO_PROCESS, 0);
+}
+
 static void schedule_read(struct bp_settings *settings)
 {
     struct sched_param param = {0};
@@ -59,7 +65,7 @@ static void schedule_read(struct bp_settings *settings)
     settings->policy = sched_getscheduler(0);
     sched_getparam(0, &param);
     settings->priority = param.sched_priority;
-    settings->io_priority = (int)syscall(SYS_ioprio_get, IO_PROCESS, 0);
+    settings->io_priority = io_priority();
 }
 
 void bp_settings_read(struct bp_settings *settings)
@@ -92,7 +98,7 @@ static void schedule_apply(const struct bp_settings *settings, bool is_move)
 
     if (settings->policy > SCHED_OTHER && (is_move || !(settings->policy & SCHED_RESET_ON_FORK)))
         sched_setscheduler(0, settings->policy, &param);
-    if (settings->io_priority > 0)
+    if (settings->io_priority > 0 && settings->io_priority != io_priority())
         syscall(SYS_ioprio_set, IO_PROCESS, 0, settings->io_priority);
 }
 
