@@ -135,10 +135,23 @@ static void stopped(struct bp_scene *s)
         bp_sys_continue(s->pid);
 }
 
+static void stop_by(struct bp_scene *s, int signo)
+{
+    if (signo != SIGTSTP && signo != SIGTTIN && signo != SIGTTOU)
+        signo = SIGSTOP;
+    __atomic_store_n(&s->slot->want_stop, signo, __ATOMIC_RELEASE);
+    bp_herder_order(s->number, BP_ORDER_STOP);
+}
+
 static void woken(struct bp_scene *s)
 {
+    int signo = s->life->again;
+
+    s->life->again = 0;
     state_set(s, BP_LIFE_RUNNING);
     resume(s);
+    if (signo)
+        stop_by(s, signo);
 }
 
 /* Only SIGKILL ends a ghost without an order; who sent it the kernel does not say. As long as its
@@ -210,12 +223,14 @@ static void exit_stopped(struct bp_scene *s)
 
 static void stop_order(struct bp_scene *s)
 {
-    int signo = s->what->signo;
+    stop_by(s, s->what->signo);
+}
 
-    if (signo != SIGTSTP && signo != SIGTTIN && signo != SIGTTOU)
-        signo = SIGSTOP;
-    __atomic_store_n(&s->slot->want_stop, signo, __ATOMIC_RELEASE);
-    bp_herder_order(s->number, BP_ORDER_STOP);
+/* It may have been continued already, which the kernel has yet to tell: a SIGCONT that a stop
+ * signal follows at once wakes it and is dropped. */
+static void stop_again(struct bp_scene *s)
+{
+    s->life->again = s->what->signo ? s->what->signo : SIGSTOP;
 }
 
 /* On its way to a stop it may be or not: in both cases it goes on. */
@@ -226,6 +241,7 @@ static void continue_running(struct bp_scene *s)
 
 static void continue_stopped(struct bp_scene *s)
 {
+    s->life->again = 0;
     __atomic_store_n(&s->slot->want_stop, 0, __ATOMIC_RELEASE);
     bp_sys_continue(s->pid);
 }
@@ -264,7 +280,7 @@ static bp_life_action *const actions[BP_LIFE_STATES][BP_EVENTS] = {
     STEP(STOPPED, DEAD) = killed,
     STEP(STOPPED, SIGNAL) = signalled,
     STEP(STOPPED, EXIT) = exit_stopped,
-    STEP(STOPPED, STOP) = nothing,
+    STEP(STOPPED, STOP) = stop_again,
     STEP(STOPPED, CONTINUE) = continue_stopped,
     STEP(STOPPED, NAME) = name_order,
     STEP(STOPPED, END) = end,

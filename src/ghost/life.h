@@ -40,6 +40,7 @@ enum bp_life_event {
 
 struct bp_life {
     enum bp_life_state state;
+    int again;     /* stopped: by this signal again, should it go on */
     bool asked;    /* the muster waits for an answer of this ghost */
     uint8_t queries; /* of bpmaster, that this ghost has not answered */
     bool expected; /* its parent, the ghost in slot `parent`, has been told to make it */

@@ -235,6 +235,11 @@ static void herding(struct herd *herd, int32_t pid)
 
 /* ---- what the herder says ---- */
 
+static int is_stop(int signo)
+{
+    return signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+}
+
 void herd_said_signal(struct job *job, struct proc *proc, const struct bp_ghost_record *record)
 {
     Bpmix__ProcSignal signal = BPMIX__PROC_SIGNAL__INIT;
@@ -244,6 +249,10 @@ void herd_said_signal(struct job *job, struct proc *proc, const struct bp_ghost_
     signal.sender_uid = record->sender_uid;
     signal.value = record->value;
     job_signal(job, proc, &signal);
+    /* The SIGCONT that woke the ghost may have been dropped for this one: then its process, which
+     * is stopped as before, tells nothing. */
+    if (proc != NULL && proc->state == PROC_STOPPED && is_stop(record->signo))
+        job_proc_event(job, proc, PROC_STOP, record->signo, NULL);
 }
 
 /* 0, or -EPROTO when a record is not one a herder may send now. */

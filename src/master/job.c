@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/cpuset.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
@@ -140,6 +141,14 @@ void job_flush_signals(struct job *job, const struct proc *proc)
     }
 }
 
+/* A rank that is not bound stays on what its job has of the node, if that is anything. */
+static ProtobufCBinaryData proc_cpus(const struct proc *proc, const struct place *place)
+{
+    if (proc->cpu_bytes == 0 && bp_cpuset_count(place->taken, place->taken_bytes) > 0)
+        return (ProtobufCBinaryData){.data = place->taken, .len = place->taken_bytes};
+    return (ProtobufCBinaryData){.data = proc->cpus, .len = proc->cpu_bytes};
+}
+
 void job_create(struct job *job)
 {
     if (job->closing || job->created)
@@ -159,7 +168,7 @@ void job_create(struct job *job)
             row->serial = r + 1;
             row->pid = proc->pid;
             row->rank = r;
-            row->cpus = (ProtobufCBinaryData){.data = proc->cpus, .len = proc->cpu_bytes};
+            row->cpus = proc_cpus(proc, place);
             row->mems = (ProtobufCBinaryData){.data = proc->mems, .len = proc->mem_bytes};
             row->gpus = proc->gpus;
             row->n_gpus = proc->gpu_count;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/bproc.h>
 
 #include "common/clock.h"
 #include "common/cpuset.h"
@@ -22,6 +23,7 @@ struct waiter {
     size_t bytes;   /* of the request */
     uint64_t tried; /* when, in steps; 0 = never: then it is not known yet whether it must wait */
     unsigned stale; /* maps that did not hold any more when they were made */
+    uint8_t away;   /* it waits for nodes that are down, and keeps none meanwhile */
     uint8_t shares; /* CPUs with others: it never waits, and nobody waits for it */
     uint8_t nodes[BP_NODE_BYTES]; /* that it could use */
     unsigned position, told;      /* in the line; the last one told */
@@ -94,7 +96,7 @@ static void keep_nodes(const struct waiter *waiter)
 {
     struct machine *machine;
     unsigned at = 0;
-    while ((machine = next_machine(waiter, &at)) != NULL)
+    while (!waiter->away && (machine = next_machine(waiter, &at)) != NULL)
         machine->kept = 1;
 }
 
@@ -202,11 +204,34 @@ static void begin_job(struct job *job, const struct bp_map *map)
     job_free(job);
 }
 
+/* One of the nodes that it waited for and that is not up any more; NULL: they all are. */
+static const struct node *lost_node(const struct waiter *waiter)
+{
+    for (int i = 0; waiter->text[0] != '\0' && i < BP_NODES_MAX; i++) {
+        const struct node *node = node_get(waiter->job->master, i);
+        if (node != NULL && node->state != NODE_UP &&
+            bp_cpuset_has(waiter->nodes, sizeof waiter->nodes, (unsigned)i))
+            return node;
+    }
+    return NULL;
+}
+
+/* What it could use when it came, and no longer can: it stays in the line until they are back. */
+static void wait_for(struct waiter *waiter, const struct node *node, struct placed *placed)
+{
+    struct bp_error why = placed->err;
+    memcpy(placed->nodes, waiter->nodes, sizeof placed->nodes);
+    if (placed->r != -BE_NODEDOWN)
+        bp_error_set(&placed->err, placed->r, "node %d is %s: %.200s", node->number,
+                     node_state(node), why.text);
+}
+
 static void wait_on(struct waiter *waiter, const struct placed *placed)
 {
     struct job *job = waiter->job;
     int news = strcmp(waiter->text, placed->err.text) != 0;
     memcpy(waiter->nodes, placed->nodes, sizeof waiter->nodes);
+    waiter->away = placed->r != -EAGAIN;
     memcpy(waiter->text, placed->err.text, sizeof waiter->text);
     if (news && waiter->told == 0)
         bp_log_info("job-waits job=%" PRIx64 " uid=%u position=%u why=\"%s\"", job->id, job->uid,
@@ -229,11 +254,14 @@ static void on_placed(void *arg, struct placed *placed)
     struct queue *queue = master->queue;
     struct waiter *waiter = bp_take_ptr(queue->trying);
     struct job *job = waiter->job;
+    const struct node *lost = placed->r < 0 && placed->r != -EAGAIN ? lost_node(waiter) : NULL;
     placing_free(bp_take_ptr(queue->placing));
     look_soon(master);
+    if (lost != NULL)
+        wait_for(waiter, lost, placed);
     if (placed->r == 0)
         begin_job(job, placed->map);
-    else if (placed->r == -EAGAIN && may_wait(waiter))
+    else if ((placed->r == -EAGAIN || lost != NULL) && may_wait(waiter))
         wait_on(waiter, placed);
     else
         queue_drop(job, placed->r, placed->err.text);

@@ -62,7 +62,6 @@ static void fill_space(struct job *job, Bpmix__SpaceOpen *open)
     open->nspace = job->nspace;
     open->key = (ProtobufCBinaryData){.data = job->key.bytes, .len = sizeof job->key.bytes};
     open->stdin_rank = request->stdin_rank;
-    open->merge_stderr = request->merge_stderr;
     open->fanout = job->master->config.fanout;
     open->yield = job->yield;
     open->no_hfi = job->no_hfi;

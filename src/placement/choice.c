@@ -81,12 +81,20 @@ static int seat_nodes(struct bp_plan *plan, struct lookup *table, struct bp_erro
     return 0;
 }
 
+static uint32_t add_ranks(uint32_t ranks, uint32_t more)
+{
+    uint32_t room = BP_PLACE_RANKS_MAX - ranks;
+    return ranks + (more < room ? more : room);
+}
+
 /* Ranks that the user gave each node: mentions of it add up. One without a number is for all of the
- * node's cores, but for one rank if the user counts by naming nodes again. */
+ * node's cores, but for one rank if the user counts by naming nodes again; where each mention is a
+ * rank, they give none. */
 static void give_slots(struct bp_plan *plan, struct lookup *table)
 {
     const struct bp_place_request *request = plan->request;
-    if (request->host_count == 0 || plan->policy.over == BP_OVER_EACH)
+    bool each = plan->policy.over == BP_OVER_EACH;
+    if (request->host_count == 0)
         return;
     auto_free struct bp_seat **seat_by_node = bp_calloc(plan->node_count, sizeof(struct bp_seat *));
     for (size_t i = 0; i < plan->seat_count; i++)
@@ -97,15 +105,20 @@ static void give_slots(struct bp_plan *plan, struct lookup *table)
         struct bp_seat *seat = entry->excluded ? NULL : seat_by_node[entry->node - 1];
         if (seat == NULL)
             continue;
+        seat->most = add_ranks(seat->most, request->hosts[i].most);
+        if (each)
+            continue;
         uint32_t slots = request->hosts[i].slots > 0 ? request->hosts[i].slots : 1;
-        uint32_t room = BP_PLACE_RANKS_MAX - seat->slots;
-        seat->slots += slots < room ? slots : room;
+        seat->slots = add_ranks(seat->slots, slots);
         seat->bare += request->hosts[i].slots == 0;
         again = again || seat->bare > 1;
     }
     for (size_t i = 0; !again && i < plan->seat_count; i++)
         if (plan->seats[i].bare > 0 && plan->seats[i].units.count >= plan->cpus)
             plan->seats[i].slots = plan->seats[i].units.count / plan->cpus;
+    for (size_t i = 0; i < plan->seat_count; i++)
+        if (plan->seats[i].most > 0 && plan->seats[i].slots > plan->seats[i].most)
+            plan->seats[i].slots = plan->seats[i].most;
 }
 
 /* CPUs of a rank that the user would like but did not ask for: fewer where there are not as

@@ -43,6 +43,9 @@ static int count_nodes(const struct bp_plan *plan, uint64_t *ret_nodes, struct b
     if (most > 0 && most < request->nodes_min)
         return bp_error_set(err, -EINVAL, "-N %u-%u: the second number is smaller",
                             request->nodes_min, request->nodes_max);
+    if (least > plan->seat_count && request->nodes_min == 0)
+        return bp_error_set(err, -ENOENT, "%llu nodes are listed, and only %zu can be used",
+                            (unsigned long long)least, plan->seat_count);
     if (least > plan->seat_count)
         return bp_error_set(err, -ENOENT, "-N %llu: only %zu node%s can be used",
                             (unsigned long long)least, plan->seat_count,
@@ -68,10 +71,9 @@ static int check_objects(const struct bp_plan *plan, uint64_t ranks, uint64_t no
         sum = nodes * most;
     if (each == 0 || ranks <= sum * each)
         return 0;
-    return bp_error_set(err, -EINVAL, "-n %llu is more than --ntasks-per-%s %u on %llu %s%s",
-                        (unsigned long long)ranks, packages ? "socket" : "core", each,
-                        (unsigned long long)sum, packages ? "package" : "core",
-                        sum == 1 ? "" : "s");
+    return bp_error_set(err, -EINVAL, "%llu ranks are more than %u on each of %llu %s%s",
+                        (unsigned long long)ranks, each, (unsigned long long)sum,
+                        packages ? "package" : "core", sum == 1 ? "" : "s");
 }
 
 /* -n is more than what the options allow a node, or its packages, times the nodes. */
@@ -83,7 +85,7 @@ static int check_limits(const struct bp_plan *plan, uint64_t ranks, uint64_t nod
     uint64_t most = per_node * (nodes > 0 ? nodes : plan->seat_count);
     if (per_node > 0 && ranks > most)
         return bp_error_set(err, -EINVAL,
-                            "-n %llu is more than --ntasks-per-node %llu on %llu node%s",
+                            "%llu ranks are more than %llu on each of %llu node%s",
                             (unsigned long long)ranks, (unsigned long long)per_node,
                             (unsigned long long)(most / per_node), most == per_node ? "" : "s");
     int r = check_objects(plan, ranks, nodes, BP_LEVEL_PACKAGE, request->ranks_per_package, err);
@@ -95,9 +97,9 @@ static int check_limits(const struct bp_plan *plan, uint64_t ranks, uint64_t nod
         return 0;
     most = count_per_object(plan, nodes > 0 ? nodes : plan->seat_count);
     if (ranks > most)
-        return bp_error_set(err, -EINVAL, "-n %llu is more than the %llu of --map-by ppr:%u",
-                            (unsigned long long)ranks, (unsigned long long)most,
-                            request->map_count);
+        return bp_error_set(err, -EINVAL, "%llu ranks are more than the %llu that %u on each %s "
+                            "make", (unsigned long long)ranks, (unsigned long long)most,
+                            request->map_count, bp_plan_object(plan));
     return 0;
 }
 
@@ -111,8 +113,8 @@ static int check_slots(struct bp_plan *plan, struct bp_error *err)
     if (slots == 0 || slots >= plan->ranks || choice == BP_CHOICE_YES)
         return 0;
     if (choice == BP_CHOICE_NO)
-        return bp_error_set(err, -ENOSPC, "-n %u is more than the %llu slots of the hosts "
-                            "(--nooversubscribe)", plan->ranks, (unsigned long long)slots);
+        return bp_error_set(err, -ENOSPC, "%u ranks are more than the %llu slots of the hosts "
+                            "(nooversubscribe)", plan->ranks, (unsigned long long)slots);
     bp_map_warn(plan->map, "%u ranks on %llu slots: nodes get more ranks than they have slots",
                 plan->ranks, (unsigned long long)slots);
     return 0;

@@ -15,13 +15,19 @@ static uint32_t deal_parts(struct bp_plan *plan, uint32_t left)
         if (seat->slots > 0)
             weight = (uint64_t)seat->slots * 64;
         seat->score = (uint32_t)weight;
-        seat->score = seat->ranks == plan->per_node ? 0 : seat->score > 0 ? seat->score : 1;
+        if (seat->ranks >= bp_seat_limit(plan, seat))
+            seat->score = 0;
+        else if (seat->score == 0)
+            seat->score = 1;
         total += seat->score;
     }
     uint32_t given = 0;
+    if (total == 0)
+        return 0;
     for (size_t i = 0; i < plan->seat_count; i++) {
         struct bp_seat *seat = &plan->seats[i];
-        uint32_t room = plan->per_node - seat->ranks;
+        uint32_t limit = bp_seat_limit(plan, seat);
+        uint32_t room = limit > seat->ranks ? limit - seat->ranks : 0;
         uint32_t part = (uint32_t)((uint64_t)left * seat->score / total);
         part = part < room ? part : room;
         seat->ranks += part;
@@ -31,19 +37,23 @@ static uint32_t deal_parts(struct bp_plan *plan, uint32_t left)
 }
 
 /* In proportion to the cores, which nodes of one computer share, or to the slots given; what cannot
- * be divided goes to the first seats. */
-static void deal_shares(struct bp_plan *plan, uint32_t left)
+ * be divided goes to the first seats. What no seat may have is left over. */
+static uint32_t deal_shares(struct bp_plan *plan, uint32_t left)
 {
     uint32_t given = 1;
     while (left > 0 && given > 0) {
         given = deal_parts(plan, left);
         left -= given;
     }
-    for (size_t i = 0; left > 0; i = (i + 1) % plan->seat_count)
-        if (plan->seats[i].ranks < plan->per_node) {
-            plan->seats[i].ranks++;
-            left--;
-        }
+    for (uint32_t before = left + 1; left > 0 && left < before;) {
+        before = left;
+        for (size_t i = 0; left > 0 && i < plan->seat_count; i++)
+            if (plan->seats[i].ranks < bp_seat_limit(plan, &plan->seats[i])) {
+                plan->seats[i].ranks++;
+                left--;
+            }
+    }
+    return left;
 }
 
 /* Fill each seat up to the ranks the user gave it; what is left over. */
@@ -54,7 +64,7 @@ static uint32_t deal_slots(struct bp_plan *plan, uint32_t left)
         uint64_t most = seat->slots;
         if (plan->request->map_by == BP_MAP_PPR)
             most = bp_seat_quota(plan, seat);
-        most = most < plan->per_node ? most : plan->per_node;
+        most = most < bp_seat_limit(plan, seat) ? most : bp_seat_limit(plan, seat);
         uint32_t part = most > seat->ranks ? (uint32_t)most - seat->ranks : 0;
         part = part < left ? part : left;
         seat->ranks += part;
@@ -63,8 +73,8 @@ static uint32_t deal_slots(struct bp_plan *plan, uint32_t left)
     return left;
 }
 
-/* How many ranks each seat gets. */
-static void count_ranks(struct bp_plan *plan)
+/* How many ranks each seat gets, and how many are left over. */
+static uint32_t count_ranks(struct bp_plan *plan)
 {
     uint32_t left = plan->ranks;
     bool each = plan->policy.over == BP_OVER_EACH;
@@ -75,12 +85,15 @@ static void count_ranks(struct bp_plan *plan)
     if (each) {
         for (uint32_t rank = 0; rank < plan->ranks; rank++)
             plan->seats[plan->seat_of[rank]].ranks++;
-        return;
+        left = 0;
+        for (size_t i = 0; i < plan->seat_count; i++)
+            if (plan->seats[i].ranks > bp_seat_limit(plan, &plan->seats[i]))
+                left += plan->seats[i].ranks - bp_seat_limit(plan, &plan->seats[i]);
+        return left;
     }
     if (plan->policy.over == BP_OVER_FILL || plan->request->map_by == BP_MAP_PPR)
         left = deal_slots(plan, left);
-    if (left > 0)
-        deal_shares(plan, left);
+    return left > 0 ? deal_shares(plan, left) : 0;
 }
 
 static void fill_spots(struct bp_plan *plan)
@@ -214,7 +227,10 @@ int bp_plan_crowd(struct bp_plan *plan, struct bp_error *err)
         plan->seats[s].units.machine->seats++;
     bp_machines_reset(plan);
     plan->crowded = true;
-    count_ranks(plan);
+    uint32_t left = count_ranks(plan);
+    if (left > 0)
+        return bp_error_set(err, -ENOSPC, "%u ranks are %u more than max-slots allows",
+                            plan->ranks, left);
     fill_spots(plan);
     int r = plan->unclaimed ? 0 : check_free(plan, err);
     if (r == 0)

@@ -35,7 +35,7 @@ static int fill_spot(struct bp_plan *plan, uint32_t s, uint32_t rank, struct bp_
                      struct bp_error *err)
 {
     struct bp_seat *seat = &plan->seats[s];
-    if (seat->full || seat->busy || seat->ranks == plan->per_node ||
+    if (seat->full || seat->busy || seat->ranks >= bp_seat_limit(plan, seat) ||
         !bp_seat_has_gpus(plan, seat))
         return -EAGAIN;
     *spot = (struct bp_spot){.seat = s, .first = (uint32_t)plan->unit_count};
@@ -168,7 +168,7 @@ static bool is_held_back(struct bp_plan *plan)
     bool held = false;
     for (size_t s = 0; !held && s < plan->seat_count; s++) {
         const struct bp_seat *seat = &plan->seats[s];
-        if (seat->full || seat->busy || seat->ranks >= plan->per_node)
+        if (seat->full || seat->busy || seat->ranks >= bp_seat_limit(plan, seat))
             continue;
         held = seat->slots > 0 && seat->ranks >= (uint64_t)seat->slots * plan->pass;
         if (!held && plan->gpus_shared && !bp_seat_has_gpus(plan, seat)) {

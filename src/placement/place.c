@@ -171,7 +171,7 @@ static int try_shared_gpus(const struct order *order, struct bp_plan *plan, stru
         return bp_error_set(err, r, "%s", why.text);
     uint32_t gpus = count_free_gpus(&shared);
     if (oversubscribe == BP_CHOICE_NO)
-        return bp_error_set(err, -ENOSPC, "-n %u wants %llu GPUs; there %s %u (--nooversubscribe)",
+        return bp_error_set(err, -ENOSPC, "%u ranks want %llu GPUs; there %s %u (nooversubscribe)",
                             shared.ranks, (unsigned long long)shared.ranks * shared.gpus_each,
                             gpus == 1 ? "is" : "are", gpus);
     if (oversubscribe == BP_CHOICE_DEFAULT)
@@ -188,7 +188,7 @@ static int refuse_crowd(struct bp_plan *plan, struct bp_error *err)
 {
     uint32_t cpus = bp_plan_count(plan, false);
     uint64_t want = (uint64_t)plan->ranks * plan->cpus;
-    return bp_error_set(err, -ENOSPC, "-n %u wants %llu %s; there %s %u (--nooversubscribe)",
+    return bp_error_set(err, -ENOSPC, "%u ranks want %llu %s; there %s %u (nooversubscribe)",
                         plan->ranks, (unsigned long long)want,
                         bp_plan_unit(plan, want == 1 ? 1 : 2), cpus == 1 ? "is" : "are", cpus);
 }

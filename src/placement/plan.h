@@ -56,6 +56,7 @@ struct bp_seat {
     const struct bp_hardware *hardware;
     struct bp_units units;
     uint32_t slots; /* ranks that the user gave it; 0 = any number */
+    uint32_t most;  /* ranks that it may have, whatever else was said; 0 = any number */
     uint32_t bare;  /* mentions of it as a host without a number of slots */
     uint32_t ranks;
     bool full;
@@ -108,6 +109,8 @@ struct bp_plan {
 
 void bp_map_warn(struct bp_map *map, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What --map-by names: "L3". */
+const char *bp_plan_object(const struct bp_plan *plan);
 /* "core" or "hardware thread"; with an s if count is not 1. */
 const char *bp_plan_unit(const struct bp_plan *plan, uint32_t count);
 /* "-c 8", "pe=8", ...: how the user said the CPUs of a rank; to be freed. */
@@ -124,6 +127,7 @@ int bp_policy_find(struct bp_policy *policy, const struct bp_place_request *requ
 /* seat.c: a seat for a node that is in play, and what a rank would find there. */
 void bp_seat_init(struct bp_seat *seat, const struct bp_plan *plan, size_t index);
 uint32_t bp_seat_room(const struct bp_plan *plan, const struct bp_seat *seat);
+uint32_t bp_seat_limit(const struct bp_plan *plan, const struct bp_seat *seat); /* ranks at most */
 uint64_t bp_seat_quota(const struct bp_plan *plan, const struct bp_seat *seat); /* of ppr */
 /* Leave out the seats that are too small for one rank: -ENOSPC if none is left, or if one was named
  * by the user. */

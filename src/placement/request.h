@@ -50,6 +50,7 @@ enum bp_gpu_bind {
 struct bp_place_host { /* of --host or --hostfile; the same node may come again */
     int number;
     uint32_t slots; /* ranks it is for; 0 = as many as it has cores */
+    uint32_t most;  /* it may have, even where more than its slots are meant; 0 = any number */
 };
 
 struct bp_place_row { /* of a rankfile; rows are by rank */

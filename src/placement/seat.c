@@ -41,6 +41,13 @@ static const char *level_name(enum bp_level level)
     return names[level];
 }
 
+const char *bp_plan_object(const struct bp_plan *plan)
+{
+    if (plan->request->map_object == BP_OBJECT_HWTHREAD)
+        return "hardware thread";
+    return level_name(plan->policy.level);
+}
+
 /* The level inside which a rank must fit. */
 static enum bp_level rank_level(const struct bp_plan *plan)
 {
@@ -70,10 +77,53 @@ static bool has_device(const struct bp_plan *plan, const struct bp_seat *seat)
     return plan->policy.seek != BP_SEEK_DEVICE || count_devices(seat, plan->policy.device) > 0;
 }
 
+/* Units that ppr's ranks want of each object of a node. */
+static uint64_t object_wants(const struct bp_plan *plan)
+{
+    const struct bp_place_request *request = plan->request;
+    uint32_t ranks = request->map_count;
+    if (request->ranks > 0 && request->ranks < ranks)
+        ranks = request->ranks;
+    return (uint64_t)ranks * plan->cpus;
+}
+
+static uint32_t object_room(const struct bp_plan *plan, const struct bp_seat *seat)
+{
+    return plan->request->map_object == BP_OBJECT_HWTHREAD
+               ? 1
+               : bp_units_smallest(&seat->units, plan->policy.level);
+}
+
+/* The smallest object has less, and nobody said that ranks may share CPUs. Where the object is the
+ * node itself, that is as with any job of more ranks than CPUs. */
+static bool is_object_short(const struct bp_plan *plan, const struct bp_seat *seat)
+{
+    const struct bp_place_request *request = plan->request;
+    if (request->map_by != BP_MAP_PPR || request->map_object == BP_OBJECT_NODE ||
+        request->oversubscribe == BP_CHOICE_YES || request->overload)
+        return false;
+    return object_room(plan, seat) < object_wants(plan);
+}
+
+static int object_short(const struct bp_plan *plan, const struct bp_seat *seat,
+                        struct bp_error *err)
+{
+    auto_free char *name = bp_nodeset_format(&seat->number, 1, "n");
+    const char *object = bp_plan_object(plan);
+    uint64_t wants = object_wants(plan);
+    bool one = wants == plan->cpus;
+    return bp_error_set(err, -ENOSPC, "%llu rank%s on each %s want%s %llu %s there; %s has one "
+                        "with %u (--oversubscribe lets ranks share them)",
+                        (unsigned long long)wants / plan->cpus, one ? "" : "s", object,
+                        one ? "s" : "", (unsigned long long)wants,
+                        bp_plan_unit(plan, wants == 1 ? 1 : 2), name, object_room(plan, seat));
+}
+
 /* Could one rank be there, if it were alone? */
 static bool is_big_enough(const struct bp_plan *plan, const struct bp_seat *seat)
 {
     return seat->units.count > 0 && bp_seat_room(plan, seat) >= plan->cpus &&
+           !is_object_short(plan, seat) &&
            count_devices(seat, BP_DEVICE_GPU) >= plan->gpus_each && has_device(plan, seat);
 }
 
@@ -93,6 +143,8 @@ static int too_small(const struct bp_plan *plan, const struct bp_seat *seat, str
     if (!has_device(plan, seat))
         return bp_error_set(err, -ENOSPC, "--map-by device=%s: %s has none",
                             plan->policy.device == BP_DEVICE_GPU ? "gpu" : "nic", name);
+    if (bp_seat_room(plan, seat) >= plan->cpus)
+        return object_short(plan, seat, err);
     auto_free char *word = bp_plan_cpus_word(plan);
     return bp_error_set(err, -ENOSPC, "%s wants %u %s %s one %s; %s has %u", word, plan->cpus,
                         bp_plan_unit(plan, plan->cpus), plan->policy.strict ? "in" : "on",
@@ -132,6 +184,11 @@ int bp_seats_drop_small(struct bp_plan *plan, struct bp_error *err)
     }
     plan->seat_count = kept;
     return 0;
+}
+
+uint32_t bp_seat_limit(const struct bp_plan *plan, const struct bp_seat *seat)
+{
+    return seat->most > 0 && seat->most < plan->per_node ? seat->most : plan->per_node;
 }
 
 uint64_t bp_seat_quota(const struct bp_plan *plan, const struct bp_seat *seat)

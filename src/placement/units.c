@@ -161,6 +161,19 @@ uint32_t bp_units_objects(const struct bp_units *units, enum bp_level level)
     return objects;
 }
 
+uint32_t bp_units_smallest(const struct bp_units *units, enum bp_level level)
+{
+    uint32_t count = units->domain_count[level], smallest = units->count;
+    auto_free uint32_t *sums = bp_calloc(count + 1, sizeof *sums);
+    for (uint32_t d = 0; d < count; d++)
+        sums[units->domains[level][d].peer] +=
+            units->domains[level][d].end - units->domains[level][d].first;
+    for (uint32_t d = 0; d < count; d++)
+        if (units->domains[level][d].peer == d && sums[d] < smallest)
+            smallest = sums[d];
+    return smallest;
+}
+
 uint32_t bp_units_biggest(const struct bp_units *units, enum bp_level level)
 {
     uint32_t biggest = 0;

@@ -73,6 +73,8 @@ uint32_t bp_units_free(struct bp_units *units);
 /* Objects of that level, and the units of the biggest one (of one kind). */
 uint32_t bp_units_objects(const struct bp_units *units, enum bp_level level);
 uint32_t bp_units_biggest(const struct bp_units *units, enum bp_level level);
+/* Units of the smallest object of a level: of all its peers together. */
+uint32_t bp_units_smallest(const struct bp_units *units, enum bp_level level);
 
 /* Take these units for one rank. */
 void bp_units_take(struct bp_units *units, const uint32_t *row, uint32_t count);

@@ -36,7 +36,8 @@ static int take_hosts(struct bp_asked *asked, const Bpmix__Place *place,
             asked->hosts = bp_realloc(asked->hosts, count + set.count, sizeof *asked->hosts);
         for (size_t k = 0; r == 0 && k < set.count; k++)
             asked->hosts[count++] = (struct bp_place_host){.number = set.numbers[k],
-                                                           .slots = place->hosts[i]->slots};
+                                                           .slots = place->hosts[i]->slots,
+                                                           .most = place->hosts[i]->most};
         bp_nodeset_done(&set);
     }
     asked->request.hosts = asked->hosts;

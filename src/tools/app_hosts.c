@@ -10,6 +10,7 @@
 struct seat { /* a node of one program */
     char *node;
     uint32_t slots; /* 0 = not said */
+    uint32_t most; /* 0 = any number of ranks */
     uint32_t ranks;
 };
 
@@ -25,10 +26,11 @@ static void seats_done(struct seats *seats)
     free(seats->rows);
 }
 
-static void add_seat(struct seats *seats, char *take_node, uint32_t slots)
+static void add_seat(struct seats *seats, char *take_node, const struct host *host)
 {
     seats->rows = bp_realloc(seats->rows, seats->count + 1, sizeof *seats->rows);
-    seats->rows[seats->count++] = (struct seat){.node = take_node, .slots = slots};
+    seats->rows[seats->count++] = (struct seat){
+        .node = take_node, .slots = host->slots > 0 ? host->slots : host->most, .most = host->most};
 }
 
 /* "n[0-3]" becomes its nodes; which nodes are up only bpmaster knows. */
@@ -39,11 +41,11 @@ static int split_host(struct seats *seats, const struct host *host, struct bp_er
         return bp_error_set(err, -EINVAL, "%.64s: programs with hosts of their own need to name "
                             "them", host->node);
     if (bp_nodeset_parse(host->node, NULL, 0, &set, NULL) < 0) { /* a host's name */
-        add_seat(seats, bp_strdup(host->node), host->slots);
+        add_seat(seats, bp_strdup(host->node), host);
         return 0;
     }
     for (size_t i = 0; i < set.count; i++)
-        add_seat(seats, bp_nodeset_format(&set.numbers[i], 1, "n"), host->slots);
+        add_seat(seats, bp_nodeset_format(&set.numbers[i], 1, "n"), host);
     bp_nodeset_done(&set);
     return 0;
 }
@@ -80,6 +82,11 @@ static int deal_app(const struct app *app, struct hosts *hosts, struct bp_error 
         r = split_host(&seats, &app->hosts.rows[i], err);
     if (r == 0)
         count_ranks(&seats, app->ranks);
+    for (size_t i = 0; r == 0 && i < seats.count; i++)
+        if (seats.rows[i].most > 0 && seats.rows[i].ranks > seats.rows[i].most)
+            r = bp_error_set(err, -ENOSPC, "%.64s: %u ranks of %.64s are more than max-slots=%u",
+                             seats.rows[i].node, seats.rows[i].ranks, app->argv[0],
+                             seats.rows[i].most);
     for (size_t i = 0; r == 0 && i < seats.count; i++)
         for (uint32_t k = 0; r == 0 && k < seats.rows[i].ranks; k++)
             r = hosts_add(hosts, seats.rows[i].node, 0, err);

@@ -83,6 +83,16 @@ int hosts_add_words(struct hosts *hosts, const char *text, struct bp_error *err)
     return add_list(hosts, text, 1, err);
 }
 
+static int check_most(const struct lines *lines, const struct hosts *hosts, size_t first,
+                      struct bp_error *err)
+{
+    for (size_t i = first; i < hosts->count; i++)
+        if (hosts->rows[i].most > 0 && hosts->rows[i].slots > hosts->rows[i].most)
+            return lines_refuse(lines, err, "%u slots are more than max-slots=%u",
+                                hosts->rows[i].slots, hosts->rows[i].most);
+    return 0;
+}
+
 /* What stands behind the nodes of a line, for each of those from `first` on. */
 static int read_attributes(struct lines *lines, char *rest, struct hosts *hosts, size_t first,
                            struct bp_error *err)
@@ -94,18 +104,18 @@ static int read_attributes(struct lines *lines, char *rest, struct hosts *hosts,
             return lines_refuse(lines, err, "\"%.64s\" is not understood behind the node (slots=N "
                                 "is)", word);
         *value++ = '\0';
-        if (strcmp(word, "max-slots") == 0 || strcmp(word, "max_slots") == 0)
-            return lines_refuse(lines, err, "%s is not understood: give slots=N here and "
-                                "--nooversubscribe on the command line", word);
-        if (strcmp(word, "slots") != 0)
-            return lines_refuse(lines, err, "\"%.64s=\" is not understood (slots=N is)", word);
-        if (read_slots(value, &slots) < 0)
-            return lines_refuse(lines, err, "slots are a number from 1 to %d, not \"%.64s\"",
+        int most = strcmp(word, "max-slots") == 0 || strcmp(word, "max_slots") == 0;
+        if (!most && strcmp(word, "slots") != 0)
+            return lines_refuse(lines, err, "\"%.64s=\" is not understood (slots=N and "
+                                "max-slots=N are)", word);
+        int r = most ? word_value(value, 1, HOST_SLOTS_MAX, &slots) : read_slots(value, &slots);
+        if (r < 0)
+            return lines_refuse(lines, err, "%s are a number from 1 to %d, not \"%.64s\"", word,
                                 HOST_SLOTS_MAX, value);
         for (size_t i = first; i < hosts->count; i++)
-            hosts->rows[i].slots = slots;
+            *(most ? &hosts->rows[i].most : &hosts->rows[i].slots) = slots;
     }
-    return 0;
+    return check_most(lines, hosts, first, err);
 }
 
 static int read_line(struct hosts *hosts, struct lines *lines, struct bp_error *err)

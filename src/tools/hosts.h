@@ -15,6 +15,7 @@
 struct host {
     char *node;     /* a node specification: one node, a range, a word */
     uint32_t slots; /* of each of these nodes; 0 = as many as it has cores */
+    uint32_t most;  /* ranks on each, even where more than its slots are meant; 0 = any number */
 };
 
 struct hosts { /* zeroed at first */
@@ -30,9 +31,9 @@ int hosts_add(struct hosts *hosts, const char *node, uint32_t slots, struct bp_e
  * added then. */
 int hosts_add_words(struct hosts *hosts, const char *text, struct bp_error *err);
 
-/* Add the lines of a host file: "NODE[,NODE...] [slots=N]" (Open MPI), "NODE:N" (MPICH), or lists
- * alone (Slurm); # begins a comment. Slots that are not said are 0. 0 or -EINVAL with file and
- * line. */
+/* Add the lines of a host file: "NODE[,NODE...] [slots=N] [max-slots=N]" (Open MPI), "NODE:N"
+ * (MPICH), or lists alone (Slurm); # begins a comment. Slots that are not said are 0. 0 or -EINVAL
+ * with file and line. */
 int hosts_add_file(struct hosts *hosts, const char *name, const char *text, size_t length,
                    struct bp_error *err);
 

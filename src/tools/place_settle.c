@@ -16,6 +16,7 @@ static void fill_hosts(struct place_options *options)
         bpmix__place_host__init(&rows[i]);
         rows[i].node = options->hosts.rows[i].node;
         rows[i].slots = options->hosts.rows[i].slots;
+        rows[i].most = options->hosts.rows[i].most;
         list[i] = &rows[i];
     }
     options->place.hosts = list;
@@ -73,7 +74,7 @@ static void list_hosts(struct place_options *options)
 {
     size_t length = 0;
     for (size_t i = 0; i < options->hosts.count; i++) {
-        if (options->hosts.rows[i].slots > 0)
+        if (options->hosts.rows[i].slots > 0 || options->hosts.rows[i].most > 0)
             return;
         length += strlen(options->hosts.rows[i].node) + 1;
     }

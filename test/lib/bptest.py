@@ -195,14 +195,16 @@ def need_plain_program():
 
 
 def wait_for(predicate, timeout=10, what="condition"):
-    """Ask predicate again and again until it is true; only where there is no event to wait for."""
+    """Ask predicate again and again until it is true; only where there is no event to wait for. what:
+    a sentence, or what says one then."""
     deadline = time.monotonic() + timeout
     while True:
         value = predicate()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError("not within %g s: %s" % (timeout, what))
+            raise AssertionError("not within %g s: %s" % (
+                timeout, what() if callable(what) else what))
         time.sleep(0.01)
 
 

@@ -23,6 +23,19 @@ def ranks(*options, then=""):
     return [row[1:] for row in rows], result.err
 
 
+def numbers(cpus):
+    """{CPU} of a list as "0-3,7"."""
+    return {n for part in cpus.split(",")
+            for n in range(int(part.split("-")[0]), int(part.split("-")[-1]) + 1)}
+
+
+def siblings(cpu):
+    """The CPUs of its core."""
+    path = "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list" % cpu
+    with open(path, encoding="utf-8") as f:
+        return numbers(f.read()) & set(CPUS)
+
+
 def needs_two_cpus():
     if len(CPUS) < 2:
         raise bptest.Skip("one CPU only")
@@ -64,8 +77,28 @@ def _():
     everything = rows[0][1]
     assert words.count(WARNING) == 1 and all(cpus == everything for _, cpus in rows), words
     assert [node for node, _ in rows] == sorted(node for node, _ in rows), rows
-    rows, words = ranks("-n", "2", "--bind-to", "none")
+    rows, words = ranks("-n", "64", "-N", "4", "--bind-to", "none")
     assert words == "" and all(cpus == everything for _, cpus in rows), (rows, words)
+
+
+@test("--bind-to none: ranks are kept on the CPUs that their job has, not off each other's")
+def _():
+    needs_two_cpus()
+    core = len(siblings(CPUS[0]))
+    for options, count in ((["-n", "2", "-w", "0"], 2 * core), (["-n", "1", "-w", "0"], core),
+                           (["-n", "1", "-c", "2", "-w", "0"], 2 * core),
+                           (["-n", "1", "-w", "0", "--exclusive"], len(CPUS)),
+                           (["-n", "1", "-w", "0", "--overlap"], len(CPUS))):
+        rows, words = ranks(*options, "--cpu-bind=none")
+        assert words == "", words
+        assert {len(numbers(cpus)) for _, cpus in rows} == {count}, (options, rows)
+    with start(BPRUN + ["-n", "1", "-w", "0", "--bind-to", "none", "--report-bindings", "cat"],
+               stdin=-1) as first:
+        told = first.stderr.readline()
+        assert ": not bound, may use package 0" in told and " (CPU" in told, told
+        rows, _ = ranks("-n", "1", "-w", "0", "--bind-to", "none")
+        assert "(CPU %s)" % rows[0][1] not in told and "(CPUs %s)" % rows[0][1] not in told, told
+        bptest.finish(first)
 
 
 @test("crowded MPI ranks yield and wake together; not when the user has chosen, nor others")

@@ -10,6 +10,7 @@ from bptest import must, run, test
 
 FILES = {
     "hosts": "# two nodes\nn1 slots=1\nn3:2\n",
+    "bounds": "n1 slots=1 max-slots=2\nn3 max_slots=1\n",
     "lies": "n0\nn1 slots=many\n",
     "ranks": "rank 0=n2 slot=*\nrank 1=n1 slot=*\nrank 2=n2 slot=*\n",
     "gap": "rank 0=n2 slot=0\nrank 2=n1 slot=0\n",
@@ -87,6 +88,8 @@ MISTAKES = (
     ("bprun --host n0:x true", "--host: \"x\": slots are a number from 1 to 65536, or *"),
     ("bprun --hostfile lies true", "--hostfile: lies:2: slots are a number from 1 to 65536, not "),
     ("bpmpirun -hostfile lies true", "-hostfile: lies:2: slots are a number from 1 to 65536, not "),
+    ("bpmpirun -np 3 -hostfile bounds a : -np 4 -hostfile bounds b",
+     "n3: 2 ranks of b are more than max-slots=1"),
     ("bprun -F none true", "-F: none: No such file or directory"),
     ("bprun -F / true", "-F: /: Is a directory"),
     ("bprun -F /dev/zero true", "-F: /dev/zero: File too large"),
@@ -142,6 +145,8 @@ CONTRADICTIONS = (
     ("bprun -n 2 -m arbitrary -F hosts -x n3 true", "rank 1 is to be on n3, which -x excludes"),
     ("bprun --rankfile ranks -N 1 true", "leave -N, -c and --ntasks-per-node away"),
     ("bprun --rankfile ranks -c 2 true", "leave -N, -c and --ntasks-per-node away"),
+    ("bprun -n 4 -O --hostfile bounds true", "4 ranks are 1 more than max-slots allows"),
+    ("bprun -n 4 --map-by node:oversubscribe -F bounds true", "4 ranks are 1 more than max-slots"),
     ("bprun -n 2 --stdin=7 true", "--stdin=7: the job has ranks up to 1"),
     ("bprun --status=json:/nowhere/x true", "--status: /nowhere/x: No such file or directory"),
 )
@@ -172,6 +177,9 @@ def _():
     assert nodes("bpmpirun -np 2 -host n3:1,n1:1") == [3, 1]
     assert nodes("bpmpirun -np 3 -hostfile hosts") == [1, 3, 3]
     assert nodes("bprun -n 3 -F hosts") == [1, 3, 3]
+    assert nodes("bprun -n 3 -O -F bounds") == [1, 1, 3]
+    assert nodes("bprun -n 3 -O --map-by node --hostfile bounds") == [1, 3, 1]
+    assert nodes("bprun -F bounds") == [1, 3]
     assert nodes("bprun -n 3 -w ./hosts") == [1, 3, 3]
     assert nodes("bpmpirun -hostfile hosts -map-by seq -np 2") == [1, 3]
     assert nodes("bprun -n 2 -m arbitrary -F hosts") == [1, 3]

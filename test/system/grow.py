@@ -234,7 +234,9 @@ def _():
         p.must("many 10 2", "wrong 0")
         before = remains.things(cluster)
         p.must("many %d 2" % count, "wrong 0")
-        wait_for(lambda: remains.things(cluster) == before, what="the same things")
+        wait_for(lambda: remains.things(cluster) == before,
+                 what=lambda: "%r, and no more" % sorted(
+                     set(before.items()) ^ set(remains.things(cluster).items())))
         assert len(named("bpkeeper")) <= 1 and p.ask("files") == files
 
 

@@ -213,7 +213,8 @@ def _():
         while p.poll() is None:
             most = max(most, len(descendants(cluster.daemon_pid("n0")) |
                                  descendants(cluster.daemon_pid("n1"))))
-        assert finish(p).out == "done wrong 0 heard 0\n" and p.returncode == 7
+        result = finish(p)
+        assert (result.code, result.out) == (7, "done wrong 0 heard 0\n"), result
         assert most <= before + 6, (before, most)
 
 

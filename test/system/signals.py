@@ -164,6 +164,31 @@ def state_on_node(pid):
     return "?"
 
 
+@test("SIGCONT and SIGSTOP at once, again and again: what stands for the rank is as the rank is")
+def _():
+    job = Job(ranks=1)
+    ghost = job.ghosts[0]
+    rank = [p for p, row in bptest.processes().items() if row[4] == "sigrank" and p != ghost]
+    assert len(rank) == 1, rank
+
+    def both(letters):
+        wait_for(lambda: state(ghost) in letters and state(rank[0]) in letters,
+                 what=lambda: "%s, not %s and %s" % (letters, state(ghost), state(rank[0])))
+    os.kill(ghost, signal.SIGSTOP)
+    for _ in range(50):
+        both("tT")
+        os.kill(ghost, signal.SIGCONT)
+        both("SR")
+        os.kill(ghost, signal.SIGSTOP)
+        both("tT")
+        os.kill(ghost, signal.SIGCONT)
+        os.kill(ghost, signal.SIGSTOP)
+    both("tT")
+    os.kill(ghost, signal.SIGCONT)
+    both("SR")
+    job.end()
+
+
 @test("kill -STOP of the group stops all ranks, kill -CONT continues them")
 def _():
     job = start(BPRUN + ["-N", "4", "sh", "-c", "while :; do :; done"])

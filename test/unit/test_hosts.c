@@ -27,10 +27,14 @@ static void hosts(const char *text, int file, const char *want)
     size_t used = 0;
     int r = file ? hosts_add_file(&hosts, "F", text, strlen(text), &err)
                  : hosts_add_words(&hosts, text, &err);
-    for (size_t i = 0; r == 0 && i < hosts.count && used < sizeof got; i++)
-        used += (size_t)snprintf(got + used, sizeof got - used,
-                                 hosts.rows[i].slots > 0 ? "%s%s:%u" : "%s%s", i > 0 ? " " : "",
-                                 hosts.rows[i].node, hosts.rows[i].slots);
+    for (size_t i = 0; r == 0 && i < hosts.count && used < sizeof got - 64; i++) {
+        const struct host *host = &hosts.rows[i];
+        used += (size_t)snprintf(got + used, sizeof got - used, "%s%s", i > 0 ? " " : "", host->node);
+        if (host->slots > 0)
+            used += (size_t)snprintf(got + used, sizeof got - used, ":%u", host->slots);
+        if (host->most > 0)
+            used += (size_t)snprintf(got + used, sizeof got - used, "<=%u", host->most);
+    }
     expect(text, r < 0 ? err.text : got, want);
     hosts_done(&hosts);
 }
@@ -67,9 +71,11 @@ static void host_files(void)
     hosts("#\n\n", 1, "F: no node is named in this file");
     hosts("n0\nn1 slots=0\n", 1, "F:2: slots are a number from 1 to 65536, not \"0\"");
     hosts("n0 4\n", 1, "F:1: \"4\" is not understood behind the node (slots=N is)");
-    hosts("n0 sockets=4\n", 1, "F:1: \"sockets=\" is not understood (slots=N is)");
-    hosts("n0 slots=2 max-slots=4\n", 1, "F:1: max-slots is not understood: give slots=N here and "
-          "--nooversubscribe on the command line");
+    hosts("n0 sockets=4\n", 1, "F:1: \"sockets=\" is not understood (slots=N and max-slots=N are)");
+    hosts("n0 slots=2 max-slots=4\nn1,n2 max_slots=3\n", 1, "n0:2<=4 n1<=3 n2<=3");
+    hosts("n0 max-slots=1 slots=2\n", 1, "F:1: 2 slots are more than max-slots=1");
+    hosts("n0:3 max-slots=2\n", 1, "F:1: 3 slots are more than max-slots=2");
+    hosts("n0 max-slots=*\n", 1, "F:1: max-slots are a number from 1 to 65536, not \"*\"");
     hosts("n0\n\nslots=4\n", 1, "F:3: \"slots=4\" is not a node: n0, 0-3, n[0-3,7] or a host's "
           "name");
     hosts("n0\n\033[2J\n", 1, "F:2: \"?[2J\" is not a node: n0, 0-3, n[0-3,7] or a host's name");

@@ -240,8 +240,8 @@ static void contradictions(void)
     EXPECT(c, "-N 4294967295: only 2 nodes can be used", .nodes_min = UINT32_MAX);
     EXPECT(c, "8589934590 ranks, but 65536 is the most", .nodes_min = 2,
            .ranks_per_node = UINT32_MAX);
-    EXPECT(c, "-n 5 is more than --ntasks-per-node 2 on 2 nodes", .ranks = 5, .ranks_per_node = 2);
-    EXPECT(c, "-n 5 is more than --ntasks-per-node 4 on 1 node", .ranks = 5, .ranks_per_node = 4,
+    EXPECT(c, "5 ranks are more than 2 on each of 2 nodes", .ranks = 5, .ranks_per_node = 2);
+    EXPECT(c, "5 ranks are more than 4 on each of 1 node", .ranks = 5, .ranks_per_node = 4,
            .nodes_min = 1);
     EXPECT(c, "65537 ranks, but 65536 is the most", .ranks = 65537);
     c.nodes[1].number = 0;
