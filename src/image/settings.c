@@ -72,6 +72,7 @@ void bp_settings_read(struct bp_settings *settings)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     int is_reaper = 0;
+    int code = errno; /* the program's; older kernels do not know all of this */
     long barriers = syscall(SYS_membarrier, BARRIER_REGISTRATIONS, 0, 0);
 
     memset(settings, 0, sizeof(*settings));
@@ -89,6 +90,7 @@ void bp_settings_read(struct bp_settings *settings)
     text_read("/proc/self/coredump_filter", settings->core + 2, sizeof(settings->core) - 2);
     if (geteuid() == 0)
         syscall(SYS_capget, &head, settings->rights);
+    errno = code;
 }
 
 /* What a fork of the process would have. */
@@ -121,6 +123,8 @@ static void rights_apply(const struct bp_settings *settings)
 
 void bp_settings_apply(const struct bp_settings *settings, bool is_move)
 {
+    int code = errno;
+
     for (unsigned bit = 0; bit < 16; bit++)
         if ((settings->barriers & 1 << bit) != 0)
             syscall(SYS_membarrier, 1 << bit, 0, 0);
@@ -142,4 +146,5 @@ void bp_settings_apply(const struct bp_settings *settings, bool is_move)
     if (settings->is_capped)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     rights_apply(settings);
+    errno = code;
 }
