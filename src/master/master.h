@@ -316,6 +316,7 @@ struct job {
     uint8_t orphaned; /* the launcher's process group is */
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
     uint8_t yield;  /* more ranks than CPUs somewhere */
+    uint8_t plain;  /* data connections without TLS, as the configuration was when it was opened */
     uint8_t shared; /* and so the ranks of a node share its CPUs */
     uint8_t no_hfi; /* no node has a device of libpsm */
     uint64_t start_ms, ended_ms;

@@ -68,7 +68,7 @@ static int find_library(const struct master *master, const char *path)
 static int add_library(struct master *master, const char *path, struct bp_error *err)
 {
     if (path[0] != '/' || strlen(path) >= PATH_MAX)
-        return bp_error_set(err, -EINVAL, "a library is named by its absolute path");
+        return bp_error_set(err, -EINVAL, "%.200s: a library is named by its absolute path", path);
     if (find_library(master, path) >= 0)
         return bp_error_set(err, -EEXIST, "%s is in the list already", path);
     if (master->library_count == LIBRARIES_MAX)

@@ -240,7 +240,7 @@ static _Noreturn void child_run(const struct bp_space_job *job, const struct bp_
     inherit_signals(job->setup.ignored);
     set_limits(job, path.mishap);
     drop_identity(job, order, path.mishap);
-    const char *cwd = bp_space_order_cwd(order, job);
+    const char *cwd = order->helper ? "/" : bp_space_order_cwd(order, job);
     if (cwd[0] != '\0' && chdir(cwd) < 0)
         give_up(path.mishap, errno, BP_STEP_CHDIR);
     if (read(path.go, &go, 1) != 1) /* our parent is dead */

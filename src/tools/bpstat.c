@@ -94,6 +94,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (options->update && options->what != NODES)
             argp_error(state, "-U is for nodes");
+        if (options->spec_count > 0 && (options->what == JOBS || options->what == PS))
+            argp_error(state, "%s: NODES are not for -j and -P", options->specs[0]);
         if (options->json)
             options->format = NODE_JSON;
         return 0;
@@ -116,6 +118,8 @@ static int show_nodes(Bpmix__NodeList *take_list, const struct options *options,
         r = proc_rows_show(&listing, options->json, err);
     else
         node_rows_print(&listing, options->format);
+    if (r == 0 && listing.missing >= 0)
+        r = bp_error_set(err, -ENOENT, "there is no node %d", listing.missing);
     listing_done(&listing);
     return r;
 }

@@ -37,7 +37,9 @@ static int add_spec(struct listing *listing, const char *spec, struct bp_error *
         return r;
     for (size_t i = 0; i < set.count; i++) {
         const Bpmix__Node *row = find(list, set.numbers[i]);
-        if (row != NULL && !has(listing, row))
+        if (row == NULL)
+            listing->missing = listing->missing >= 0 ? listing->missing : set.numbers[i];
+        else if (!has(listing, row))
             listing->rows[listing->count++] = row;
     }
     bp_nodeset_done(&set);
@@ -47,7 +49,7 @@ static int add_spec(struct listing *listing, const char *spec, struct bp_error *
 int listing_make(Bpmix__NodeList *take_list, char *const specs[], size_t count,
                  struct listing *ret_listing, struct bp_error *err)
 {
-    struct listing listing = {.list = take_list,
+    struct listing listing = {.list = take_list, .missing = -1,
                               .rows = bp_calloc(take_list->n_nodes + 1, sizeof *listing.rows)};
     int r = count == 0 ? add_spec(&listing, "all", err) : 0;
     for (size_t i = 0; r == 0 && i < count; i++)

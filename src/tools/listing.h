@@ -12,6 +12,7 @@ struct listing {
     Bpmix__NodeList *list; /* what the rows belong to */
     const Bpmix__Node **rows;
     size_t count;
+    int missing; /* a node that was named and does not exist; -1 = none */
 };
 
 /* Takes the list. specs: `count` node specifications; none = all nodes. A node named twice stands

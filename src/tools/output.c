@@ -82,7 +82,7 @@ static void on_broken(struct output *output, unsigned channel)
     static const char *const names[] = {"standard output", "standard error"};
     int both = output->sinks[0] == output->sinks[1];
     int error = sink_error(output->sinks[channel - 1]);
-    if (error != EPIPE && output->failed != NULL) {
+    if (output->failed != NULL) {
         struct bp_error why = {0};
         const char *name = output->ends[channel - 1].name;
         bp_error_set(&why, -error, "%s: %s", name != NULL ? name : names[channel - 1],

@@ -413,6 +413,10 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
 static void on_output_failed(void *arg, const struct bp_error *why)
 {
     struct run *run = arg;
+    if (why->code == -EPIPE) { /* the ranks see what a local program would */
+        run->verdict.unread = 1;
+        return;
+    }
     verdict_end(&run->verdict, 125, why->text);
     ending_ask(&run->ending, 1);
 }

@@ -5,6 +5,7 @@
  * does after we began to end the job does not count. MPI_Abort's status goes before the wait status
  * of the rank that called it, whichever is heard first. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -57,6 +58,8 @@ static void describe(struct verdict *verdict, uint32_t number, const char *node,
     else if (rank->failed)
         snprintf(verdict->text, sizeof verdict->text, "%s: %.200s: %s", where, what,
                  strerror(rank->error));
+    else if (verdict->unread && WIFSIGNALED(rank->status) && WTERMSIG(rank->status) == SIGPIPE)
+        verdict->text[0] = '\0';
     else if (WIFSIGNALED(rank->status))
         snprintf(verdict->text, sizeof verdict->text, "%s (PID %d) was killed by signal %d (%s)",
                  where, rank->pid, WTERMSIG(rank->status), strsignal(WTERMSIG(rank->status)));

@@ -24,6 +24,7 @@ struct verdict {
     struct verdict_rank *ranks;
     size_t count;
     int no_kill;
+    int unread;       /* nobody reads our output any more: of SIGPIPE there is nothing to say */
     int teardown;     /* we are ending the job: ends of ranks no longer count */
     int decided;      /* status is final */
     int status;       /* for the shell */

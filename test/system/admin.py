@@ -35,7 +35,10 @@ def _():
     assert lines("-n") == ["0", "1", "2", "3"] and lines("-n", "2", "0-1,2") == ["2", "0", "1"]
     assert lines("-s", "0,3") == ["up", "up"] and lines("-t") == ["4"] and lines("-t", "alldown") == ["0"]
     assert [a.rsplit(".", 2)[1:] for a in lines("-a", "1-2")] == [["0", "2"], ["0", "3"]]
-    assert lines("-n", "9", "0") == ["0"]
+    result = run(["bpstat", "-n", "9", "0"])
+    assert result.code == 1 and result.out == "0\n", repr(result)
+    assert result.err == "bpstat: there is no node 9\n", repr(result)
+    assert run(["bpstat", "-j", "0"]).code == run(["bpstat", "-P", "0"]).code == 64
     assert [r[0] for r in rows()] == ["n0", "n1", "n2", "n3"]
     assert lines("--number", "-R") == ["3", "2", "1", "0"] and lines("-nN", "3,1") == ["1", "3"]
     fails(["bpstat", "3-1"], "backwards")
@@ -177,7 +180,7 @@ def _():
     must(["bplib", "-d", "/lib/y.so", "-"], data="/lib/w.so\n")
     assert must(["bplib", "-l"], user=USER) == "/lib/x.so\n/lib/z.so\n"
     fails(["bplib", "-d", "/lib/y.so"], "/lib/y.so is not in the list")
-    fails(["bplib", "-a", "x.so"], "absolute path")
+    fails(["bplib", "-a", "x.so"], "x.so: a library is named by its absolute path")
     fails(["bplib", "-c"], "only root", user=USER)
     for words in ([], ["-c", "-l"], ["-l", "/lib/x.so"]):
         fails(["bplib"] + words, "bplib", code=64)

@@ -107,7 +107,9 @@ def _():
     assert "/no/such/folder" in result.err and "on n" in result.err, repr(result)
     with tempfile.TemporaryDirectory(dir="/tmp") as here:  # /tmp is another one on the nodes
         result = run(BPRUN + ["-n", "1", "true"], cwd=here)
-    assert result.code == 125 and here in result.err, repr(result)
+        assert result.code == 125 and here in result.err, repr(result)
+        result = run(["bprun", "-n", "1", "true"], cwd=here)  # and with a shepherd
+    assert result.code == 125 and here in result.err and "rank 0" in result.err, repr(result)
 
 
 @test("a rank killed on its node, by its ghost, or together with the others")

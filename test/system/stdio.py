@@ -140,7 +140,9 @@ def _():
 @test("bprun | head: the ranks get SIGPIPE and the pipeline ends")
 def _():
     result = run(["bash", "-c", "bprun --mpi=none -n 2 yes | head -n 1; echo ${PIPESTATUS[0]}"])
-    assert result.out == "y\n141\n", repr(result)
+    assert result.out == "y\n141\n" and result.err == "", repr(result)
+    result = run(["bash", "-c", "bpsh 0-1 yes | head -n 1; bprun --mpi=none sh -c 'kill -PIPE $$'"])
+    assert result.code == 141 and result.err.count("killed by signal 13") == 1, repr(result)
 
 
 @test("a slow reader loses nothing and holds up nothing but the writer")
