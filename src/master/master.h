@@ -227,6 +227,7 @@ struct proc { /* a rank */
     struct stay *stay; /* where it is, when it has gone on; NULL = in its place */
     struct trip *trip; /* it is on its way to another node */
     uint8_t leaving;   /* it has left its place, but is not gone from there yet */
+    uint8_t stop_due;  /* it was sent SIGSTOP, and has not stopped yet */
     uint8_t ghost_gone;
     uint8_t connected, finalized; /* PMIx */
     int32_t status;
