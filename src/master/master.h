@@ -228,7 +228,7 @@ struct proc { /* a rank */
     struct trip *trip; /* it is on its way to another node */
     uint8_t leaving;   /* it has left its place, but is not gone from there yet */
     uint8_t ghost_gone;
-    uint8_t connected, finalized; /* PMIx */
+    uint8_t finalized; /* PMIx */
     int32_t status;
     uint64_t waiting; /* signals that wait for its creation, a bit each */
     uint8_t *cpus, *mems; /* masks; 0 bytes = not bound */
@@ -313,6 +313,7 @@ struct job {
     uint8_t kept;      /* it lasts without processes, until its launcher releases it */
     struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
     uint8_t created, closing, ended;
+    uint8_t connected; /* one of its ranks has called PMIx_Init */
     uint8_t orphaned; /* the launcher's process group is */
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
     uint8_t yield;  /* more ranks than CPUs somewhere */
@@ -346,6 +347,7 @@ void job_create(struct job *job);
 void job_check_end(struct job *job);
 /* Close it if nothing is left to do for it. */
 void job_check_idle(struct job *job);
+void job_connected(struct job *job); /* a rank of it, to PMIx */
 /* Signals that waited: of this process, or (NULL) all. */
 void job_flush_signals(struct job *job, const struct proc *proc);
 /* What a node says of a process that is there. */
