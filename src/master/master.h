@@ -70,7 +70,6 @@ struct master {
     struct queue *queue;
     uint64_t next_job, last_mirror, last_stay;
     uint64_t lease_number;
-    struct bp_tick *lease_tick;
     struct event *tcp_event, *local_event;
 };
 
@@ -120,6 +119,7 @@ void node_send(struct node *node, const struct bp_frame *frame, const void *mess
 void node_send_bytes(struct node *node, const struct bp_frame *frame, const uint8_t *body);
 /* Send leases, look for nodes that have gone silent; every quarter of a lease. late: bpmaster
  * itself was held up, and answers may be waiting to be read. */
+void node_send_leases(struct master *master);
 void node_tick(struct master *master, int late);
 unsigned node_count_up(const struct master *master);
 void node_list(struct master *master, Bpmix__NodeList *ret_list);
