@@ -9,8 +9,13 @@
     MPI.Init()
 
 Before warm() the program must not start threads (OPENBLAS_NUM_THREADS=1), open sockets or files
-that it needs later, or call MPI. Without bprun --warm the call does nothing."""
+that it needs later, or call MPI. Without bprun --warm the call does nothing.
+
+What was there before warm() no garbage collection of a rank looks at (gc.freeze): each would make
+copies of all its pages and take longer than all else of a short rank. Cycles of it stay till the
+end."""
 import ctypes
+import gc
 import os
 import sys
 
@@ -38,6 +43,10 @@ def warm():
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
+    is_asked = "BPMIX_WARM" in os.environ
+    if is_asked:
+        gc.collect()
+        gc.freeze()
     python.PyOS_BeforeFork()
     # PyDLL keeps the interpreter's lock: no other thread may run between the calls.
     result = ctypes.PyDLL(None, handle=library._handle, use_errno=True).bproc_warm()
@@ -50,6 +59,8 @@ def warm():
         os.environ.pop("BPMIX_WARM", None)
         return True
     python.PyOS_AfterFork_Parent()
+    if is_asked:
+        gc.unfreeze()
     if result < 0:
         raise OSError(error, os.strerror(error) + " (bprun told why)")
     return False

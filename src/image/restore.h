@@ -57,7 +57,7 @@ struct bp_restore {
     uint64_t start_mask;
     struct bp_image_memory memory; /* for PR_SET_MM_MAP, with */
     uint64_t auxv, auxv_bytes;     /* the auxiliary vector that /proc shows */
-    struct iovec vectors[BP_RESTORE_VECTORS];
+    struct iovec vectors[BP_RESTORE_VECTORS]; /* last: neither cleared nor moved */
 };
 
 /* Write the report and exit. `what` is a sentence's begin, detail (may be NULL) follows in

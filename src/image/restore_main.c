@@ -262,7 +262,7 @@ static __attribute__((noreturn)) void first_part(struct bp_restore *restore)
     restore->parking = at + block;
     restore->last = restore->hole + restore->hole_bytes - BP_IMAGE_PAGE;
     moved = (void *)(restore->hole + code);
-    bp_bytes_copy(moved, restore, sizeof(*restore));
+    bp_bytes_copy(moved, restore, offsetof(struct bp_restore, vectors));
     __asm__ volatile("mov %0, %%rsp\n"
                      "    xor %%ebp, %%ebp\n"
                      "    call *%1\n"
@@ -297,7 +297,7 @@ void bp_restore_main(uint64_t *block)
     struct bp_restore restore;
     uint64_t all = ~0ULL;
 
-    bp_bytes_zero(&restore, sizeof(restore));
+    bp_bytes_zero(&restore, offsetof(struct bp_restore, vectors));
     restore.report_fd = -1;
     BP_SYS(SYS_rt_sigprocmask, SIG_SETMASK, &all, &restore.signal_mask, sizeof(all), 0, 0);
     bp_restore_args_read(&restore, block);

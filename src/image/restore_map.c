@@ -10,7 +10,8 @@
 #include "image/elf.h"
 #include "image/restore.h"
 
-#define SHARED_PAGES 16            /* a run from this on is mapped, where that was asked for */
+#define SHARED_PAGES 16            /* a run from this on is mapped, where that was asked for, */
+                                   /* and one that is all of an area */
 #define GUARD_INSTALL 102          /* MADV_GUARD_INSTALL of <linux/mman.h>, since 6.13 */
 #define WHOLE_BYTES  (64ULL << 20) /* areas to here are made writable as a whole */
 
@@ -65,6 +66,12 @@ static uint32_t first_prot(const struct bp_image_area *area)
     if (area->runs == 0 || (area->prot & PROT_WRITE) != 0 || area->end - area->start > WHOLE_BYTES)
         return area->prot;
     return PROT_READ | PROT_WRITE;
+}
+
+static bool is_one_run(const struct bp_image_area *area, const struct bp_image_run *run)
+{
+    return area->runs == 1 && run->start == area->start &&
+           run->pages * BP_IMAGE_PAGE == area->end - area->start;
 }
 
 static void area_map(const struct bp_restore *restore, const struct bp_image_area *area, int fd)
@@ -140,13 +147,15 @@ static void vectors_read(struct bp_restore *restore, uint64_t count, uint64_t of
     }
 }
 
-/* Map a big run from the image's memory file: no copy. False when the run shall be read. */
+/* Map a big run from the image's memory file: no copy. False when the run shall be read. What is
+ * closed is looked at for pages of its own only, when it travels again. */
 static bool run_map(const struct bp_restore *restore, const struct bp_image_area *area,
                     const struct bp_image_run *run, uint64_t offset)
 {
     unsigned flags = MAP_PRIVATE | MAP_FIXED;
 
-    if ((restore->flags & BP_RESTORE_SHARED) == 0 || run->pages < SHARED_PAGES ||
+    if ((restore->flags & BP_RESTORE_SHARED) == 0 || area->prot == PROT_NONE ||
+        (run->pages < SHARED_PAGES && !is_one_run(area, run)) ||
         (area->flags & (BP_AREA_GROWSDOWN | BP_AREA_WIPEONFORK)) != 0)
         return false;
     return !bp_is_error(BP_SYS(SYS_mmap, run->start, run->pages * BP_IMAGE_PAGE, area->prot, flags,

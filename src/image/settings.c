@@ -18,7 +18,7 @@
 #define SET_MERGE  67
 #define IO_PROCESS 1 /* IOPRIO_WHO_PROCESS */
 #define CORE_USUAL "0x00000033"
-
+#define USUAL_SLACK_NS 50000 /* of a process that init started */
 #define BARRIER_REGISTRATIONS (1 << 9) /* MEMBARRIER_CMD_GET_REGISTRATIONS, since 6.3 */
 
 /* What each registration grants is refused without it. */
@@ -118,7 +118,8 @@ void bp_settings_apply(const struct bp_settings *settings, bool is_move)
     for (unsigned bit = 0; bit < 16; bit++)
         if ((settings->barriers & 1 << bit) != 0)
             syscall(SYS_membarrier, 1 << bit, 0, 0);
-    if (settings->slack_ns > 0)
+    /* Where it has set none itself the node's stays: it is longer for many ranks on few cores. */
+    if (settings->slack_ns > 0 && settings->slack_ns != USUAL_SLACK_NS)
         prctl(PR_SET_TIMERSLACK, (unsigned long)settings->slack_ns);
     if (is_move && settings->is_reaper)
         prctl(PR_SET_CHILD_SUBREAPER, 1UL);

@@ -177,11 +177,15 @@ static int spawn_here(const struct bp_order *order, const char *cmd)
 static int spawn_away(struct bp_order *order, const char *cmd, int *codes)
 {
     struct bp_image *image = NULL;
+    struct bp_crew *crew = NULL;
     struct bp_error err = {0};
     int r = capture(order, cmd, &image);
     order->image = image;
     if (r == 0)
-        r = bp_crew_make(order, codes, &err);
+        r = bp_crew_ask(order, &crew, &err);
+    if (r == 0)
+        r = bp_crew_make(crew, image, codes, &err);
+    bp_crew_free(crew);
     bp_image_free(image);
     return r;
 }

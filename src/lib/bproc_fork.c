@@ -45,17 +45,21 @@ static int begin(struct copies *copies, const struct bp_image_mailbox *mailbox)
     return entry;
 }
 
-static int make(struct copies *copies, struct bp_image *image, struct bp_error *err)
+/* All but the image, which a copy of this has in its memory. */
+static int ask(struct copies *copies, struct bp_order *order, struct bp_crew **ret_crew,
+               struct bp_error *err)
 {
     static char *const in_image[] = {NULL}; /* where the environment is */
-    auto_free char **words = bp_order_own_words();
+    char **words = bp_order_own_words();
     if (words == NULL)
         return -ENOMEM;
-    struct bp_order order = {.nodes = copies->nodes, .count = copies->count, .argv = words,
-                             .envp = in_image,
-                             .start = BPMIX__START__SELF, .image = image, .io = copies->io,
-                             .io_count = copies->io_count};
-    return bp_crew_make(&order, copies->codes, err);
+    *order = (struct bp_order){.nodes = copies->nodes, .count = copies->count, .argv = words,
+                               .envp = in_image, .start = BPMIX__START__SELF, .io = copies->io,
+                               .io_count = copies->io_count};
+    int r = bp_crew_ask(order, ret_crew, err);
+    if (r < 0)
+        free(words);
+    return r;
 }
 
 /* 1 = this is a copy, *ret_entry says which; 0 = the caller, copies->codes are filled. */
@@ -65,16 +69,25 @@ static int send_copies(struct copies *copies, int flags, int *ret_entry)
     struct bp_image_options options = bp_public_options(flags, libraries);
     struct bp_image_mailbox mailbox;
     struct bp_image *image = NULL;
+    struct bp_crew *crew;
+    struct bp_order order;
     enum bp_image_role role;
     struct bp_error err = {0};
-    int r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
+    int caller_errno = errno, r = ask(copies, &order, &crew, &err);
     if (r < 0)
         return r;
-    if (role == BP_IMAGE_RESTORED) {
+    r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
+    if (r == 0 && role == BP_IMAGE_RESTORED) {
+        free(crew);
+        free((void *)order.argv);
         *ret_entry = begin(copies, &mailbox);
+        errno = caller_errno;
         return 1;
     }
-    r = make(copies, image, &err);
+    if (r == 0)
+        r = bp_crew_make(crew, image, copies->codes, &err);
+    bp_crew_free(crew);
+    free((void *)order.argv);
     bp_image_free(image);
     return r;
 }

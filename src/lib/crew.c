@@ -12,11 +12,13 @@
 #include "lib/public.h"
 #include "lib/quiet.h"
 
-struct crew {
+struct bp_crew {
     const struct bp_order *order;
-    int32_t *pids; /* by rank: its ghost */
-    int *codes;    /* by rank: 0 = not known yet */
-    int keeper;
+    enum bp_keeper_kind kind;
+    bool on_master;
+    int keeper, asked; /* descriptors, or -1 */
+    int *codes;        /* by rank: 0 = not known yet */
+    int32_t pids[];    /* by rank: its ghost */
 };
 
 /* ---- where processes may go ---- */
@@ -55,7 +57,7 @@ int bp_crew_check(const int *nodes, int count, const uint32_t *cpu, int *ret_cod
 /* ---- what became of them ---- */
 
 /* What could not be made leaves a ghost that has ended or soon will. */
-static void settle(struct crew *crew, int rank, int code)
+static void settle(struct bp_crew *crew, int rank, int code)
 {
     if (code < 0)
         while (waitpid(crew->pids[rank], NULL, 0) < 0 && errno == EINTR)
@@ -63,14 +65,14 @@ static void settle(struct crew *crew, int rank, int code)
     crew->codes[rank] = code < 0 ? code : crew->pids[rank];
 }
 
-static void settle_rest(struct crew *crew, int code)
+static void settle_rest(struct bp_crew *crew, int code)
 {
     for (int rank = 0; rank < crew->order->count; rank++)
         if (crew->codes[rank] == 0)
             settle(crew, rank, code);
 }
 
-static void hear_all(struct crew *crew)
+static void hear_all(struct bp_crew *crew)
 {
     struct bp_keeper_news news;
     int told = 0, rest = -ECONNABORTED, count = crew->order->count;
@@ -87,73 +89,108 @@ static void hear_all(struct crew *crew)
     settle_rest(crew, rest);
 }
 
+/* ---- asking ---- */
+
+static int ask_host(struct bp_crew *crew, struct bp_error *err)
+{
+    struct bp_order order = *crew->order;
+    order.lasting = crew->on_master;
+    crew->kind = crew->on_master ? BP_KEEPER_HOST : BP_KEEPER_ALONE;
+    crew->keeper = bp_keeper_start(err);
+    crew->asked = crew->keeper < 0 ? crew->keeper : bp_order_ask(&order, err);
+    return crew->asked < 0 ? crew->asked : 0;
+}
+
+/* As a guest of the job that this process has, if it has one. */
+static int ask(struct bp_crew *crew, struct bp_error *err)
+{
+    struct bp_order order = *crew->order;
+    crew->on_master = bproc_currnode() == BPROC_NODE_MASTER;
+    crew->keeper = crew->on_master ? bp_keeper_find(&order.inside) : -ENOENT;
+    if (crew->keeper < 0)
+        return ask_host(crew, err);
+    crew->kind = BP_KEEPER_GUEST;
+    crew->asked = bp_order_ask(&order, err);
+    return crew->asked < 0 ? crew->asked : 0;
+}
+
+int bp_crew_ask(const struct bp_order *order, struct bp_crew **ret_crew, struct bp_error *err)
+{
+    struct bp_crew *crew = calloc(1, sizeof *crew + (size_t)order->count * sizeof *crew->pids);
+    if (crew == NULL)
+        return bp_error_set(err, -ENOMEM, "no memory");
+    crew->order = order;
+    crew->keeper = crew->asked = -1;
+    int r = ask(crew, err);
+    if (r < 0)
+        bp_crew_free(crew);
+    else
+        *ret_crew = crew;
+    return r;
+}
+
+void bp_crew_free(struct bp_crew *crew)
+{
+    if (crew != NULL && crew->keeper >= 0)
+        close(crew->keeper);
+    if (crew != NULL && crew->asked >= 0)
+        close(crew->asked);
+    free(crew);
+}
+
 /* ---- making them ---- */
 
-/* The keeper sends the image while the ghosts are made. */
-static int give(struct crew *crew, enum bp_keeper_kind kind, struct bp_launch *launch,
-                struct bp_local_message *take_herds, struct bp_error *err)
+static int take_answer(struct bp_crew *crew, struct bp_launch *ret_launch,
+                       struct bp_local_message *ret_herds, struct bp_error *err)
 {
-    const struct bp_order *order = crew->order;
-    int r = bp_keeper_give(crew->keeper, kind, launch, order->image, err);
+    return bp_launch_answer(bp_take_fd(crew->asked), NULL, NULL, ret_launch, ret_herds, err);
+}
+
+/* The keeper sends the image while the ghosts are made. */
+static int give(struct bp_crew *crew, struct bp_launch *launch,
+                struct bp_local_message *take_herds, const struct bp_image *image,
+                struct bp_error *err)
+{
+    int r = bp_keeper_give(crew->keeper, crew->kind, launch, image, err);
     if (r < 0) {
         bp_local_done(take_herds);
         return r;
     }
-    r = bp_launch_children(launch, order->argv, take_herds, crew->pids, err);
+    r = bp_launch_children(launch, crew->order->argv, take_herds, crew->pids, err);
     if (r == 0)
         hear_all(crew);
     return r;
 }
 
-/* As a guest of the job that this process has. -ESTALE: it has none that can be used. */
-static int make_inside(struct crew *crew, struct bp_launch *ret_launch,
-                       struct bp_local_message *ret_herds, struct bp_error *err)
+static int make(struct bp_crew *crew, const struct bp_image *image, struct bp_error *err)
 {
-    struct bp_order order = *crew->order;
-    crew->keeper = bp_keeper_find(&order.inside);
-    if (crew->keeper < 0)
-        return -ESTALE;
-    int r = bp_order_open(&order, ret_launch, ret_herds, err);
-    if (r == -ESTALE)
-        bp_keeper_refuse(bp_take_fd(crew->keeper));
-    return r;
-}
-
-static int make(struct crew *crew, struct bp_error *err)
-{
-    enum bp_keeper_kind kind = BP_KEEPER_GUEST;
-    struct bp_order order = *crew->order;
     struct bp_launch launch;
     struct bp_local_message herds;
-    bool on_master = bproc_currnode() == BPROC_NODE_MASTER;
-    int r = on_master ? make_inside(crew, &launch, &herds, err) : -ESTALE;
-    if (r == -ESTALE) {
-        kind = on_master ? BP_KEEPER_HOST : BP_KEEPER_ALONE;
-        order.lasting = on_master;
-        crew->keeper = bp_keeper_start(err);
-        r = crew->keeper < 0 ? crew->keeper : bp_order_open(&order, &launch, &herds, err);
+    int r = take_answer(crew, &launch, &herds, err);
+    if (r == -ESTALE && crew->kind == BP_KEEPER_GUEST) { /* that one cannot be used any more */
+        bp_keeper_refuse(bp_take_fd(crew->keeper));
+        r = ask_host(crew, err);
+        if (r == 0)
+            r = take_answer(crew, &launch, &herds, err);
     }
     if (r < 0)
         return r;
-    r = give(crew, kind, &launch, &herds, err);
+    r = give(crew, &launch, &herds, image, err);
     bp_launch_done(&launch);
     return r;
 }
 
-int bp_crew_make(const struct bp_order *order, int *ret_codes, struct bp_error *err)
+int bp_crew_make(struct bp_crew *crew, const struct bp_image *image, int *ret_codes,
+                 struct bp_error *err)
 {
-    auto_free int32_t *pids = calloc((size_t)order->count, sizeof *pids);
-    struct crew crew = {.order = order, .pids = pids, .codes = ret_codes, .keeper = -1};
+    int count = crew->order->count;
     struct bp_quiet quiet;
-    if (pids == NULL)
-        return bp_error_set(err, -ENOMEM, "no memory");
-    memset(ret_codes, 0, (size_t)order->count * sizeof *ret_codes);
+    crew->codes = ret_codes;
+    memset(ret_codes, 0, (size_t)count * sizeof *ret_codes);
     bp_quiet_begin(&quiet);
-    int r = make(&crew, err);
-    if (crew.keeper >= 0)
-        close(crew.keeper);
+    int r = make(crew, image, err);
     bp_quiet_end(&quiet);
     if (r == 0)
-        bp_quiet_forget(&quiet, ret_codes, order->count);
+        bp_quiet_forget(&quiet, ret_codes, count);
     return r;
 }

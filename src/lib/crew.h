@@ -10,10 +10,20 @@
  * that cannot be told. */
 int bp_crew_check(const int *nodes, int count, const uint32_t *cpu, int *ret_codes);
 
+struct bp_crew;
+
+/* Ask for the processes of an order, which must outlive the crew, and do not wait: the caller may
+ * capture itself meanwhile, and has an image then that the order has not named. Free it with
+ * bp_crew_free, which takes back what was not made; a copy of the caller that finds itself with one
+ * has nothing of it but the memory: free(). */
+int bp_crew_ask(const struct bp_order *order, struct bp_crew **ret_crew, struct bp_error *err);
+void bp_crew_free(struct bp_crew *crew);
+
 /* Make them, and return when each runs or could not be made: ret_codes[i] is a PID, a child of the
  * caller to wait for, or a negative errno, and then nothing is left of it. 0; or -errno, and there
  * are none: one node may be the reason, so check them first. A bpkeeper goes on with the job, with
- * the caller's stdout and stderr. */
-int bp_crew_make(const struct bp_order *order, int *ret_codes, struct bp_error *err);
+ * the caller's stdout and stderr. image: what they start from, or NULL. Once. */
+int bp_crew_make(struct bp_crew *crew, const struct bp_image *image, int *ret_codes,
+                 struct bp_error *err);
 
 #endif

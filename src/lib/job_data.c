@@ -382,7 +382,8 @@ void bp_job_data_add(struct bp_job *job, int node, int take_fd)
     struct bp_job *guest;
     data->job = job;
     data->node = node;
-    data->stream = bp_stream_new(job->base, take_fd, job->tls, 0, &events, data);
+    data->stream = bp_stream_new(job->base, take_fd, job->map->plain ? NULL : job->tls, 0, &events,
+                                 data);
     DL_APPEND(job->data, data);
     if (data->stream == NULL) {
         data_free(data);

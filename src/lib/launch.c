@@ -53,16 +53,20 @@ static int await_map(int fd, bp_launch_waits *waits, void *arg,
     }
 }
 
-int bp_launch_open(const Bpmix__JobRequest *request, bp_launch_waits *waits, void *arg,
-                   struct bp_launch *ret_launch, struct bp_local_message *ret_herds,
-                   struct bp_error *err)
+int bp_launch_ask(const Bpmix__JobRequest *request, struct bp_error *err)
+{
+    auto_close int fd = bp_client_connect(err);
+    int r = fd < 0 ? fd : bp_client_send(fd, (struct bp_frame){.type = BP_JOB_OPEN}, request, err);
+    return r < 0 ? r : bp_take_fd(fd);
+}
+
+int bp_launch_answer(int take_fd, bp_launch_waits *waits, void *arg, struct bp_launch *ret_launch,
+                     struct bp_local_message *ret_herds, struct bp_error *err)
 {
     struct bp_local_message message;
     Bpmix__JobMap *map = NULL;
-    auto_close int fd = bp_client_connect(err);
-    int r = fd < 0 ? fd : bp_client_send(fd, (struct bp_frame){.type = BP_JOB_OPEN}, request, err);
-    if (r == 0)
-        r = await_map(fd, waits, arg, &message, err);
+    auto_close int fd = take_fd;
+    int r = await_map(fd, waits, arg, &message, err);
     if (r < 0)
         return r;
     r = take_map(&message, &map, err);
@@ -73,6 +77,14 @@ int bp_launch_open(const Bpmix__JobRequest *request, bp_launch_waits *waits, voi
     *ret_launch = (struct bp_launch){.fd = bp_take_fd(fd), .map = map};
     *ret_herds = message;
     return 0;
+}
+
+int bp_launch_open(const Bpmix__JobRequest *request, bp_launch_waits *waits, void *arg,
+                   struct bp_launch *ret_launch, struct bp_local_message *ret_herds,
+                   struct bp_error *err)
+{
+    int fd = bp_launch_ask(request, err);
+    return fd < 0 ? fd : bp_launch_answer(fd, waits, arg, ret_launch, ret_herds, err);
 }
 
 int bp_launch_children(const struct bp_launch *launch, char *const argv[],

@@ -27,6 +27,11 @@ typedef void bp_launch_waits(void *arg, const Bpmix__JobWait *wait);
 int bp_launch_open(const Bpmix__JobRequest *request, bp_launch_waits *waits, void *arg,
                    struct bp_launch *ret_launch, struct bp_local_message *ret_herds,
                    struct bp_error *err);
+/* The same in two parts: what is between them happens while bpmaster works. ask: a connection on
+ * which the answer will come; closing it takes the request back. */
+int bp_launch_ask(const Bpmix__JobRequest *request, struct bp_error *err);
+int bp_launch_answer(int take_fd, bp_launch_waits *waits, void *arg, struct bp_launch *ret_launch,
+                     struct bp_local_message *ret_herds, struct bp_error *err);
 /* Make the ghosts: children of the calling process, one for each rank; ps shows the request's words
  * for them. Takes the herds. Blocks until the ghosts are there. */
 int bp_launch_ghosts(const struct bp_launch *launch, const Bpmix__JobRequest *request,

@@ -93,13 +93,13 @@ void bp_order_cpu(Bpmix__JobRequest *request, const struct bp_image *image)
     request->n_cpu = BP_IMAGE_CPU_WORDS;
 }
 
-int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
-                  struct bp_local_message *ret_herds, struct bp_error *err)
+int bp_order_ask(const struct bp_order *order, struct bp_error *err)
 {
     Bpmix__JobRequest request;
     Bpmix__Place place;
     Bpmix__Launcher launcher;
     struct bp_order_files files;
+    uint32_t cpu[BP_IMAGE_CPU_WORDS];
     auto_free char *words = node_words(order->nodes, order->count);
     if (order->in_place && bp_client_node() >= 0)
         return bp_error_set(err, -EOPNOTSUPP, "a process on a node cannot go elsewhere");
@@ -126,9 +126,21 @@ int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
     if (order->program != NULL)
         request.program = (char *)order->program;
     request.start = order->start;
-    if (order->image != NULL)
+    if (order->image != NULL) {
         bp_order_cpu(&request, order->image);
-    r = bp_launch_open(&request, NULL, NULL, ret_launch, ret_herds, err);
+    } else if (order->start == BPMIX__START__SELF) {
+        bp_image_cpu_own(cpu);
+        request.cpu = cpu;
+        request.n_cpu = BP_IMAGE_CPU_WORDS;
+    }
+    r = bp_launch_ask(&request, err);
     bp_job_request_done(&request);
     return r;
+}
+
+int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
+                  struct bp_local_message *ret_herds, struct bp_error *err)
+{
+    int fd = bp_order_ask(order, err);
+    return fd < 0 ? fd : bp_launch_answer(fd, NULL, NULL, ret_launch, ret_herds, err);
 }

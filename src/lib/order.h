@@ -21,7 +21,7 @@ struct bp_order {
     const char *program; /* with EXEC: the node's file to execute */
     char *const *envp; /* ends with NULL; NULL = the caller's */
     Bpmix__Start start;
-    struct bp_image *image; /* may be NULL with EXEC */
+    struct bp_image *image; /* NULL: there is none, or not yet */
     const struct bproc_io_t *io;  /* taken; the node opens what it can of them */
     int io_count;
 };
@@ -48,5 +48,8 @@ size_t bp_order_vector_length(char *const *vector);
  * -ESTALE: it cannot be inside of that one any more, or another negative errno. */
 int bp_order_open(const struct bp_order *order, struct bp_launch *ret_launch,
                   struct bp_local_message *ret_herds, struct bp_error *err);
+
+/* Ask only, as bp_launch_ask does; with SELF the image may come later. */
+int bp_order_ask(const struct bp_order *order, struct bp_error *err);
 
 #endif

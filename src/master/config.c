@@ -98,6 +98,14 @@ static int tag_fanout(const struct line *line, struct bp_config *config, struct 
     return 0;
 }
 
+static int tag_streams(const struct line *line, struct bp_config *config, struct bp_error *err)
+{
+    config->plain = strcmp(line->words[1], "plain") == 0;
+    if (!config->plain && strcmp(line->words[1], "tls") != 0)
+        return complain(line, "tls or plain", err);
+    return 0;
+}
+
 /* "ip [node] address..." and "iprange [node] first last": which numbers there are. The addresses
  * only count the nodes: who a node is, its key tells. */
 static int add_nodes(const struct line *line, unsigned first_word, unsigned long count,
@@ -223,7 +231,7 @@ static const struct {
     {"pingtimeout", 1, 1, tag_lease},  {"lease", 1, 1, tag_lease},
     {"rundir", 1, 1, tag_rundir},      {"clusterkey", 1, 1, tag_key},
     {"rootjobs", 1, 1, tag_root},      {"fanout", 1, 1, tag_fanout},
-    {"rights", 2, 4, tag_rights},
+    {"rights", 2, 4, tag_rights},      {"streams", 1, 1, tag_streams},
 };
 
 static int read_line(struct line *line, char *bytes, struct bp_config *config,

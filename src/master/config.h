@@ -18,6 +18,7 @@ struct bp_config {
     char cluster_key[256]; /* clusterkey: file with the cluster's key */
     int root_jobs;         /* rootjobs yes: uid 0 may start jobs */
     unsigned fanout;       /* fanout: of the tree of bpshepherds; 16 */
+    int plain;             /* streams plain: data connections of jobs have no TLS */
     unsigned char node[BP_NODES_MAX]; /* 1 = ip or iprange names this number */
     uint32_t ip[BP_NODES_MAX];        /* its address there, in network order */
     struct bp_rights rights[BP_NODES_MAX]; /* rights: who may use it when bpmaster starts */

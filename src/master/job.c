@@ -81,19 +81,49 @@ void job_free(struct job *job)
 
 /* ---- processes ---- */
 
-static void signal_now(struct job *job, const struct proc *proc, const Bpmix__ProcSignal *signal)
+static void note_stop(struct proc *proc, uint32_t signal)
+{
+    if (signal == SIGSTOP)
+        proc->stop_due = 1;
+    if (signal == SIGCONT)
+        proc->stop_due = 0;
+}
+
+static void signal_now(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
 {
     if (proc != NULL) {
+        note_stop(proc, signal->signal);
         if (proc->state != PROC_GONE)
             proc_signal(job, proc, signal);
         return;
     }
+    for (unsigned i = 0; i < job->proc_count; i++)
+        note_stop(&job->procs[i], signal->signal);
     for (unsigned i = 0; i < job->place_count; i++)
         if (!job->places[i].ended)
             node_send(job->places[i].node,
                       &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = job->id,
                                          .node = job->places[i].node->number}, signal);
     stays_signal(job, signal);
+}
+
+/* As in the kernel: one that stops undoes a SIGCONT that waits, and that undoes those. */
+static void forget_opposite(struct job *job, uint64_t serial, uint64_t *mask, uint32_t signal)
+{
+    const uint64_t stops = UINT64_C(1) << (SIGSTOP - 1) | UINT64_C(1) << (SIGTSTP - 1) |
+                           UINT64_C(1) << (SIGTTIN - 1) | UINT64_C(1) << (SIGTTOU - 1);
+    const uint64_t goes_on = UINT64_C(1) << (SIGCONT - 1), bit = UINT64_C(1) << (signal - 1);
+    uint64_t undone = (bit & stops) != 0 ? goes_on : bit == goes_on ? stops : 0;
+    struct waiting_signal *waiting, *next;
+    if ((*mask & undone) == 0)
+        return;
+    *mask &= ~undone;
+    DL_FOREACH_SAFE(job->signals, waiting, next)
+        if (waiting->serial == serial &&
+            (undone & UINT64_C(1) << (waiting->signal.signal - 1)) != 0) {
+            DL_DELETE(job->signals, waiting);
+            free(waiting);
+        }
 }
 
 /* Keep a signal until the processes are created, or have come to where they go. As in the kernel
@@ -106,6 +136,7 @@ static void keep_signal(struct job *job, struct proc *proc, const Bpmix__ProcSig
     int classic = signal->signal < 32;
     if (classic ? (*mask & bit) != 0 : job->queued == QUEUE_MAX)
         return;
+    forget_opposite(job, proc != NULL ? proc->rank + 1 : 0, mask, signal->signal);
     *mask |= bit;
     job->queued += !classic;
     struct waiting_signal *waiting = bp_calloc(1, sizeof *waiting);
@@ -250,6 +281,8 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
     struct proc_step step = proc_step(before, event);
     Bpmix__ProcSignal kill = BPMIX__PROC_SIGNAL__INIT;
     proc->state = step.next;
+    if (event == PROC_STOP)
+        proc->stop_due = 0;
     switch ((enum proc_action)step.action) {
     case ACT_NONE:
     case ACT_CREATE:

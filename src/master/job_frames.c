@@ -115,8 +115,6 @@ static int proc_frame(struct job *job, struct place *place, const struct bp_fram
     if (frame->type == BP_PROC_EXIT) {
         proc->leaving = 0;
         onward_has_left(job, proc);
-    } else {
-        onward_heard_behind(job, proc, frame, body);
     }
     return 0;
 }

@@ -227,6 +227,7 @@ struct proc { /* a rank */
     struct stay *stay; /* where it is, when it has gone on; NULL = in its place */
     struct trip *trip; /* it is on its way to another node */
     uint8_t leaving;   /* it has left its place, but is not gone from there yet */
+    uint8_t stop_due;  /* it was sent SIGSTOP, and has not stopped yet */
     uint8_t ghost_gone;
     uint8_t finalized; /* PMIx */
     int32_t status;
@@ -317,6 +318,7 @@ struct job {
     uint8_t orphaned; /* the launcher's process group is */
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
     uint8_t yield;  /* more ranks than CPUs somewhere */
+    uint8_t plain;  /* data connections without TLS, as the configuration was when it was opened */
     uint8_t shared; /* and so the ranks of a node share its CPUs */
     uint8_t no_hfi; /* no node has a device of libpsm */
     uint64_t start_ms, ended_ms;

@@ -216,6 +216,20 @@ void onward_tell_old(const struct job *job, const struct proc *proc)
     signal_it(job, proc, BP_LEAVE_SIGNAL, 1);
 }
 
+/* SIGSTOP cannot wait, nor be passed back: it stopped, or will have stopped, what it was there.
+ * That may be over by now, or the SIGCONT for it waits. */
+static void stop_again(struct job *job, struct proc *proc)
+{
+    if ((proc->waiting & UINT64_C(1) << (SIGCONT - 1)) == 0) {
+        if (proc->state == PROC_STOPPED || proc->stop_due)
+            signal_it(job, proc, SIGSTOP, 0);
+        return;
+    }
+    proc->stop_due = 0;
+    if (proc->state == PROC_STOPPED)
+        job_proc_event(job, proc, PROC_CONT, 0, NULL);
+}
+
 /* What was stopped there is stopped here, and what was to be killed there is killed here, too. */
 void onward_arrive(struct stay *stay)
 {
@@ -231,8 +245,7 @@ void onward_arrive(struct stay *stay)
     tell_launcher(job, proc, BPMIX__JOB_EVENT__KIND__MOVED, stay->node, stay);
     if (proc->state == PROC_HELD)
         signal_it(job, proc, SIGKILL, 0);
-    if (proc->state == PROC_STOPPED)
-        signal_it(job, proc, SIGSTOP, 0);
+    stop_again(job, proc);
     job_flush_signals(job, proc);
 }
 
@@ -262,16 +275,4 @@ void onward_has_left(struct job *job, struct proc *proc)
         r = begin(job, proc, &err);
     if (r < 0)
         onward_fail(proc, job, r, err.text);
-}
-
-void onward_heard_behind(struct job *job, struct proc *proc, const struct bp_frame *frame,
-                         const uint8_t *body)
-{
-    struct bp_error err = {0};
-    if (frame->type != BP_PROC_STOPPED)
-        return;
-    auto_unpack Bpmix__ProcStopped *stopped =
-        BP_UNPACK(ProcStopped, proc_stopped, body, frame->length, &err);
-    if (stopped != NULL && stopped->signal != 0 && proc->stay != NULL)
-        signal_it(job, proc, SIGSTOP, 0); /* it could not pass this one back */
 }

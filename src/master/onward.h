@@ -71,9 +71,6 @@ void onward_arrive(struct stay *stay);
 void onward_fail(struct proc *proc, struct job *job, int code, const char *text);
 /* Something that it left behind is gone. */
 void onward_has_left(struct job *job, struct proc *proc);
-/* What a node says of that. */
-void onward_heard_behind(struct job *job, struct proc *proc, const struct bp_frame *frame,
-                         const uint8_t *body);
 /* It ended. */
 void onward_ended(struct job *job, struct proc *proc);
 /* A process that asks runs, also when its node has not said so yet. */

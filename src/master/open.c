@@ -105,6 +105,7 @@ static struct job *job_new(struct tool *tool, Bpmix__JobRequest *take_request)
     snprintf(job->nspace, sizeof job->nspace, "bpmix.%" PRIx64 "%" PRIx64 ".%" PRIx64, secret[0],
              secret[1] & 0xffff, job->id);
     job->tool = tool;
+    job->plain = master->config.plain != 0;
     job->uid = tool->uid;
     job->gid = tool->gid;
     job->group_count = tool->group_count;

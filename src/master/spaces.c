@@ -64,6 +64,7 @@ static void fill_space(struct job *job, Bpmix__SpaceOpen *open)
     open->stdin_rank = request->stdin_rank;
     open->fanout = job->master->config.fanout;
     open->yield = job->yield;
+    open->plain = job->plain;
     open->no_hfi = job->no_hfi;
     open->start = request->start;
     open->inside = job->host != NULL ? job->host->id : 0;

@@ -19,6 +19,7 @@ void job_answer_map(struct job *job, uint64_t tag, char **warnings, size_t warni
     map.warnings = warnings;
     map.n_warnings = warning_count;
     map.shared = job->shared;
+    map.plain = job->plain;
     map.first = job->first;
     map.n_ranks = job->proc_count;
     map.ranks = bp_calloc(job->proc_count, sizeof *map.ranks);

@@ -183,8 +183,8 @@ static int said_aside(struct stay *stay, const struct bp_frame *frame, const uin
         stay_close(stay);
         onward_has_left(stay->job, stay->proc);
         break;
-    default:
-        onward_heard_behind(stay->job, stay->proc, frame, body);
+    default: /* it was stopped, or went on: that concerns it where it is */
+        break;
     }
     return 0;
 }

@@ -302,6 +302,8 @@ void terminal_close(struct rank *rank);
 
 /* ---- data.c: the data connection to the launcher ---- */
 void data_open(struct space *space);
+/* For connections to the launcher or to the node above; NULL: they are plain. */
+SSL_CTX *data_client(const struct space *space);
 void data_send(struct space *space, unsigned kind, unsigned channel, uint32_t rank,
                const void *body, size_t length);
 /* The same about a stay, from here or to here. */

@@ -95,6 +95,11 @@ static void on_closed(void *arg, const struct bp_error *why)
     done(space);
 }
 
+SSL_CTX *data_client(const struct space *space)
+{
+    return space->open->plain ? NULL : bp_tls_client_context(space->stream_tls);
+}
+
 static void on_connected(evutil_socket_t fd, short what, void *arg)
 {
     static const struct bp_stream_events events = {
@@ -117,7 +122,7 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
         return;
     }
     space->stream = bp_stream_new(space->agent->base, bp_take_fd(space->stream_fd),
-                                  bp_tls_client_context(space->stream_tls), 1, &events, space);
+                                  data_client(space), 1, &events, space);
     if (space->stream == NULL) {
         done(space);
         return;

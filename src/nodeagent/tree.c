@@ -117,7 +117,7 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
     event_free(tree->event);
     tree->event = NULL;
     tree->above = bp_stream_new(space->agent->base, bp_take_fd(tree->fd),
-                                 bp_tls_client_context(space->stream_tls), 1, &events, tree);
+                                 data_client(space), 1, &events, tree);
     if (tree->above == NULL)
         ask_launcher(tree);
     else
@@ -263,9 +263,10 @@ void tree_accept(struct space *space, int take_fd)
         .data = on_below, .drained = on_below_drained, .closed = on_below_closed};
     struct tree *tree = space->tree;
     struct bp_error err;
-    if (tree->tls == NULL)
+    int plain = space->open->plain;
+    if (tree->tls == NULL && !plain)
         tree->tls = bp_tls_server_new(find_key, space, &err);
-    if (tree->tls == NULL || tree->below_count >= space->open->relay->below) {
+    if ((tree->tls == NULL && !plain) || tree->below_count >= space->open->relay->below) {
         close(take_fd);
         return;
     }

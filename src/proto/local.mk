@@ -17,6 +17,7 @@ libproto_la_SOURCES = \
 	src/proto/pack.c src/proto/pack.h \
 	src/proto/preamble.c src/proto/preamble.h \
 	src/proto/relay.c src/proto/relay.h \
+	src/proto/plain.c src/proto/plain.h \
 	src/proto/stream.c src/proto/stream.h \
 	src/proto/tick.c src/proto/tick.h \
 	src/proto/tls.c src/proto/tls.h \

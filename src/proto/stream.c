@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 
 #include "common/mem.h"
+#include "proto/plain.h"
 #include "proto/stream.h"
 
 void bp_stream_encode(const struct bp_stream_head *head, uint8_t bytes[BP_STREAM_HEAD_BYTES])
@@ -60,7 +61,7 @@ int bp_stream_decode(const uint8_t bytes[BP_STREAM_HEAD_BYTES], struct bp_stream
     memcpy(&head.length, bytes + 8, sizeof head.length);
     head.rank = le32toh(head.rank);
     head.length = le32toh(head.length);
-    if (head.kind < BP_STREAM_DATA || head.kind > BP_STREAM_FED || head.channel > 2 ||
+    if (head.kind < BP_STREAM_DATA || head.kind > BP_STREAM_PLAIN || head.channel > 2 ||
         !length_fits(&head))
         return bp_error_set(err, -EPROTO, "a data connection sent kind %u, channel %u, %u bytes",
                             head.kind, head.channel, head.length);
@@ -69,7 +70,9 @@ int bp_stream_decode(const uint8_t bytes[BP_STREAM_HEAD_BYTES], struct bp_stream
 }
 
 struct bp_stream {
-    struct bufferevent *bev;
+    struct bufferevent *bev; /* NULL: it is plain */
+    struct bp_plain *plain;
+    int opened; /* plain: the other side has said that it is, too */
     struct bp_stream_events events;
     void *arg;
     int paused;
@@ -139,11 +142,74 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     close_with(stream, &err);
 }
 
+/* ---- without TLS ---- */
+
+/* The first thing said; TLS begins with another byte. */
+static int check_opening(struct bp_stream *stream, const struct bp_stream_head *head, int r,
+                         struct bp_error *err)
+{
+    int is_opening = r == 0 && head->kind == BP_STREAM_PLAIN;
+    if (is_opening == stream->opened)
+        return bp_error_set(err, -EPROTO, stream->opened
+                                ? "a data connection was opened twice"
+                                : "the other side of a data connection does not speak plainly, as "
+                                  "bpmaster's configuration wants it (streams plain)");
+    stream->opened = 1;
+    return is_opening;
+}
+
+static ssize_t on_bytes(void *arg, const uint8_t *bytes, size_t length, struct bp_error *err)
+{
+    struct bp_stream *stream = arg;
+    struct bp_stream_head head;
+    size_t done = 0;
+    while (!stream->paused && length - done >= BP_STREAM_HEAD_BYTES) {
+        int r = bp_stream_decode(bytes + done, &head, err);
+        int is_opening = r == 0 || !stream->opened ? check_opening(stream, &head, r, err) : r;
+        if (is_opening < 0)
+            return is_opening;
+        if (length - done < BP_STREAM_HEAD_BYTES + head.length)
+            break;
+        done += BP_STREAM_HEAD_BYTES;
+        r = is_opening ? 0 : stream->events.data(stream->arg, &head, bytes + done, err);
+        if (r < 0)
+            return r;
+        done += head.length;
+    }
+    return (ssize_t)done;
+}
+
+static void on_drained(void *arg)
+{
+    on_write(NULL, arg);
+}
+
+static void on_plain_closed(void *arg, const struct bp_error *why)
+{
+    struct bp_stream *stream = arg;
+    stream->events.closed(stream->arg, why);
+}
+
+static struct bp_stream *plain_new(struct event_base *base, int fd,
+                                   const struct bp_stream_events *events, void *arg)
+{
+    static const struct bp_plain_events plain_events = {
+        .bytes = on_bytes, .drained = on_drained, .closed = on_plain_closed};
+    struct bp_stream *stream = bp_calloc(1, sizeof *stream);
+    *stream = (struct bp_stream){.events = *events, .arg = arg};
+    stream->plain = bp_plain_new(base, fd, BP_STREAM_HEAD_BYTES + BP_STREAM_DATA_MAX,
+                                 BP_STREAM_LOW, &plain_events, stream);
+    bp_stream_send(stream, &(struct bp_stream_head){.kind = BP_STREAM_PLAIN}, NULL);
+    return stream;
+}
+
 struct bp_stream *bp_stream_new(struct event_base *base, int fd, SSL_CTX *ctx, int opened_here,
                                 const struct bp_stream_events *events, void *arg)
 {
     evutil_make_socket_nonblocking(fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (ctx == NULL)
+        return plain_new(base, fd, events, arg);
     SSL *ssl = SSL_new(ctx);
     struct bufferevent *bev = NULL;
     if (ssl != NULL)
@@ -171,7 +237,9 @@ void bp_stream_free(struct bp_stream *stream)
 {
     if (stream == NULL)
         return;
-    bufferevent_free(stream->bev);
+    if (stream->bev != NULL)
+        bufferevent_free(stream->bev);
+    bp_plain_free(stream->plain);
     free(stream);
 }
 
@@ -179,8 +247,13 @@ void bp_stream_send(struct bp_stream *stream, const struct bp_stream_head *head,
                     const void *body)
 {
     uint8_t bytes[BP_STREAM_HEAD_BYTES];
-    struct evbuffer *output = bufferevent_get_output(stream->bev);
     bp_stream_encode(head, bytes);
+    if (stream->plain != NULL) {
+        struct iovec parts[] = {{bytes, sizeof bytes}, {(void *)body, head->length}};
+        bp_plain_send(stream->plain, parts, head->length > 0 ? 2 : 1);
+        return;
+    }
+    struct evbuffer *output = bufferevent_get_output(stream->bev);
     evbuffer_add(output, bytes, sizeof bytes);
     if (head->length > 0)
         evbuffer_add(output, body, head->length);
@@ -188,6 +261,8 @@ void bp_stream_send(struct bp_stream *stream, const struct bp_stream_head *head,
 
 size_t bp_stream_backlog(const struct bp_stream *stream)
 {
+    if (stream->plain != NULL)
+        return bp_plain_backlog(stream->plain);
     return evbuffer_get_length(bufferevent_get_output(stream->bev));
 }
 
@@ -196,7 +271,9 @@ void bp_stream_pause(struct bp_stream *stream, int paused)
     if (stream->paused == paused)
         return;
     stream->paused = paused;
-    if (paused) {
+    if (stream->plain != NULL) {
+        bp_plain_pause(stream->plain, paused);
+    } else if (paused) {
         bufferevent_disable(stream->bev, EV_READ);
     } else {
         bufferevent_enable(stream->bev, EV_READ);

@@ -53,6 +53,8 @@ enum bp_stream_kind {
                          * its SHA-256; length 0: there are no more */
     BP_STREAM_LACK,     /* to the launcher or the node above; uint64_t: send it from there on */
     BP_STREAM_FED,      /* node to launcher: it comes from the node above, or is not needed */
+    /* both ways, first of all, without TLS */
+    BP_STREAM_PLAIN,
 };
 
 /* In place of a rank: from here on numbers of stays, of processes that come from another node. WANT
@@ -88,7 +90,8 @@ struct bp_stream_events {
 #define BP_STREAM_HIGH (1u << 20) /* bytes of backlog at which a sender should pause */
 #define BP_STREAM_LOW  (1u << 18)
 
-/* Takes fd, connected. opened_here: this side is TLS's client. NULL if OpenSSL fails. */
+/* Takes fd, connected. ctx NULL: bytes go as they are; a peer that does otherwise is refused.
+ * opened_here: this side is TLS's client. NULL if OpenSSL fails. */
 struct bp_stream *bp_stream_new(struct event_base *base, int fd, SSL_CTX *ctx, int opened_here,
                                 const struct bp_stream_events *events, void *arg);
 void bp_stream_free(struct bp_stream *stream);

@@ -8,6 +8,7 @@
  *   vrfork   as rfork, for a child on node 1 and one on node 0
  *   move     until the process runs on node 1
  *   onward   from there to node 0, which it has been on
+ *   home     from there back to where it began
  *   undump   by a memory file: dumped and undumped, no network
  *   fork     until the child runs
  *   memcpy   into memory never touched
@@ -118,6 +119,15 @@ static double by_onward(void)
     return now() - began;
 }
 
+static double by_home(void)
+{
+    by_move();
+    double began = now();
+    if (bproc_move(BPROC_NODE_MASTER) < 0)
+        errx(1, "move home: %s", bproc_strerror(errno));
+    return now() - began;
+}
+
 static double by_undump(void)
 {
     int fd = memfd_create("image", 0);
@@ -204,7 +214,7 @@ int main(int argc, char **argv)
         double (*time)(void);
     } ways[] = {
         {"rfork", by_rfork}, {"again", by_again}, {"vrfork", by_vrfork}, {"move", by_move},
-        {"onward", by_onward}, {"undump", by_undump}, {"fork", by_fork}, {"memcpy", by_memcpy},
+        {"onward", by_onward}, {"home", by_home}, {"undump", by_undump}, {"fork", by_fork}, {"memcpy", by_memcpy},
         {"tcp", by_tcp},
     };
     if (argc != 3)

@@ -3,7 +3,7 @@
 import os
 import time
 
-BEGIN, END = "<!-- figures of test/bench/launch -->", "<!-- end of the figures -->"
+BEGIN, END = "<!-- figures of test/bench/%s -->", "<!-- end of the figures -->"
 
 
 def table(title, note, columns, rows):
@@ -35,19 +35,21 @@ def header(commit, began, load_before):
         load()))
 
 
-def read(path):
-    """The page, which has room for figures; a new one holds only them."""
-    page = "# Performance\n\n%s\n%s\n" % (BEGIN, END)
+def split(path, bench):
+    """What stands before and after the bench's figures on the page; a new one holds only them."""
+    begin = BEGIN % bench
+    page = "# Performance\n\n%s\n%s\n" % (begin, END)
     if os.path.exists(path):
         with open(path) as f:
             page = f.read()
-    if BEGIN not in page or END not in page:
-        raise SystemExit("%s: no line '%s' and '%s' in it" % (path, BEGIN, END))
-    return page
+    if begin not in page or END not in page.split(begin, 1)[1]:
+        raise SystemExit("%s: no line '%s' and, below it, '%s'" % (path, begin, END))
+    before, rest = page.split(begin, 1)
+    return before + begin, END + rest.split(END, 1)[1]
 
 
-def write(path, text):
-    """Replace the figures in path and keep what stands around them."""
-    before, rest = read(path).split(BEGIN, 1)
+def write(path, bench, text):
+    """Replace the bench's figures in path and keep what stands around them."""
+    before, after = split(path, bench)
     with open(path, "w") as f:
-        f.write(before + BEGIN + "\n\n" + text + "\n" + END + rest.split(END, 1)[1])
+        f.write(before + "\n\n" + text + "\n" + after)

@@ -1,4 +1,4 @@
-// sources: src/proto/stream.c src/proto/preamble.c src/common/mem.c src/common/error.c
+// sources: src/proto/plain.c src/proto/stream.c src/proto/preamble.c src/common/mem.c src/common/error.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_heads.c - any bytes as the head of a piece of data, or as a preamble: refused, or within
  * bounds and written the same. */

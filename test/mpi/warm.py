@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """warm.py - imports and a table once, then as many ranks as asked for; checked sums, own host names,
-own random numbers."""
+own random numbers; no garbage collection of what was there before, timers as the node wants them."""
+import gc
 import os
 import random
 
@@ -15,6 +16,10 @@ first = os.getpid()
 os.environ["SET_BEFORE"] = "kept"
 
 assert bpmix.warm(), "not under bprun --warm"
+assert gc.get_freeze_count() > 10000, gc.get_freeze_count()
+if os.environ.get("OMPI_MCA_mpi_yield_when_idle") == "1":  # many ranks on few cores
+    with open("/proc/self/timerslack_ns", encoding="utf-8") as f:
+        assert f.read().strip() == "1000000"
 assert os.environ["SET_BEFORE"] == "kept" and "BPMIX_WARM" not in os.environ
 MPI.Init()
 world = MPI.COMM_WORLD

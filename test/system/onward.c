@@ -4,6 +4,7 @@
  *   as the variable SIGNALS says, and ends with "done" and 7.
  * onward try NODE... : says what each attempt was.
  * onward ring COUNT NODES : COUNT times to the next of so many nodes; from the master first to the first.
+ * onward count FIRST COUNT NODE... : so many moves; after the first ones and at the end it waits for SIGRTMIN.
  * onward fork COUNT NODES NODE... : such a child by vrfork on each of these nodes, all at once.
  * onward exec COUNT NODES NODE... : the same by vexecmove. */
 #define _GNU_SOURCE
@@ -67,8 +68,14 @@ static void await_signals(int expected)
         heard++;
 }
 
+static void report(int moves)
+{
+    printf("%d moves\n", moves);
+    await_signals(heard + 1);
+}
+
 /* In turn to the nodes that are given, or to the next of the first `ring`. */
-static int travel(int steps, int count, char **nodes, int ring)
+static int travel(int steps, int count, char **nodes, int ring, int first)
 {
     int pid = getpid(), parent = getppid(), wrong = 0;
     unsigned *words = malloc(WORDS * sizeof *words), step = (unsigned)pid;
@@ -83,6 +90,8 @@ static int travel(int steps, int count, char **nodes, int ring)
         words[i % WORDS] ^= 1;
         words[i % WORDS] ^= 1;
         wrong += i % 16 == 0 && sum(words) != right;
+        if (first > 0 && (i + 1 == first || i + 1 == steps))
+            report(i + 1);
     }
     if (getenv("SIGNALS") != NULL)
         await_signals(atoi(getenv("SIGNALS")));
@@ -121,7 +130,7 @@ static int have_children(char **argv, int count, char **words)
     }
     int r = bproc_vrfork(count, nodes, pids);
     if (r >= 0 && r < count)
-        return travel(steps, 0, NULL, ring);
+        return travel(steps, 0, NULL, ring, 0);
     return r == count ? await(pids, count) : 2;
 }
 
@@ -130,12 +139,14 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGRTMIN, on_signal);
     if (argc == 4 && strcmp(argv[1], "ring") == 0)
-        return travel(atoi(argv[2]), 0, NULL, atoi(argv[3]));
+        return travel(atoi(argv[2]), 0, NULL, atoi(argv[3]), 0);
+    if (argc > 4 && strcmp(argv[1], "count") == 0)
+        return travel(atoi(argv[3]), argc - 4, argv + 4, 0, atoi(argv[2]));
     if (argc > 4 && argc < 68 && (strcmp(argv[1], "fork") == 0 || strcmp(argv[1], "exec") == 0))
         return have_children(argv, argc - 4, argv + 4);
     if (argc > 2 && strcmp(argv[1], "try") == 0)
         return try(argc - 2, argv + 2);
     if (argc > 2)
-        return travel(atoi(argv[1]) * (argc - 2), argc - 2, argv + 2, 0);
+        return travel(atoi(argv[1]) * (argc - 2), argc - 2, argv + 2, 0, 0);
     return 2;
 }

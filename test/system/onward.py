@@ -74,6 +74,9 @@ def _():
         assert result.code == 7, result
         assert sorted(result.out.splitlines()) == ["%d: done wrong 0 heard 0" % r
                                                    for r in range(6)], result
+        result = run(["bprun", "--mpi=none", "-K0", "-n", "2", PROGRAM, "ring", "4", "3", ":", "-n", "1",
+                      PROGRAM, "ring", "5", "3"])
+        assert (result.code, result.out) == (7, "done wrong 0 heard 0\n" * 3), result
         result = run(["bpsh", "0-2", PROGRAM, "ring", "3", "3"])
         assert (result.code, result.out) == (7, "done wrong 0 heard 0\n" * 3), result
 
@@ -202,20 +205,37 @@ for fds in ([], [0], [image(b"x", 0)], [image(b"", 14)], [image(b"x" * 70000, 14
         assert out[:3] == [sealed] * 3 and all("image" in row for row in out[3:]), out
 
 
+def private_kib(pid):
+    """Memory that is a process' own."""
+    with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as f:
+        rows = dict(line.split()[:2] for line in f if line.startswith(("Private", "Shared_D")))
+    return int(rows["Private_Clean:"]) + int(rows["Private_Dirty:"])
+
+
 @test("many moves between two nodes: nothing grows")
 def _():
-    rounds = 5000 if bptest.ALL else 100
+    count, first = (10000, 1000) if bptest.ALL else (200, 100)
     with remains.none(cluster):
-        p = start([PROGRAM, str(rounds), "0", "1"])
-        wait_for(lambda: descendants(cluster.daemon_pid("n1")), what="it is on its way")
-        before = len(descendants(cluster.daemon_pid("n0")) | descendants(cluster.daemon_pid("n1")))
-        most = 0
-        while p.poll() is None:
-            most = max(most, len(descendants(cluster.daemon_pid("n0")) |
-                                 descendants(cluster.daemon_pid("n1"))))
+        p = start([PROGRAM, "count", str(first), str(count), "0", "1"])
+        assert p.stdout.readline() == "%d moves\n" % first
+        [keeper] = [pid for pid, row in processes().items() if row[4] == "bpkeeper"]
+        daemons = {who: cluster.daemon_pid(who) for who in ("master", "n0", "n1")}
+        daemons["keeper"] = keeper
+        kib = {who: private_kib(pid) for who, pid in daemons.items()}
+        before = descendants(daemons["n0"]) | descendants(daemons["n1"])
+        files = {who: len(os.listdir("/proc/%d/fd" % pid)) for who, pid in daemons.items()}
+        os.kill(p.pid, signal.SIGRTMIN)
+        assert p.stdout.readline() == "%d moves\n" % count
+        wait_for(lambda: len(descendants(daemons["n0"]) | descendants(daemons["n1"])) <=
+                 len(before), what="as few processes as before")
+        more = {who: private_kib(pid) - kib[who] for who, pid in daemons.items()}
+        assert max(more.values()) < 2048, "KiB more than after %d moves: %s" % (first, more)
+        wait_for(lambda: all(len(os.listdir("/proc/%d/fd" % pid)) <= files[who] + 2
+                             for who, pid in daemons.items()), what="as few descriptors as before")
+        bptest.comment("KiB more after %d moves than after %d: %s" % (count, first, more))
+        os.kill(p.pid, signal.SIGRTMIN)
         result = finish(p)
-        assert (result.code, result.out) == (7, "done wrong 0 heard 0\n"), result
-        assert most <= before + 6, (before, most)
+        assert (result.code, result.out) == (7, "done wrong 0 heard 2\n"), result
 
 
 if __name__ == "__main__":

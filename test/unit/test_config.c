@@ -36,6 +36,21 @@ static void good(void)
               !config.node[5] && config.node[7]);
 }
 
+static void streams(void)
+{
+    struct bp_config config;
+    struct bp_error err;
+    CU_ASSERT_EQUAL(read_text("", &config, &err), 0);
+    CU_ASSERT_EQUAL(config.plain, 0);
+    CU_ASSERT_EQUAL(read_text("streams plain\n", &config, &err), 0);
+    CU_ASSERT_EQUAL(config.plain, 1);
+    CU_ASSERT_EQUAL(read_text("streams plain\nstreams tls\n", &config, &err), 0);
+    CU_ASSERT_EQUAL(config.plain, 0);
+    CU_ASSERT(read_text("streams none\n", &config, &err) < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, ":1: streams: tls or plain"));
+    CU_ASSERT(read_text("streams\n", &config, &err) < 0);
+}
+
 static void numbers_follow(void)
 {
     struct bp_config config;
@@ -107,6 +122,7 @@ int main(void)
     static const struct bp_test tests[] = {
         {"a good file", good},
         {"rights and addresses", rights_of_nodes},
+        {"data streams: TLS, or plain", streams},
         {"numbers follow each other", numbers_follow},
         {"bad lines are named by number", bad},
         {"a missing file", missing},
