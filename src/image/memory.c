@@ -19,6 +19,7 @@ struct walk {
     int memory_fd;
     const struct bp_image_options *options;
     struct bp_pages pages;
+    const struct bp_map *next; /* the mapping after the one that is looked at; NULL = none */
     struct { /* the file of the last mapping: there are several of each in a row */
         const char *path;
         uint64_t inode, size;
@@ -134,6 +135,16 @@ static bool is_program(const struct walk *walk, const struct bp_map *map)
     return tables->head.exe != 0 && strcmp(tables->strings + tables->head.exe, map->path) == 0;
 }
 
+/* Between two parts of a library: the dynamic linker closes what it has mapped there too much. */
+static bool is_gap(const struct walk *walk, const struct bp_map *map)
+{
+    const struct bp_map *next = walk->next;
+
+    return next != NULL && next->start == map->end && next->inode == map->inode &&
+           strcmp(next->path, map->path) == 0 &&
+           next->offset != map->offset + (map->end - map->start);
+}
+
 /* A file's mapping: asked of the receiver, or all of its content carried, up to the file's end. */
 static int file_area(struct walk *walk, const struct bp_map *map, struct bp_image_area *area,
                      struct bp_error *err)
@@ -162,7 +173,7 @@ static int file_area(struct walk *walk, const struct bp_map *map, struct bp_imag
     rc = bp_tables_area(walk->tables, area, err);
     if (rc < 0)
         return rc;
-    if (map->prot == PROT_NONE)
+    if (map->prot == PROT_NONE && is_gap(walk, map))
         return own_pages(walk, map, err);
     if (size <= map->offset)
         return 0;
@@ -176,7 +187,8 @@ static int area_capture(struct walk *walk, const struct bp_map *map, struct bp_e
 {
     struct bp_image_area area = {.start = map->start, .end = map->end, .kind = BP_AREA_ANON,
                                  .prot = map->prot, .flags = map->area_flags};
-    bool is_file = map->path[0] == '/' && !ends(map->path, "/dev/zero (deleted)");
+    bool is_file = map->path[0] == '/' && !ends(map->path, "/dev/zero (deleted)") &&
+                   strcmp(map->path, "/dev/zero") != 0;
     int rc = map_check(map, err);
 
     if (rc == 0)
@@ -235,8 +247,10 @@ int bp_memory_capture(struct bp_tables *tables, pid_t pid, int memory_fd,
     if (rc < 0)
         return rc;
     rc = bp_pages_open(&walk.pages, pid, options->no_pagemap_scan, err);
-    for (size_t i = 0; rc == 0 && i < maps.count; i++)
+    for (size_t i = 0; rc == 0 && i < maps.count; i++) {
+        walk.next = i + 1 < maps.count ? &maps.maps[i + 1] : NULL;
         rc = map_capture(&walk, &maps.maps[i], err);
+    }
     bp_pages_done(&walk.pages);
     bp_maps_done(&maps);
     return rc;

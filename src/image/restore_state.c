@@ -19,6 +19,7 @@
 #define DOMAIN          0xff /* PER_MASK: another kind of kernel than Linux */
 #define CODE_SEGMENT    0x33
 #define DATA_SEGMENT    0x2b
+#define OPEN_FLAGS      (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) /* it is the image's word */
 #define SECOND          1000000 /* microseconds */
 #define SIGCONTEXT_SS   6 /* UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */
 
@@ -81,7 +82,7 @@ static void memory_set(const struct bp_restore *restore)
         .auxv = (void *)restore->auxv, .auxv_size = (uint32_t)restore->auxv_bytes,
     };
     bool is_known = restore->exe_fd >= 0 || exe[0] != '/';
-    long fd = is_known ? -ENOENT : BP_SYS(SYS_open, exe, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0);
+    long fd = is_known ? -ENOENT : BP_SYS(SYS_open, exe, OPEN_FLAGS, 0, 0, 0, 0);
     long rc = -EPERM;
 
     map.exe_fd = (uint32_t)fd;

@@ -52,6 +52,12 @@ static void text_write(const char *path, const char *text)
     (void)ignored;
 }
 
+/* Its own, or what follows from its nice value. */
+static int io_priority(void)
+{
+    return (int)syscall(SYS_ioprio_get, IO_PROCESS, 0);
+}
+
 static void schedule_read(struct bp_settings *settings)
 {
     struct sched_param param = {0};
@@ -59,13 +65,14 @@ static void schedule_read(struct bp_settings *settings)
     settings->policy = sched_getscheduler(0);
     sched_getparam(0, &param);
     settings->priority = param.sched_priority;
-    settings->io_priority = (int)syscall(SYS_ioprio_get, IO_PROCESS, 0);
+    settings->io_priority = io_priority();
 }
 
 void bp_settings_read(struct bp_settings *settings)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     int is_reaper = 0;
+    int code = errno; /* the program's; older kernels do not know all of this */
     long barriers = syscall(SYS_membarrier, BARRIER_REGISTRATIONS, 0, 0);
 
     memset(settings, 0, sizeof(*settings));
@@ -83,6 +90,7 @@ void bp_settings_read(struct bp_settings *settings)
     text_read("/proc/self/coredump_filter", settings->core + 2, sizeof(settings->core) - 2);
     if (geteuid() == 0)
         syscall(SYS_capget, &head, settings->rights);
+    errno = code;
 }
 
 /* What a fork of the process would have. */
@@ -92,7 +100,7 @@ static void schedule_apply(const struct bp_settings *settings, bool is_move)
 
     if (settings->policy > SCHED_OTHER && (is_move || !(settings->policy & SCHED_RESET_ON_FORK)))
         sched_setscheduler(0, settings->policy, &param);
-    if (settings->io_priority > 0)
+    if (settings->io_priority > 0 && settings->io_priority != io_priority())
         syscall(SYS_ioprio_set, IO_PROCESS, 0, settings->io_priority);
 }
 
@@ -115,6 +123,8 @@ static void rights_apply(const struct bp_settings *settings)
 
 void bp_settings_apply(const struct bp_settings *settings, bool is_move)
 {
+    int code = errno;
+
     for (unsigned bit = 0; bit < 16; bit++)
         if ((settings->barriers & 1 << bit) != 0)
             syscall(SYS_membarrier, 1 << bit, 0, 0);
@@ -137,4 +147,5 @@ void bp_settings_apply(const struct bp_settings *settings, bool is_move)
     if (settings->is_capped)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     rights_apply(settings);
+    errno = code;
 }

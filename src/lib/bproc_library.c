@@ -57,18 +57,15 @@ static char *read_list(size_t *ret_size)
 static char *ask_list(size_t *ret_size)
 {
     char *text = NULL;
-    int saved = errno, size = bproc_liblist(&text);
-    errno = saved;
+    int size = bproc_liblist(&text);
     *ret_size = size > 0 ? (size_t)size : 0;
     return size > 0 ? text : NULL;
 }
 
-char *bp_public_libraries(int flags)
+static char *real_paths(void)
 {
     size_t size = 0, used = 0;
     bool on_node = bp_client_node() != BPROC_NODE_MASTER;
-    if ((flags & BPROC_DUMP_LIBS) != 0)
-        return NULL;
     auto_free char *text = on_node ? ask_list(&size) : read_list(&size);
     if (text == NULL || *text == '\0')
         return NULL;
@@ -84,6 +81,14 @@ char *bp_public_libraries(int flags)
     paths[used] = '\0';
     char *less = realloc(paths, used + 1);
     return less != NULL ? less : paths;
+}
+
+char *bp_public_libraries(int flags)
+{
+    int code = errno; /* the caller's, also where it goes to */
+    char *paths = (flags & BPROC_DUMP_LIBS) == 0 ? real_paths() : NULL;
+    errno = code;
+    return paths;
 }
 
 int bproc_liblist(char **list)
