@@ -117,8 +117,7 @@ int node_is_alive(const struct node *node);
 void node_send(struct node *node, const struct bp_frame *frame, const void *message);
 /* The same with a body that is packed already, of frame->length bytes. */
 void node_send_bytes(struct node *node, const struct bp_frame *frame, const uint8_t *body);
-/* Send leases, look for nodes that have gone silent; every quarter of a lease. late: bpmaster
- * itself was held up, and answers may be waiting to be read. */
+/* Every quarter of a lease; then who is silent is judged. late: bpmaster was held up itself. */
 void node_send_leases(struct master *master);
 void node_tick(struct master *master, int late);
 unsigned node_count_up(const struct master *master);
