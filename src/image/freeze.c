@@ -63,6 +63,9 @@ static STRANGE_STACK int copy(void *arg)
 {
     struct bp_freeze *freeze = arg;
 
+    /* Before there is a copy: in the caller's group it would hold its PID, which may be wanted here
+     * again when the caller has long gone and the copy has not run yet. */
+    BP_SYS(SYS_setsid, 0, 0, 0, 0, 0, 0);
     freeze->source = BP_SYS(SYS_clone, 0, 0, 0, 0, 0, 0); /* tells nobody of its end */
     if (freeze->source == 0)
         stay(freeze);

@@ -225,7 +225,8 @@ def _():
         before = descendants(daemons["n0"]) | descendants(daemons["n1"])
         files = {who: len(os.listdir("/proc/%d/fd" % pid)) for who, pid in daemons.items()}
         os.kill(p.pid, signal.SIGRTMIN)
-        assert p.stdout.readline() == "%d moves\n" % count
+        said = p.stdout.readline()
+        assert said == "%d moves\n" % count, (said, finish(p))
         wait_for(lambda: len(descendants(daemons["n0"]) | descendants(daemons["n1"])) <=
                  len(before), what="as few processes as before")
         more = {who: private_kib(pid) - kib[who] for who, pid in daemons.items()}
