@@ -14,14 +14,31 @@
 
 extern char **environ;
 
-#define LIMITS 16
+#define LIMITS    16
+#define ANCESTORS 1000
 
-/* A process group is orphaned when no member has a parent in the same session and another group;
- * the launcher's own parent is looked at, as job control shells make it. */
+/* 0 = it has gone, or cannot be seen. */
+static pid_t parent_of(pid_t pid)
+{
+    char path[32], text[512];
+    int parent;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    text[got > 0 ? got : 0] = '\0';
+    const char *name_end = strrchr(text, ')');
+    return name_end != NULL && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* A process group is orphaned when no member has a parent in the same session and another group.
+ * Looked at are the launcher and those above it, up to the script that a job control shell made the
+ * group for. */
 static int is_orphaned(void)
 {
     pid_t parent = getppid();
-    return getsid(parent) != getsid(0) || getpgid(parent) == getpgrp();
+    for (int i = 0; i < ANCESTORS && parent > 0 && getpgid(parent) == getpgrp(); i++)
+        parent = parent_of(parent);
+    return parent <= 0 || getsid(parent) != getsid(0) || getpgid(parent) == getpgrp();
 }
 
 static uint64_t ignored_signals(void)

@@ -217,23 +217,42 @@ void job_create(struct job *job)
     job_flush_signals(job, NULL);
 }
 
-/* Tell all bpshepherds of the job that this rank has ended before its PMIx_Finalize: the others
- * must not wait for it. */
-static void tell_shepherds(struct job *job, const struct proc *proc)
+static void tell_shepherds(struct job *job, uint32_t *ranks, size_t count, int32_t status)
 {
-    if (!job->request->mpi || job->closing || proc->finalized ||
-        (proc->status == 0 && !proc->connected))
-        return;
     Bpmix__PmixGone gone = BPMIX__PMIX_GONE__INIT;
-    uint32_t rank = proc->rank;
-    gone.ranks = &rank;
-    gone.n_ranks = 1;
-    gone.status = proc->status;
+    gone.ranks = ranks;
+    gone.n_ranks = count;
+    gone.status = status;
     for (unsigned i = 0; i < job->place_count; i++)
         if (!job->places[i].ended)
             node_send(job->places[i].node,
                       &(struct bp_frame){.type = BP_PMIX_GONE, .job = job->id,
                                          .node = job->places[i].node->number}, &gone);
+}
+
+/* A rank has ended before its PMIx_Finalize: the others must not wait for it. Where none of them
+ * has called PMIx_Init this is no job that could. */
+static void tell_gone(struct job *job, const struct proc *proc)
+{
+    uint32_t rank = proc->rank;
+    if (!job->request->mpi || job->closing || proc->finalized ||
+        (proc->status == 0 && !job->connected))
+        return;
+    tell_shepherds(job, &rank, 1, proc->status);
+}
+
+void job_connected(struct job *job)
+{
+    if (job->connected)
+        return;
+    job->connected = 1;
+    auto_free uint32_t *ranks = bp_calloc(job->proc_count, sizeof *ranks);
+    size_t count = 0;
+    for (unsigned i = 0; i < job->proc_count; i++)
+        if (job->procs[i].state == PROC_GONE && job->procs[i].status == 0)
+            ranks[count++] = job->procs[i].rank;
+    if (count > 0 && !job->closing)
+        tell_shepherds(job, ranks, count, 0);
 }
 
 static void proc_ended(struct job *job, struct proc *proc, int32_t status,
@@ -253,7 +272,7 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
     job_tell(job, &event);
     herd_end_ghost(proc, status);
     mirror_end(job, proc, status);
-    tell_shepherds(job, proc);
+    tell_gone(job, proc);
     onward_ended(job, proc);
     --job->live;
     job_check_idle(job);

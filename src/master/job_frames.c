@@ -180,7 +180,7 @@ static int pmix_state(struct job *job, struct place *place, const struct bp_fram
     if (!has_rank(job, place, state->rank))
         return bp_error_set(err, -EPERM, "the state of rank %u, which is not on this node",
                             state->rank);
-    job->procs[state->rank].connected = 1;
+    job_connected(job);
     job->procs[state->rank].finalized |= state->finalized;
     Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
     event.kind = state->finalized ? BPMIX__JOB_EVENT__KIND__FINALIZED

@@ -74,7 +74,13 @@ static void on_reload(evutil_socket_t fd, short what, void *arg)
     reload(master, master->config_path);
 }
 
-static void on_lease(void *arg, int late)
+static void on_lease(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    node_send_leases(arg);
+}
+
+static void on_judge(void *arg, int late)
 {
     struct master *master = arg;
     node_tick(master, late);
@@ -113,8 +119,11 @@ static int run(struct master *master, struct bp_error *err)
         r = tool_listen(master, err);
     if (r < 0)
         return r;
-    master->lease_tick = bp_tick_new(master->base, on_lease, master);
-    bp_tick_start(master->lease_tick, master->config.lease_ms / 4);
+    long quarter_us = (long)master->config.lease_ms * 250;
+    struct timeval quarter = {.tv_sec = quarter_us / 1000000, .tv_usec = quarter_us % 1000000};
+    struct event *lease = event_new(master->base, -1, EV_PERSIST, on_lease, master);
+    event_add(lease, &quarter);
+    bp_tick_start(bp_tick_new(master->base, on_judge, master), master->config.lease_ms / 4);
     struct event *second = event_new(master->base, -1, EV_PERSIST, on_second, master);
     event_add(second, &(struct timeval){.tv_sec = 1});
     event_add(evsignal_new(master->base, SIGTERM, on_signal, master->base), NULL);

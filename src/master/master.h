@@ -73,7 +73,6 @@ struct master {
     struct queue *queue;
     uint64_t next_job, last_mirror, last_stay;
     uint64_t lease_number;
-    struct bp_tick *lease_tick;
     struct event *tcp_event, *local_event;
 };
 
@@ -121,8 +120,8 @@ int node_is_alive(const struct node *node);
 void node_send(struct node *node, const struct bp_frame *frame, const void *message);
 /* The same with a body that is packed already, of frame->length bytes. */
 void node_send_bytes(struct node *node, const struct bp_frame *frame, const uint8_t *body);
-/* Send leases, look for nodes that have gone silent; every quarter of a lease. late: bpmaster
- * itself was held up, and answers may be waiting to be read. */
+/* Every quarter of a lease; then who is silent is judged. late: bpmaster was held up itself. */
+void node_send_leases(struct master *master);
 void node_tick(struct master *master, int late);
 unsigned node_count_up(const struct master *master);
 void node_list(struct master *master, Bpmix__NodeList *ret_list);
@@ -232,7 +231,7 @@ struct proc { /* a rank */
     uint8_t leaving;   /* it has left its place, but is not gone from there yet */
     uint8_t stop_due;  /* it was sent SIGSTOP, and has not stopped yet */
     uint8_t ghost_gone;
-    uint8_t connected, finalized; /* PMIx */
+    uint8_t finalized; /* PMIx */
     int32_t status;
     uint64_t waiting; /* signals that wait for its creation, a bit each */
     struct homing *homing; /* it is on its way home; NULL = it is not */
@@ -319,6 +318,7 @@ struct job {
     struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
     uint8_t homed;  /* a process of it came home */
     uint8_t created, closing, ended;
+    uint8_t connected; /* one of its ranks has called PMIx_Init */
     uint8_t orphaned; /* the launcher's process group is */
     int32_t in_place; /* the launcher becomes the ghost of the one process: its PID; else 0 */
     uint8_t yield;  /* more ranks than CPUs somewhere */
@@ -353,6 +353,7 @@ void job_create(struct job *job);
 void job_check_end(struct job *job);
 /* Close it if nothing is left to do for it. */
 void job_check_idle(struct job *job);
+void job_connected(struct job *job); /* a rank of it, to PMIx */
 /* Signals that waited: of this process, or (NULL) all. */
 void job_flush_signals(struct job *job, const struct proc *proc);
 /* What a node says of a process that is there. */

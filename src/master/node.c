@@ -295,34 +295,52 @@ static int is_forgotten(const struct node *node)
     return 1;
 }
 
+static int is_silent(const struct node *node, uint64_t now)
+{
+    return now - node->seen_ms > node->master->config.lease_ms / 2;
+}
+
 /* A lease goes out only if the one before it was seen in time: so no lease can arrive long after
  * its time, and a node that was silent for half a lease is given up while its own time runs. */
-static void tick_node(struct node *node, uint64_t now, int late)
+static void send_lease(struct node *node)
 {
-    unsigned lease_ms = node->master->config.lease_ms;
+    node->sent_lease = node->master->lease_number;
+    node_send(node, &(struct bp_frame){.type = BP_LEASE, .node = node->number,
+                                       .tag = node->sent_lease}, NULL);
+}
+
+void node_send_leases(struct master *master)
+{
+    uint64_t now = bp_clock_ms();
+    master->lease_number++;
+    for (int i = 0; i < BP_NODES_MAX; i++) {
+        struct node *node = master->nodes[i];
+        if (node != NULL && node->state == NODE_UP && !is_silent(node, now))
+            send_lease(node);
+    }
+}
+
+static void judge(struct node *node, uint64_t now, int late)
+{
     if (node->state == NODE_LOST && now >= node->gone_ms)
         node_down(node, "no contact for longer than the lease");
     if (node->state != NODE_UP)
         return;
     if (late)
         node->seen_ms = now;
-    if (now - node->seen_ms > lease_ms / 2) {
+    if (is_silent(node, now))
         node_lose(node, "no answer for half a lease");
-        return;
-    }
-    node->sent_lease = node->master->lease_number;
-    node_send(node, &(struct bp_frame){.type = BP_LEASE, .node = node->number,
-                                       .tag = node->sent_lease}, NULL);
+    else if (node->sent_lease != node->master->lease_number)
+        send_lease(node);
 }
 
 void node_tick(struct master *master, int late)
 {
     uint64_t now = bp_clock_ms();
-    master->lease_number++;
     for (int i = 0; i < BP_NODES_MAX; i++) {
         if (master->nodes[i] == NULL)
             continue;
-        tick_node(master->nodes[i], now, late);
+        judge(master->nodes[i], now, late);
         if (is_forgotten(master->nodes[i]))
             node_free(bp_take_ptr(master->nodes[i]));
     }

@@ -179,6 +179,15 @@ def _():
     good(result, "ring: 4 ranks on 4 hosts ok")
 
 
+@test("a rank that ends well without MPI_Init: the others do not wait for it for ever")
+def _():
+    for options in ((), ("--no-kill",)):
+        for first in ("exit 0", "sleep 1; exit 0"):  # when the other waits already
+            script = "[ $BPROC_RANK = 0 ] && { %s; }; exec %s" % (first, program("hello"))
+            result = job(*options, "-n", "2", "-N", "2", "sh", "-c", script)
+            assert result.code == 1 and "MPI_Init" in result.err, result
+
+
 @test("an MPI job that comes up as singletons is detected and reported")
 def _():
     result = run(["bprun", "-n", "2", program("hello")], env={"OMPI_MCA_schizo": "^jsm", "OMPI_ALLOW_RUN_AS_ROOT": "1",

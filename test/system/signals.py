@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import bptest  # noqa: E402
-from bptest import finish, run, start, test, wait_for  # noqa: E402
+from bptest import finish, processes, run, start, test, wait_for  # noqa: E402
 
 BPRUN = ["bprun", "--mpi=none"]
 SIGRANK = os.path.join(bptest.BUILD, "sigrank")
@@ -251,6 +251,27 @@ def _():
         t.read_until("prompt> ")
         t.send("echo status=$?\n")
         t.read_until("status=130")
+        t.send("exit\n")
+        t.wait()
+
+
+@test("^Z stops a script, its bprun and the ranks; fg continues them")
+def _():
+    with bptest.Terminal(["bash", "--norc", "-i"], env={"PS1": "prompt> ", "HISTFILE": "/dev/null"}) as t:
+        t.read_until("prompt> ")
+        t.send("sh -c \"sh -c 'bprun --mpi=none -n 2 sleep 1000; :'; :\"\n")
+        wait_for(lambda: [p for p, row in processes().items() if row[4] == "bprun"], what="bprun")
+        bprun = [p for p, row in processes().items() if row[4] == "bprun"][0]
+        wait_for(lambda: len(children(bprun)) == 2, what="ghosts")
+        ghosts = children(bprun)
+        wait_for(lambda: all(state_on_node(g) == "S" for g in ghosts), what="ranks")
+        t.send("^Z")
+        wait_for(lambda: all(state(g) in "Tt" for g in ghosts + [bprun]), what="ghosts stopped")
+        wait_for(lambda: all(state_on_node(g) in "Tt" for g in ghosts), what="ranks stopped")
+        t.send("fg\n")
+        wait_for(lambda: all(state_on_node(g) not in "Tt" for g in ghosts), what="ranks continued")
+        t.send("^C")
+        t.read_until("prompt> ")
         t.send("exit\n")
         t.wait()
 

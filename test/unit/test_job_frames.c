@@ -33,6 +33,11 @@ struct node *proc_node(const struct job *job, const struct proc *proc)
     return job->places[proc->place].node;
 }
 
+void job_connected(struct job *job)
+{
+    job->connected = 1;
+}
+
 void job_tell(struct job *job, const Bpmix__JobEvent *event)
 {
     (void)job;
