@@ -3,6 +3,7 @@
 #include "ghost/ghost.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -119,6 +120,23 @@ static void answer(uint32_t place)
     tell(&record);
 }
 
+/* What came until here has been told; what comes from here on waits in the kernel, also during the
+ * exec, for the process. It must not share our working directory. */
+static void become(uint32_t place)
+{
+    static char *const argv[] = {(char *)"bphome", NULL}, *const envp[] = {NULL};
+    struct bp_ghost_record word = {
+        .type = BP_REPORT_LEAVING, .slot = place, .pid = bp_sys_getpid()};
+    long r;
+
+    tell(&word);
+    bp_sys_unshare(CLONE_FS);
+    r = bp_sys_exec(BP_LIBEXECDIR "/bphome", argv, envp);
+    word.type = BP_REPORT_STAYS;
+    word.status = (int32_t)-r;
+    tell(&word);
+}
+
 static void obey(uint32_t place, uint32_t order)
 {
     struct bp_herd_slot *slot = &bp_herd.slots[place];
@@ -131,6 +149,8 @@ static void obey(uint32_t place, uint32_t order)
         bp_brood_make(place);
     if (order & BP_ORDER_STOP)
         stop(slot);
+    if (order & BP_ORDER_BECOME)
+        become(place);
 }
 
 /* Take one signal and tell of it; returns the orders that were found. A stop signal cannot be

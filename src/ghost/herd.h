@@ -24,6 +24,7 @@ enum bp_herd_order {
     BP_ORDER_STOP = 16,        /* stop by stop_signo */
     BP_ORDER_EXIT = 32,        /* end with exit_status */
     BP_ORDER_BREED = 64,       /* make the children that `brood` names */
+    BP_ORDER_BECOME = 128,     /* execute bphome */
 };
 
 /* Types of records in the report pipe, beside BP_GHOST_SIGNAL. */
@@ -32,6 +33,8 @@ enum bp_herd_report {
     BP_REPORT_NAMED,         /* the maker has named the herder as its tracer */
     BP_REPORT_MADE,          /* pid: how many ghosts were made; status: 0 or errno */
     BP_REPORT_UNMADE,        /* slot, status: this child could not be made, errno */
+    BP_REPORT_LEAVING,       /* slot: its last word before bphome */
+    BP_REPORT_STAYS,         /* slot, status: bphome cannot be executed, errno */
 };
 
 struct bp_herd_slot {
@@ -55,6 +58,8 @@ struct bp_herd_slot {
 struct bp_herd {
     struct bp_ghost_setup setup;
     int32_t maker, herder;         /* PIDs */
+    int32_t midwife;               /* of a herder that must not stay the maker's child */
+    int32_t stillborn;             /* atomic: 1 = its midwife has seen that herder end */
     int32_t go;                    /* atomic: 1 = the maker is traced and may make ghosts */
     int32_t verdict;               /* atomic: the maker's exit status, -1 = not known yet */
     int report_in, report_out;     /* the pipe from all to the herder */

@@ -82,6 +82,12 @@ static void report_take(struct bp_herder *herder, const struct bp_ghost_record *
     case BP_REPORT_UNMADE:
         bp_brood_unmade(herder, record->slot, record->status);
         break;
+    case BP_REPORT_LEAVING:
+        bp_life_event(herder, record->slot, BP_EVENT_LEAVING, record);
+        break;
+    case BP_REPORT_STAYS:
+        bp_life_event(herder, record->slot, BP_EVENT_STAYS, record);
+        break;
     }
 }
 
@@ -188,6 +194,8 @@ static void link_take(struct bp_herder *herder, const struct bp_ghost_record *re
         query(herder, record->slot);
     else if (record->type == BP_GHOST_MAKE)
         bp_brood_order(herder, record);
+    else if (record->type == BP_GHOST_BECOME && record->slot < herder->used)
+        bp_life_event(herder, record->slot, BP_EVENT_BECOME, record);
     else if (record->type >= BP_GHOST_EXIT && record->type <= BP_GHOST_NAME &&
              record->slot < herder->used)
         bp_life_event(herder, record->slot, events[record->type - BP_GHOST_EXIT], record);
@@ -260,11 +268,12 @@ static bool finished(const struct bp_herder *herder)
            (bp_queue_empty(&herder->queue) || herder->lease_over);
 }
 
-/* Until it traces the maker the herder dies with it; afterwards the maker's end is an event. */
+/* Until it traces the maker the herder dies with who made it; afterwards the maker's end is an
+ * event. */
 static void start(struct bp_herder *herder)
 {
     bp_sys_prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (bp_sys_getppid() != bp_herd.maker)
+    if (bp_sys_getppid() != (bp_herd.midwife != 0 ? bp_herd.midwife : bp_herd.maker))
         bp_sys_exit(0);
     bp_sys_prctl(PR_SET_NAME, (unsigned long)"bpghost");
     bp_sys_setsid();

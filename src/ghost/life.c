@@ -189,6 +189,64 @@ static void signalled(struct bp_scene *s)
     tell(s, s->what);
 }
 
+/* Its last word and its exec are both there: it is let go, and is its parent's child as before. A
+ * stop signal that we caught and it could not tell of is told here. */
+static void let_go(struct bp_scene *s)
+{
+    const uint32_t reports = BP_ORDER_REPORT_FIRST | BP_ORDER_REPORT_AFTER;
+    int status;
+    struct bp_ghost_record home = {.type = BP_GHOST_HOME, .slot = s->number, .pid = s->pid};
+    struct bp_ghost_record stop = {
+        .type = BP_GHOST_SIGNAL,
+        .slot = s->number,
+        .signo = s->slot->report.signo,
+        .code = s->slot->report.code,
+        .sender_pid = s->slot->report.sender_pid,
+        .sender_uid = s->slot->report.sender_uid,
+    };
+
+    if (!s->life->leaving || !s->life->executed)
+        return;
+    if (__atomic_load_n(&s->slot->order, __ATOMIC_ACQUIRE) & reports)
+        tell(s, &stop);
+    tell(s, &home);
+    state_set(s, BP_LIFE_GONE);
+    bp_herd.pids[s->number] = 0;
+    s->herder->gone++;
+    bp_muster_answered(s->herder, s->number);
+    bp_brood_orphan(s->herder, s->number);
+    bp_herder_told(s->herder, s->number);
+    bp_queue_flush(&s->herder->queue, BP_HERD_LINK);
+    if (bp_sys_ptrace(PTRACE_DETACH, s->pid, 0) < 0) /* just killed */
+        bp_sys_wait(s->pid, &status, __WALL);
+}
+
+static void become_order(struct bp_scene *s)
+{
+    bp_herder_order(s->number, BP_ORDER_BECOME);
+}
+
+static void leaving(struct bp_scene *s)
+{
+    s->life->leaving = true;
+    let_go(s);
+}
+
+static void executed(struct bp_scene *s)
+{
+    s->life->executed = true;
+    let_go(s);
+}
+
+static void stays(struct bp_scene *s)
+{
+    struct bp_ghost_record record = {
+        .type = BP_GHOST_STAYS, .slot = s->number, .status = s->what->status};
+
+    s->life->leaving = false;
+    tell(s, &record);
+}
+
 static bool status_is_end(int32_t status)
 {
     if (status & ~0xffff)
@@ -273,6 +331,10 @@ static bp_life_action *const actions[BP_LIFE_STATES][BP_EVENTS] = {
     STEP(RUNNING, STOP) = stop_order,
     STEP(RUNNING, CONTINUE) = continue_running,
     STEP(RUNNING, NAME) = name_order,
+    STEP(RUNNING, BECOME) = become_order,
+    STEP(RUNNING, LEAVING) = leaving,
+    STEP(RUNNING, EXEC) = executed,
+    STEP(RUNNING, STAYS) = stays,
     STEP(RUNNING, END) = end,
 
     STEP(STOPPED, TRAP) = woken,
@@ -283,6 +345,9 @@ static bp_life_action *const actions[BP_LIFE_STATES][BP_EVENTS] = {
     STEP(STOPPED, STOP) = stop_again,
     STEP(STOPPED, CONTINUE) = continue_stopped,
     STEP(STOPPED, NAME) = name_order,
+    STEP(STOPPED, BECOME) = become_order,
+    STEP(STOPPED, LEAVING) = leaving,
+    STEP(STOPPED, STAYS) = stays,
     STEP(STOPPED, END) = end,
 
     STEP(HELD, SIGNAL) = signalled,
@@ -290,6 +355,9 @@ static bp_life_action *const actions[BP_LIFE_STATES][BP_EVENTS] = {
     STEP(HELD, STOP) = nothing,
     STEP(HELD, CONTINUE) = nothing,
     STEP(HELD, NAME) = nothing,
+    STEP(HELD, BECOME) = nothing,
+    STEP(HELD, LEAVING) = nothing,
+    STEP(HELD, STAYS) = nothing,
     STEP(HELD, END) = release,
 
     STEP(ENDING, TRAP) = resume,
@@ -300,12 +368,18 @@ static bp_life_action *const actions[BP_LIFE_STATES][BP_EVENTS] = {
     STEP(ENDING, STOP) = nothing,
     STEP(ENDING, CONTINUE) = nothing,
     STEP(ENDING, NAME) = nothing,
+    STEP(ENDING, BECOME) = nothing,
+    STEP(ENDING, LEAVING) = nothing,
+    STEP(ENDING, EXEC) = resume,
+    STEP(ENDING, STAYS) = nothing,
     STEP(ENDING, END) = end,
 
     STEP(GONE, SIGNAL) = nothing,
     STEP(GONE, STOP) = nothing,
     STEP(GONE, CONTINUE) = nothing,
     STEP(GONE, NAME) = nothing,
+    STEP(GONE, EXIT) = nothing,
+    STEP(GONE, BECOME) = nothing,
     STEP(GONE, END) = nothing,
 };
 #undef STEP
@@ -332,6 +406,6 @@ void bp_life_event(struct bp_herder *herder, uint32_t slot, enum bp_life_event e
         return;
     }
     herder->refused++;
-    if (event <= BP_EVENT_STOPPED) /* whatever it is, nobody stays in a stop */
+    if (event <= BP_EVENT_EXEC) /* whatever it is, nobody stays in a stop */
         resume(&scene);
 }

@@ -16,7 +16,7 @@ enum bp_life_state {
     BP_LIFE_STOPPED, /* stopped as its process is; its parent has been told so */
     BP_LIFE_HELD,    /* dead by SIGKILL; its parent does not hear of it until its process is gone */
     BP_LIFE_ENDING,  /* ordered to end */
-    BP_LIFE_GONE,    /* reaped by us; now its parent can reap it */
+    BP_LIFE_GONE,    /* reaped by us, now its parent can reap it; or it came home */
     BP_LIFE_STATES,
 };
 
@@ -25,14 +25,18 @@ enum bp_life_event {
     BP_EVENT_TRAP,    /* stopped for us alone: at birth, after SIGCONT, after an interrupt */
     BP_EVENT_CAUGHT,  /* about to take the unblocked signal `signo` */
     BP_EVENT_STOPPED, /* stopped by signal `signo`, parent told */
+    BP_EVENT_EXEC,    /* has executed bphome, and waits */
     BP_EVENT_DEAD,    /* ended, not reaped */
     /* from the ghost */
     BP_EVENT_SIGNAL,
+    BP_EVENT_LEAVING,
+    BP_EVENT_STAYS,
     /* from bpmaster */
     BP_EVENT_EXIT,
     BP_EVENT_STOP,
     BP_EVENT_CONTINUE,
     BP_EVENT_NAME,
+    BP_EVENT_BECOME,
     /* from the herder */
     BP_EVENT_END, /* SIGKILL: the lease is over or the herd could not be made */
     BP_EVENTS,
@@ -43,6 +47,8 @@ struct bp_life {
     int again;     /* stopped: by this signal again, should it go on */
     bool asked;    /* the muster waits for an answer of this ghost */
     uint8_t queries; /* of bpmaster, that this ghost has not answered */
+    bool leaving;  /* it has said its last word, */
+    bool executed; /* and executed bphome: two things that are seen in any order */
     bool expected; /* its parent, the ghost in slot `parent`, has been told to make it */
     uint32_t parent;
     uint64_t told; /* bit signo - 1: this ghost's signal was told to bpmaster */

@@ -86,7 +86,6 @@ static int surroundings_leave(void)
         return -EPROTOTYPE;
     /* Ignored here, SIGCHLD would make the kernel reap the herder's tracees by itself. */
     bp_sys_sigdefault(SIGCHLD);
-    bp_sys_limit(RLIMIT_CORE, 0, 0);
     return (int)bp_sys_chdir("/");
 }
 
@@ -109,7 +108,9 @@ static int32_t word_await(const int32_t *word, int32_t unset, uint64_t signals)
         int status;
 
         bp_sys_sigwait_of(signals, &info, NULL);
-        if (bp_sys_wait(bp_herd.herder, &status, WNOHANG | __WALL) == bp_herd.herder)
+        if (__atomic_load_n(&bp_herd.stillborn, __ATOMIC_ACQUIRE) ||
+            (bp_herd.midwife == 0 &&
+             bp_sys_wait(bp_herd.herder, &status, WNOHANG | __WALL) == bp_herd.herder))
             give_up(-EOWNERDEAD);
     }
     return value;
@@ -166,6 +167,35 @@ static long herd_make(int32_t *ret_made)
     return r > 0 ? 0 : r;
 }
 
+static long herder_clone(void)
+{
+    return bp_arch_clone(SHARED | CLONE_PARENT_SETTID | SIGCHLD, herder_stack + HERDER_STACK,
+                         &bp_herd.herder, NULL, bp_herder_run, NULL);
+}
+
+/* Between a maker that will be a ghost and its herder: the herder ends it, and is init's child
+ * then. So nothing is left of it where the ghost becomes its process again. */
+static void midwife_run(void *unused)
+{
+    int status;
+
+    (void)unused;
+    bp_sys_prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (bp_sys_getppid() == bp_herd.maker && herder_clone() > 0)
+        while (bp_sys_wait(bp_herd.herder, &status, __WALL) == -EINTR)
+            continue;
+    __atomic_store_n(&bp_herd.stillborn, 1, __ATOMIC_RELEASE);
+    bp_sys_kill(bp_herd.maker, BP_HERD_KICK);
+    bp_sys_exit(0);
+}
+
+/* Without an exit signal, which would be told as one of the process's. */
+static long midwife_clone(void)
+{
+    return bp_arch_clone(SHARED | CLONE_PARENT_SETTID, ghost_stacks[BP_HERD_CANARY] + GHOST_STACK,
+                         &bp_herd.midwife, NULL, midwife_run, NULL);
+}
+
 static int herder_make(void)
 {
     int fds[2];
@@ -176,8 +206,7 @@ static int herder_make(void)
     bp_herd.report_in = fds[0];
     bp_herd.report_out = fds[1];
     bp_herd.maker = bp_sys_getpid();
-    r = bp_arch_clone(SHARED | CLONE_PARENT_SETTID | SIGCHLD, herder_stack + HERDER_STACK,
-                      &bp_herd.herder, NULL, bp_herder_run, NULL);
+    r = bp_herd.setup.flags & BP_GHOST_IN_PLACE ? midwife_clone() : herder_clone();
     return r < 0 ? (int)r : 0;
 }
 
@@ -185,6 +214,10 @@ static int herder_make(void)
  * a SIGCHLD or 64 of this moment may be lost. */
 static _Noreturn void ghost_become(void)
 {
+    int status;
+
+    while (bp_sys_wait(bp_herd.midwife, &status, __WALL) == -EINTR)
+        continue;
     bp_sys_prctl(PR_SET_NAME, (unsigned long)bp_herd.setup.comm);
     bp_herd.alive[0] = 1;
     bp_sys_set_tid_address(&bp_herd.alive[0]);
@@ -206,6 +239,8 @@ _Noreturn void bp_maker_run(void)
     r = surroundings_leave();
     if (r == 0)
         r = setup_read(&bp_herd.setup);
+    if (!(bp_herd.setup.flags & BP_GHOST_IN_PLACE)) /* who comes home wants his limit back */
+        bp_sys_limit(RLIMIT_CORE, 0, 0);
     /* The right to choose PIDs is for those that were given. */
     if (bp_herd.setup.flags != BP_GHOST_GIVEN && bp_sys_getuid() != 0)
         bp_sys_capdrop();

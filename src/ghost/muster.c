@@ -49,7 +49,7 @@ void bp_muster_named(struct bp_herder *herder)
 
     if (muster->phase != BP_MUSTER_NAMING)
         return;
-    r = bp_sys_ptrace(PTRACE_SEIZE, bp_herd.maker, PTRACE_O_EXITKILL);
+    r = bp_sys_ptrace(PTRACE_SEIZE, bp_herd.maker, PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC);
     if (bp_herd.setup.flags == BP_GHOST_GIVEN)
         bp_sys_capdrop(); /* the maker has one until it ends; to trace it took the same */
     if (r < 0) {
@@ -60,6 +60,8 @@ void bp_muster_named(struct bp_herder *herder)
     muster->traced = true;
     muster->phase = BP_MUSTER_MAKING;
     maker_tell(&bp_herd.go, 1);
+    if (bp_herd.midwife != 0)
+        bp_sys_kill(bp_herd.midwife, SIGKILL);
 }
 
 void bp_muster_made(struct bp_herder *herder, uint32_t made, int32_t error)

@@ -179,6 +179,16 @@ static inline long bp_sys_setpgid(int pid, int group)
     return BP_SYSCALL(SYS_setpgid, pid, group, 0, 0, 0, 0);
 }
 
+static inline long bp_sys_unshare(unsigned long flags)
+{
+    return BP_SYSCALL(SYS_unshare, flags, 0, 0, 0, 0, 0);
+}
+
+static inline long bp_sys_exec(const char *path, char *const *argv, char *const *envp)
+{
+    return BP_SYSCALL(SYS_execve, path, argv, envp, 0, 0, 0);
+}
+
 static inline long bp_sys_chdir(const char *path)
 {
     return BP_SYSCALL(SYS_chdir, path, 0, 0, 0, 0, 0);

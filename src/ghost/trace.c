@@ -13,6 +13,8 @@
 /* waitid's si_status of a ptrace stop: the signal, and above it the event. */
 static enum bp_life_event event_of(int status)
 {
+    if (status >> 8 == PTRACE_EVENT_EXEC)
+        return BP_EVENT_EXEC;
     if (status >> 8 != PTRACE_EVENT_STOP)
         return BP_EVENT_CAUGHT;
     return (status & 0xff) == SIGTRAP ? BP_EVENT_TRAP : BP_EVENT_STOPPED;

@@ -207,6 +207,9 @@ enum bp_restore_flags {
     BP_RESTORE_ENV = 4,    /* SELF: place argv and environment for the mailbox */
     BP_RESTORE_VDSO = 8,   /* act as if the vdso were another one (for tests) */
     BP_RESTORE_DROP = 16,  /* drop every capability before a byte of the image is read */
+    BP_RESTORE_TRY = 32,   /* only see whether it can be done: exit with 0 instead of starting */
+    BP_RESTORE_QUEUED = 64, /* SELF: the signals that wait in the image have been queued already */
+    BP_RESTORE_TEXT = 128, /* the report is a line for people: its sentence alone */
 };
 
 struct bp_restore_report {

@@ -103,6 +103,9 @@ int bp_image_take(int prologue_fd, pid_t source, int hold_fd, struct bp_image **
  * be NULL. -EBADMSG and what is wrong. */
 int bp_image_check(int fd, struct bp_image_head *ret_head, struct bp_error *err);
 
+/* The signals that wait in such an image, free() them; NULL with a sentence in *err. */
+struct bp_image_pending *bp_image_pending_read(int fd, uint32_t *ret_count, struct bp_error *err);
+
 /* Check a head alone, the first BP_IMAGE_PAGE bytes that arrive: then its sizes can be believed.
  * *ret_bytes is the length of the whole image. */
 int bp_image_head_check(const struct bp_image_head *head, uint64_t *ret_bytes,

@@ -62,6 +62,15 @@ static void text_add(char *text, uint64_t size, uint64_t *used, const char *more
         text[(*used)++] = *more;
 }
 
+/* Its length, with the newline that replaces its end. */
+static uint64_t line_end(char *text)
+{
+    uint64_t length = text_length(text);
+
+    text[length] = '\n';
+    return length + 1;
+}
+
 void bp_restore_fail(const struct bp_restore *restore, long code, const char *what,
                      const char *detail)
 {
@@ -70,6 +79,8 @@ void bp_restore_fail(const struct bp_restore *restore, long code, const char *wh
 
     bp_bytes_zero(&report, sizeof(report));
     report.code = (int32_t)code;
+    if ((restore->flags & BP_RESTORE_TEXT) != 0)
+        text_add(report.text, sizeof(report.text), &used, "bproc: it could not be restored: ");
     text_add(report.text, sizeof(report.text), &used, what);
     if (detail != NULL) {
         text_add(report.text, sizeof(report.text), &used, " (");
@@ -78,7 +89,10 @@ void bp_restore_fail(const struct bp_restore *restore, long code, const char *wh
         text_add(report.text, sizeof(report.text), &used, detail);
         text_add(report.text, sizeof(report.text), &used, ")");
     }
-    BP_SYS(SYS_write, restore->report_fd, &report, sizeof(report), 0, 0, 0);
+    if ((restore->flags & BP_RESTORE_TEXT) != 0)
+        BP_SYS(SYS_write, restore->report_fd, report.text, line_end(report.text), 0, 0, 0);
+    else
+        BP_SYS(SYS_write, restore->report_fd, &report, sizeof(report), 0, 0, 0);
     for (;;)
         BP_SYS(SYS_exit_group, 127, 0, 0, 0, 0, 0);
 }

@@ -184,7 +184,10 @@ static void self_set(struct bp_restore *restore)
     if ((head->xcomp & 1ULL << XCOMP_TILE) != 0)
         check(restore, BP_SYS(SYS_arch_prctl, XCOMP_REQUEST, XCOMP_TILE, 0, 0, 0, 0),
               "this CPU or kernel does not grant the tile registers");
-    pending_set(restore);
+    while ((restore->flags & BP_RESTORE_TRY) != 0) /* nothing that comes can fail */
+        BP_SYS(SYS_exit_group, 0, 0, 0, 0, 0, 0);
+    if ((restore->flags & BP_RESTORE_QUEUED) == 0)
+        pending_set(restore);
     timers_set(restore);
 }
 

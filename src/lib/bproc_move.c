@@ -104,8 +104,6 @@ int _bproc_move_io(int node, struct bproc_io_t *io, int iolen, int flags)
     int r = bp_descriptors_take(io, iolen, wishes);
     if (r == 0 && bp_public_node(node) == bproc_currnode())
         r = -BE_SAMENODE;
-    if (r == 0 && bp_public_node(node) == BPROC_NODE_MASTER)
-        r = -EOPNOTSUPP; /* it cannot come home */
     if (r < 0)
         return bp_public_result(r);
     sigfillset(&all);

@@ -42,10 +42,8 @@ static void on_event_frame(struct bp_job *job, const struct bp_local_message *me
         bp_job_data_moving(job, event);
         return;
     }
-    if (event->kind == BPMIX__JOB_EVENT__KIND__MOVED) {
+    if (event->kind == BPMIX__JOB_EVENT__KIND__MOVED && event->node >= 0)
         bp_job_data_moved(job, event);
-        return;
-    }
     struct part *part = bp_job_part(job, event->node);
     if (event->kind == BPMIX__JOB_EVENT__KIND__NODE_LOST && part != NULL)
         part->lost = 1;
@@ -86,18 +84,47 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Frames to bpmaster are few and small: waiting for room is right, and short. */
-static void send_frame(struct bp_job *job, unsigned type, const void *message)
+static void send_with(struct bp_job *job, unsigned type, const void *message, const int *fds,
+                      unsigned fd_count)
 {
     size_t length = 0;
     auto_free uint8_t *body = message != NULL ? bp_pack(message, &length) : NULL;
     struct bp_frame frame = {.type = (uint16_t)type, .job = job->id, .length = (uint32_t)length};
     if (job->ended)
         return;
-    while (bp_local_send(job->fd, &frame, body, NULL, 0) == -EAGAIN) {
+    while (bp_local_send(job->fd, &frame, body, fds, fd_count) == -EAGAIN) {
         struct pollfd writable = {.fd = job->fd, .events = POLLOUT};
         if (poll(&writable, 1, 1000) <= 0)
             return;
     }
+}
+
+static void send_frame(struct bp_job *job, unsigned type, const void *message)
+{
+    send_with(job, type, message, NULL, 0);
+}
+
+void bp_job_home(struct bp_job *job, uint32_t rank, const int fds[BP_JOB_HOME_FDS])
+{
+    Bpmix__JobHome home = BPMIX__JOB_HOME__INIT;
+    home.rank = rank;
+    send_with(job, BP_JOB_HOME, &home, fds, BP_JOB_HOME_FDS);
+}
+
+void bp_job_not_home(struct bp_job *job, uint32_t rank, const struct bp_error *why)
+{
+    Bpmix__JobHome home = BPMIX__JOB_HOME__INIT;
+    home.rank = rank;
+    home.code = why->code < 0 ? -why->code : EIO;
+    home.text = (char *)why->text;
+    send_frame(job, BP_JOB_HOME, &home);
+}
+
+void bp_job_drained(struct bp_job *job, uint32_t rank)
+{
+    Bpmix__JobHome home = BPMIX__JOB_HOME__INIT;
+    home.rank = rank;
+    send_frame(job, BP_JOB_DRAINED, &home);
 }
 
 void bp_job_kill(struct bp_job *job, unsigned signal)

@@ -189,12 +189,14 @@ static int take_want(struct bp_job *host, int node, uint32_t number)
 void bp_job_data_moving(struct bp_job *job, const Bpmix__JobEvent *event)
 {
     struct bp_job *host = job->host != NULL ? job->host : job;
-    if (bp_job_part(job, event->node) == NULL)
+    if (event->node < 0)
+        job->events.coming(job->arg, event->rank);
+    else if (bp_job_part(job, event->node) == NULL)
         add_node(job, event->node, event->text);
     if (job->moved == NULL)
         job->moved = bp_calloc(job->map->n_ranks, 1);
     job->moved[event->rank] |= BP_MOVED_SETS_OUT;
-    bp_job_stay_open(job, event, take_want(host, event->node, event->number));
+    bp_job_stay_open(job, event, event->node < 0 || take_want(host, event->node, event->number));
 }
 
 void bp_job_data_moved(struct bp_job *job, const Bpmix__JobEvent *event)

@@ -8,9 +8,9 @@
 #include "lib/job_inner.h"
 
 struct stay { /* of a process on a node, until nothing more can come of it from there */
-    uint32_t number;
+    uint32_t number, rank;
     struct bp_job *job;
-    int from, to;
+    int from, to; /* to: -1 = home */
     uint64_t image;  /* by which `from` knows it; 0 = there is none */
     uint8_t wanted;  /* `to` has its space ready */
     uint8_t begun;   /* `from` has been asked for the image, and has not sent all of it */
@@ -77,7 +77,7 @@ void bp_job_stay_open(struct bp_job *job, const Bpmix__JobEvent *event, int is_w
     struct stay *stay = bp_calloc(1, sizeof *stay);
     *stay = (struct stay){.number = event->number, .job = job, .from = event->status,
                           .to = event->node, .image = event->image,
-                          .wanted = (uint8_t)is_wanted};
+                          .rank = event->rank, .wanted = (uint8_t)is_wanted};
     DL_APPEND(host->stays, stay);
     begin(host, stay);
 }
@@ -97,6 +97,12 @@ static int pass_on(struct bp_job *host, struct data *data, struct stay *stay,
         return bp_error_set(err, -EPROTO, "node %d sends an image", data->node);
     if (head->length == 0)
         stay->begun = 0;
+    if (stay->to < 0) { /* home */
+        stay->job->events.image(stay->job->arg, stay->rank, body, head->length);
+        if (head->length == 0)
+            stay_free(host, stay);
+        return 0;
+    }
     if (to == NULL)
         return 0; /* lost: bpmaster says so, too */
     bp_stream_send(to->stream, head, body);
@@ -147,7 +153,7 @@ void bp_job_stays_node_gone(struct bp_job *host, int node)
 {
     struct stay *stay, *next;
     DL_FOREACH_SAFE(host->stays, stay, next)
-        if (stay->to == node) {
+        if (stay->to == node || (stay->to < 0 && stay->from == node)) {
             stay_free(host, stay);
         } else if (stay->from == node && (stay->begun || stay->image != 0)) {
             stay->broken = 1;

@@ -120,11 +120,11 @@ int bp_keeper_find(uint64_t *ret_host)
 
 /* ---- giving it a job ---- */
 
-/* A descriptor of the caller's, or one that swallows all. */
-static int output_fd(int number)
+/* A descriptor of the caller's, or one that gives nothing and swallows all. */
+static int standard_fd(int number)
 {
-    int fd = fcntl(number, F_DUPFD_CLOEXEC, HIGH);
-    return fd >= 0 ? fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+    int fd = number >= 0 ? fcntl(number, F_DUPFD_CLOEXEC, HIGH) : -1;
+    return fd >= 0 ? fd : open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
 static int send_map(int keeper, const struct bp_launch *launch, struct bp_frame frame,
@@ -143,15 +143,16 @@ static int send_map(int keeper, const struct bp_launch *launch, struct bp_frame 
 }
 
 int bp_keeper_give(int keeper, enum bp_keeper_kind kind, const struct bp_launch *launch,
-                   const struct bp_image *image, struct bp_error *err)
+                   const struct bp_image *image, bool goes, struct bp_error *err)
 {
-    auto_close int out = output_fd(STDOUT_FILENO);
-    auto_close int errors = output_fd(STDERR_FILENO);
+    auto_close int in = standard_fd(goes ? STDIN_FILENO : -1);
+    auto_close int out = standard_fd(STDOUT_FILENO);
+    auto_close int errors = standard_fd(STDERR_FILENO);
     auto_close int prologue = -1;
     int fds[BP_KEEPER_FDS] = {[BP_KEEPER_JOB] = launch->fd, [BP_KEEPER_OUT] = out,
-                              [BP_KEEPER_ERR] = errors};
+                              [BP_KEEPER_ERR] = errors, [BP_KEEPER_IN] = in};
     pid_t source = 0;
-    int r = out < 0 || errors < 0 ? bp_error_set(err, -EMFILE, "no descriptors") : 0;
+    int r = in < 0 || out < 0 || errors < 0 ? bp_error_set(err, -EMFILE, "no descriptors") : 0;
     if (r == 0 && image != NULL) {
         r = bp_image_pass(image, &prologue, &source, &fds[BP_KEEPER_HOLD], err);
         fds[BP_KEEPER_PROLOGUE] = prologue;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/bproc_common.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -68,6 +69,7 @@ static _Noreturn void become_ghost(struct ghost *ghost, const struct bp_order *o
 {
     static char *const no_environment[] = {NULL};
     static const struct itimerval off;
+    prctl(PR_SET_CHILD_SUBREAPER, 0); /* or its herder would become its child */
     if (order->start == BPMIX__START__SELF) /* its timers went with it; an exec keeps them */
         for (int which = ITIMER_REAL; which <= ITIMER_PROF; which++)
             setitimer((__itimer_which_t)which, &off, NULL);
@@ -96,7 +98,7 @@ static int go(const struct bp_order *order, int keeper, struct bp_error *err)
         bp_launch_done(&launch);
         return r;
     }
-    r = bp_keeper_give(keeper, BP_KEEPER_ALONE, &launch, order->image, err);
+    r = bp_keeper_give(keeper, BP_KEEPER_ALONE, &launch, order->image, true, err);
     bp_launch_done(&launch);
     if (r == 0)
         r = hear(keeper);

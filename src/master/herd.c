@@ -228,6 +228,9 @@ static void herding(struct herd *herd, int32_t pid)
         struct proc *proc = &job->procs[herd->first + i];
         if (proc->state == PROC_GONE)
             herd_end_ghost(proc, proc->status);
+        if (proc->state == PROC_STOPPED)
+            herd_mirror(proc, SIGSTOP); /* before its ghost was there */
+        home_ghost_there(proc);
     }
     if (++job->herds_ready == job->herd_count)
         job_create(job);
@@ -287,6 +290,9 @@ static int said(struct herd *herd, const struct bp_ghost_record *record)
             return -EPROTO;
         herd_ghost_gone(job, proc, record->status);
         return 0;
+    case BP_GHOST_HOME:
+    case BP_GHOST_STAYS:
+        return proc == NULL ? -EPROTO : home_ghost(job, proc, record);
     case BP_GHOST_PONG:
         if (record->value == herd->ping)
             herd->seen_ms = bp_clock_ms();
@@ -309,8 +315,11 @@ static void herd_close(struct herd *herd)
     herd->fd = -1;
     herd->queued = 0;
     herd->job->herds_open--;
-    for (unsigned i = 0; i < herd->count; i++)
-        herd->job->procs[herd->first + i].ghost_gone = 1;
+    for (unsigned i = 0; i < herd->count; i++) {
+        struct proc *proc = &herd->job->procs[herd->first + i];
+        proc->ghost_gone = 1;
+        home_ghost_lost(herd->job, proc);
+    }
     breed_closed(herd);
 }
 

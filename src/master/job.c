@@ -54,6 +54,8 @@ void job_free(struct job *job)
     struct master *master = job->master;
     HASH_DEL(master->jobs, job);
     ticket_drop(master, job);
+    home_launcher_gone(job);
+    nested_gone(job);
     publish_job_gone(job);
     relay_gone(master, NULL, job);
     if (job->tool != NULL)
@@ -151,7 +153,9 @@ void job_signal(struct job *job, struct proc *proc, const Bpmix__ProcSignal *sig
         job_proc_event(job, proc, PROC_KILL, SIGKILL, NULL);
         return;
     }
-    if (job->created && (proc == NULL || !onward_is_on(proc)))
+    if (proc != NULL && proc->homing != NULL)
+        home_signal(proc, signal);
+    else if (job->created && (proc == NULL || !onward_is_on(proc)))
         signal_now(job, proc, signal);
     else
         keep_signal(job, proc, signal);
@@ -277,6 +281,8 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
 void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, int32_t status,
                     const Bpmix__JobEvent *more)
 {
+    if (home_event(job, proc, event, status))
+        return;
     enum proc_state before = proc->state;
     struct proc_step step = proc_step(before, event);
     Bpmix__ProcSignal kill = BPMIX__PROC_SIGNAL__INIT;
@@ -310,6 +316,8 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
 /* Lasting jobs go on as long as what was made inside of them, those of bprun and bpsh do not. */
 void job_check_idle(struct job *job)
 {
+    if (job->homed && nested_count(job) > 0)
+        return; /* what its process has made from its node goes on: their keepers are there */
     if (job->live == 0 && !job->kept && (job->guests == 0 || !job->request->lasting))
         job_close(job);
 }
@@ -372,6 +380,7 @@ void job_tool_gone(struct job *job)
         return;
     }
     job->tool = NULL;
+    home_launcher_gone(job);
     for (unsigned i = 0; i < job->herd_count; i++) { /* a launcher that never took them */
         if (job->herds[i].launcher_fd >= 0)
             close(bp_take_fd(job->herds[i].launcher_fd));

@@ -11,11 +11,12 @@ bpmaster_SOURCES = \
 	src/master/machine.c \
 	src/master/main.c src/master/master.h \
 	src/master/mirror.c \
-	src/master/nested.c \
+	src/master/nested.c src/master/nested.h \
 	src/master/node.c \
 	src/master/order.c \
 	src/master/in_place.c src/master/inside.c src/master/place.c \
-	src/master/onward.c src/master/onward.h src/master/open.c src/master/placing.c src/master/queue.c \
+	src/master/home.c src/master/home.h src/master/onward.c src/master/onward.h src/master/open.c \
+	src/master/placing.c src/master/queue.c \
 	src/master/proc.c \
 	src/master/publish.c \
 	src/master/relay.c \

@@ -13,6 +13,8 @@
 #include "common/cpu.h"
 #include "common/error.h"
 #include "master/config.h"
+#include "master/home.h"
+#include "master/nested.h"
 #include "master/onward.h"
 #include "master/rights.h"
 #include "placement/placement.h"
@@ -58,6 +60,7 @@ struct master {
     struct stay *stays;               /* by id, which no job has */
     struct tool *tools;
     struct ticket *tickets;
+    struct homing *homings; /* processes that come home */
     struct splice *splices; /* data connections of launchers on nodes */
     struct pending *pending; /* connections that have not said who they are */
     unsigned pending_count;
@@ -231,6 +234,7 @@ struct proc { /* a rank */
     uint8_t finalized; /* PMIx */
     int32_t status;
     uint64_t waiting; /* signals that wait for its creation, a bit each */
+    struct homing *homing; /* it is on its way home; NULL = it is not */
     uint8_t *cpus, *mems; /* masks; 0 bytes = not bound */
     size_t cpu_bytes, mem_bytes;
     uint32_t *gpus; /* indexes into its node's devices */
@@ -312,6 +316,7 @@ struct job {
     struct stay *stays; /* of processes that have gone on */
     uint8_t kept;      /* it lasts without processes, until its launcher releases it */
     struct waiter *waiter;          /* it waits for its turn, without places; NULL = it had it */
+    uint8_t homed;  /* a process of it came home */
     uint8_t created, closing, ended;
     uint8_t connected; /* one of its ranks has called PMIx_Init */
     uint8_t orphaned; /* the launcher's process group is */
@@ -437,21 +442,6 @@ void inside_gone(struct job *guest);
 void tree_prepare(struct job *job);
 /* What the node of a place is told of it. Points into the job. */
 void tree_fill(const struct job *job, unsigned index, Bpmix__Relay *relay);
-
-/* ---- nested.c: jobs that processes on nodes open ---- */
-/* The process with this PID, a running one on the tool's node, and whose it is. NULL with a
- * sentence. */
-struct proc *nested_asker(const struct tool *tool, int32_t pid, struct job **ret_job,
-                          struct bp_error *err);
-/* The tool and its request are, from now on, as if that process' ghost had asked. */
-int nested_identify(struct tool *tool, int32_t pid, Bpmix__JobRequest *request,
-                    struct bp_error *err);
-/* Order the ghosts; when all are there the request is answered. */
-int nested_start(struct job *job, uint64_t tag, char **warnings, size_t count,
-                 struct bp_error *err);
-void nested_free(struct job *job);
-/* What became of the order of a ghost: proc->pid, or a negative errno. */
-void job_ghost_made(struct job *job, struct proc *proc, int error);
 
 /* ---- mirror.c: placeholders, children of a launcher on a node ---- */
 /* Before the launcher gets its map. */
@@ -579,7 +569,7 @@ void tool_send(struct tool *tool, struct bp_frame frame, const void *message, co
 void tool_node_up(struct master *master);
 void tool_done(struct tool *tool, uint64_t tag);
 /* What it said: does it, or refuses. */
-void tool_message(struct tool *tool, const struct bp_local_message *message);
+void tool_message(struct tool *tool, struct bp_local_message *message);
 void tool_free(struct tool *tool, const char *why);
 void tool_refuse(struct tool *tool, uint64_t tag, int code, const char *text);
 

@@ -51,6 +51,8 @@ struct proc *nested_asker(const struct tool *tool, int32_t pid, struct job **ret
     } else if (job->closing || proc->state == PROC_GONE || proc->ghost_gone) {
         bp_error_set(err, -ESRCH, "the process that asks is ending");
         proc = NULL;
+    } else if (proc->state == PROC_STARTING) {
+        job_proc_event(*ret_job, proc, PROC_CREATED, 0, NULL); /* its node will say so */
     }
     return proc;
 }
@@ -71,6 +73,22 @@ int nested_identify(struct tool *tool, int32_t pid, Bpmix__JobRequest *request,
     request->launcher->pid = asker->pid;
     request->launcher->orphaned = tool->via_job->orphaned;
     return 0;
+}
+
+unsigned nested_count(const struct job *parent)
+{
+    unsigned count = 0;
+    const struct job *job;
+    for (job = parent->master->jobs; job != NULL; job = job->hh.next)
+        count += job->parent == parent->id;
+    return count;
+}
+
+void nested_gone(struct job *job)
+{
+    struct job *parent = job->parent != 0 ? job_find(job->master, job->parent) : NULL;
+    if (parent != NULL && parent->homed)
+        job_check_idle(parent);
 }
 
 /* The ghosts come first, and while they do the nodes make the spaces. */

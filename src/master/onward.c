@@ -98,8 +98,10 @@ int onward_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t 
     struct proc *proc = nested_asker(tool, (int32_t)frame->job, &job, err);
     if (proc == NULL)
         return err->code;
-    if (proc->trip != NULL)
+    if (proc->trip != NULL || proc->homing != NULL)
         return bp_error_set(err, -EBUSY, "it is on its way already");
+    if (frame->node == BPROC_NODE_MASTER)
+        return home_ask(tool, frame->tag, job, proc, err);
     struct bp_person person = tool_person(tool);
     int r = check(job, proc, frame->node, &person, err);
     if (r < 0)

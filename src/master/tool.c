@@ -42,6 +42,7 @@ void tool_free(struct tool *tool, const char *why)
         job_tool_gone(tool->job);
     order_tool_gone(tool);
     onward_tool_gone(tool);
+    home_tool_gone(tool);
     struct packet *packet, *next;
     LL_FOREACH_SAFE(tool->packets, packet, next)
         packet_free(packet);
@@ -172,7 +173,7 @@ static int open_job(struct tool *tool, const struct bp_local_message *message,
 }
 
 /* A frame about the tool's own job; a tool has no other. */
-static int job_frame(struct tool *tool, const struct bp_local_message *message,
+static int job_frame(struct tool *tool, struct bp_local_message *message,
                      struct bp_error *err)
 {
     const struct bp_frame *frame = &message->frame;
@@ -181,6 +182,8 @@ static int job_frame(struct tool *tool, const struct bp_local_message *message,
             BP_UNPACK(JobForward, job_forward, message->body, frame->length, err);
         return passed == NULL ? err->code : onward_signal(tool, passed, err);
     }
+    if (tool->job == NULL && frame->type == BP_JOB_DRAINED)
+        return 0; /* the job was over before it could say so */
     if (tool->job == NULL || tool->job->id != frame->job)
         return bp_error_set(err, -EPERM, "this connection did not open job %llu",
                             (unsigned long long)frame->job);
@@ -194,6 +197,8 @@ static int job_frame(struct tool *tool, const struct bp_local_message *message,
         herd_forward(tool->job, forward);
         return 0;
     }
+    if (frame->type == BP_JOB_HOME || frame->type == BP_JOB_DRAINED)
+        return home_frame(tool, message, err);
     if (frame->type == BP_JOB_RELEASE) {
         tool->job->kept = 0;
         job_check_idle(tool->job);
@@ -218,7 +223,7 @@ static int job_frame(struct tool *tool, const struct bp_local_message *message,
     return 0;
 }
 
-static int dispatch(struct tool *tool, const struct bp_local_message *message,
+static int dispatch(struct tool *tool, struct bp_local_message *message,
                     struct bp_error *err)
 {
     switch (message->frame.type) {
@@ -229,6 +234,8 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
         return 0;
     case BP_JOB_MOVE:
         return onward_frame(tool, &message->frame, message->body, err);
+    case BP_HOME_ASK:
+        return home_wanted(tool, &message->frame, err);
     case BP_JOB_OPEN:
         return open_job(tool, message, err);
     case BP_JOB_SIGNAL:
@@ -253,7 +260,7 @@ static int dispatch(struct tool *tool, const struct bp_local_message *message,
     }
 }
 
-void tool_message(struct tool *tool, const struct bp_local_message *message)
+void tool_message(struct tool *tool, struct bp_local_message *message)
 {
     struct bp_error err = {0};
     unsigned long dropped;

@@ -110,6 +110,13 @@ enum bp_frame_type {
     BP_PMIX_GONE,      /* bpmaster to every shepherd of the job: PmixGone: these ranks have ended */
     BP_PMIX_PING,      /* bpnode to bpshepherd: tag = number */
     BP_PMIX_PONG,      /* bpshepherd to bpnode */
+    /* a process that comes home to the master */
+    BP_JOB_HOME = 96, /* launcher to bpmaster: JobHome: the image of its process is here;
+                       * descriptors: that, its stdin, stdout, stderr. Or why it cannot come */
+    BP_JOB_DRAINED,   /* launcher to bpmaster: JobHome (rank): what that process wrote on nodes has
+                       * been written here */
+    BP_HOME_ASK,      /* empty; of a bphome, which its PID names; answer HOME or REFUSED */
+    BP_HOME,          /* Home; descriptors: those of JOB_HOME */
     BP_FRAME_TYPES
 };
 

@@ -49,6 +49,9 @@ enum bp_ghost_type {
     BP_GHOST_UNMADE,   /* slot, status: errno; MAKE cannot be done, the slot is free */
     BP_GHOST_TOLD,     /* slot: every signal that this ghost had got when ASK came was told; or it
                         * has died */
+    BP_GHOST_HOME,     /* slot: BECOME is done. The ghost has told every signal that came before; it
+                        * is nobody's ghost any more, and its slot free */
+    BP_GHOST_STAYS,    /* slot, status: BECOME cannot be done, errno; it is a ghost as before */
     /* bpmaster to herder */
     BP_GHOST_EXIT = 64, /* slot, status: end the ghost with exactly this wait status */
     BP_GHOST_STOPPED,   /* slot, signo: the process stopped by signo; stop the ghost likewise */
@@ -62,6 +65,8 @@ enum bp_ghost_type {
                          * none of the launch's, and free: never used, or GONE was told. BORN or
                          * UNMADE follows; when it has ended it is reaped at once */
     BP_GHOST_ASK,       /* slot: answered by TOLD; a stopped ghost answers when it goes on */
+    BP_GHOST_BECOME,    /* slot: the ghost executes bphome, which makes it its process: that comes
+                         * home. HOME or STAYS follows, unless it is killed on the way */
 };
 
 struct bp_ghost_record {

@@ -53,6 +53,7 @@ CLUSTER_WAYS = (
     ("vrfork to 2 nodes", "vrfork", [], BPROC),
     ("move", "move", [], BPROC),
     ("move, on, and back", "onward", [], BPROC),
+    ("move, and home, twice", "back", [], BPROC),
     ("execmove", "stay", [CLUSTER, "execmove"], {}),
     ("vexecmove to 2 nodes", "stay", [CLUSTER, "vexecmove"], {}),
     ("bprun --start=entry", "stay", ["bprun", "--mpi=none", "-n", "1", "--start=entry",

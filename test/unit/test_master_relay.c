@@ -15,7 +15,7 @@ static size_t backlog;
 static unsigned said[BP_FRAME_TYPES]; /* to the node */
 static struct bp_frame inner;         /* of the last CALL_ANSWER */
 
-void tool_message(struct tool *tool, const struct bp_local_message *message)
+void tool_message(struct tool *tool, struct bp_local_message *message)
 {
     taken += message->frame.type == BP_NODE_LIST;
     last = tool;

@@ -77,6 +77,20 @@ static enum hop onward(void)
     return first;
 }
 
+/* To a node and home again, twice. */
+static enum hop back(void)
+{
+    enum hop first = HOP_REFUSED;
+    for (int node = 0; node < NODES; node++) {
+        first = move();
+        if (first != HOP_MOVED)
+            return first;
+        CHECK(bproc_move(BPROC_NODE_MASTER) == 0, "home: %s", bproc_strerror(errno));
+        CHECK(bproc_currnode() == BPROC_NODE_MASTER, "at %d", bproc_currnode());
+    }
+    return first;
+}
+
 static enum hop dump(void)
 {
     int fd = open(getenv("MOVE_IMAGE"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -97,7 +111,7 @@ enum hop cluster_hop(const char *how)
         const char *name;
         enum hop (*hop)(void);
     } ways[] = {{"rfork", rfork}, {"vrfork", vrfork}, {"move", move}, {"onward", onward},
-                {"bproc_dump", dump}};
+                {"back", back}, {"bproc_dump", dump}};
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if (strcmp(how, ways[i].name) == 0)
             return ways[i].hop();

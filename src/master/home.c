@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* home.c - a process comes home from its node to the master. Its launcher gets its image and finds
+ * that it can be restored; its ghost executes bphome; then there is no way back: what it was on the
+ * node is ended, and bphome gets what it is to be. Signals wait from the beginning to then. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/bproc_common.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "master/master.h"
+#include "proto/stream.h"
+
+#define FILES          4    /* image, stdin, stdout, stderr */
+#define USER_MAX       256  /* of one user at a time; root's are not counted */
+#define REALTIME_MAX   4096 /* signals that wait, each of which counts */
+#define FIRST_REALTIME 32
+
+enum homing_state {
+    HOMING_ASKED,   /* the launcher gets its image */
+    HOMING_EARLY,   /* it has; but its ghost is not there yet: it was fast */
+    HOMING_ORDERED, /* its ghost is told */
+    HOMING_HOME,    /* its ghost is bphome */
+};
+
+struct homing {
+    struct master *master;
+    enum homing_state state;
+    uint64_t job;
+    uint32_t rank;
+    uint32_t number; /* of its image on the data connections */
+    uid_t uid;
+    struct tool *tool; /* its connection on the node; NULL = it has ended there */
+    uint64_t tag;
+    int32_t pid, herder;
+    struct event *end; /* of the process; NULL before ORDERED */
+    int fds[FILES];
+    struct tool *asker; /* bphome; NULL = it has not asked yet */
+    uint64_t asker_tag;
+    uint8_t over;    /* the process has ended */
+    uint8_t left;    /* it has ended on the node: its job knows */
+    uint8_t drained; /* its output is all written */
+    uint8_t died;    /* while ORDERED: it ended on its node, with this status */
+    int32_t status;
+    struct waiting_signal *signals;
+    uint64_t waiting;
+    unsigned realtime;
+    struct homing *prev, *next;
+};
+
+/* ---- one of them ---- */
+
+static struct job *job_of(const struct homing *homing)
+{
+    return job_find(homing->master, homing->job);
+}
+
+static void homing_free(struct homing *homing)
+{
+    struct waiting_signal *waiting, *next;
+    struct job *job = job_of(homing);
+    if (job != NULL && job->procs[homing->rank].homing == homing)
+        job->procs[homing->rank].homing = NULL;
+    DL_FOREACH_SAFE(homing->signals, waiting, next)
+        free(waiting);
+    if (homing->end != NULL) {
+        close(event_get_fd(homing->end));
+        event_free(homing->end);
+    }
+    for (int i = 0; i < FILES; i++)
+        if (homing->fds[i] >= 0)
+            close(homing->fds[i]);
+    DL_DELETE(homing->master->homings, homing);
+    free(homing);
+}
+
+void home_signal(struct proc *proc, const Bpmix__ProcSignal *signal)
+{
+    struct homing *homing = proc->homing;
+    uint64_t bit = UINT64_C(1) << (signal->signal - 1);
+    int realtime = signal->signal >= FIRST_REALTIME;
+    if (realtime ? homing->realtime == REALTIME_MAX : (homing->waiting & bit) != 0)
+        return; /* as the kernel does it */
+    homing->waiting |= bit;
+    homing->realtime += (unsigned)realtime;
+    struct waiting_signal *waiting = bp_calloc(1, sizeof *waiting);
+    waiting->signal = *signal;
+    DL_APPEND(homing->signals, waiting);
+}
+
+static void tell_launcher(struct job *job, const struct proc *proc, int kind)
+{
+    Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
+    event.kind = (Bpmix__JobEvent__Kind)kind;
+    event.rank = proc->rank;
+    event.node = BPROC_NODE_MASTER;
+    event.status = proc_node(job, proc)->number;
+    event.pid = proc->pid;
+    event.number = proc->homing->number;
+    event.image = proc->homing->tool != NULL ? proc->homing->tool->via_number : 0;
+    event.text = (char *)"master";
+    job_tell(job, &event);
+}
+
+/* It goes on where it is. */
+static void give_up(struct homing *homing, int code, const char *text)
+{
+    struct job *job = job_of(homing);
+    struct proc *proc = &job->procs[homing->rank];
+    struct waiting_signal *waiting;
+    proc->homing = NULL;
+    if (homing->tool != NULL)
+        tool_refuse(homing->tool, homing->tag, code, text);
+    DL_FOREACH(homing->signals, waiting)
+        job_signal(job, proc, &waiting->signal);
+    homing_free(homing);
+}
+
+/* ---- it asks ---- */
+
+/* One that asks runs, also when its node has not said yet that it was continued. */
+static int lives(const struct proc *proc)
+{
+    return (proc->state == PROC_RUNNING || proc->state == PROC_STOPPED) && proc->herd != NULL &&
+           !proc->ghost_gone;
+}
+
+static int check(const struct tool *tool, const struct job *job, const struct proc *proc,
+                 struct bp_error *err)
+{
+    unsigned count = 0;
+    const struct homing *homing;
+    DL_FOREACH(tool->master->homings, homing)
+        count += homing->uid == job->uid;
+    if (job->in_place == 0 || job->tool == NULL || job->tool->via != NULL)
+        return bp_error_set(err, -EOPNOTSUPP, "only a process that went to its node itself can "
+                            "come home");
+    if (!lives(proc))
+        return bp_error_set(err, -ESRCH, "it is ending");
+    if (job->uid != 0 && count >= USER_MAX)
+        return bp_error_set(err, -EAGAIN, "%u processes of user %u are on their way home", count,
+                            job->uid);
+    return 0;
+}
+
+int home_ask(struct tool *tool, uint64_t tag, struct job *job, struct proc *proc,
+             struct bp_error *err)
+{
+    int r = check(tool, job, proc, err);
+    if (r < 0)
+        return r;
+    struct homing *homing = proc->homing = bp_calloc(1, sizeof *homing);
+    *homing = (struct homing){.master = job->master, .job = job->id, .rank = proc->rank,
+                              .number = BP_STREAM_STAYS | (uint32_t)job->master->last_stay++,
+                              .uid = job->uid, .tool = tool, .tag = tag, .pid = proc->pid,
+                              .fds = {-1, -1, -1, -1}};
+    DL_APPEND(job->master->homings, homing);
+    tool->mover_job = job->id;
+    tool->mover_rank = proc->rank;
+    tell_launcher(job, proc, BPMIX__JOB_EVENT__KIND__MOVING);
+    return 0;
+}
+
+/* ---- its image is here ---- */
+
+/* bphome has asked, and what was on the node is over: nothing of it can still come. */
+static void deliver(struct homing *homing)
+{
+    struct job *job = job_of(homing);
+    Bpmix__Home home = BPMIX__HOME__INIT;
+    struct waiting_signal *waiting;
+    unsigned count;
+    if (homing->over && homing->left) {
+        homing_free(homing);
+        return;
+    }
+    if (homing->asker == NULL || !homing->left ||
+        (!homing->drained && job != NULL && job->tool != NULL))
+        return;
+    DL_COUNT(homing->signals, waiting, count);
+    auto_free Bpmix__ProcSignal **rows = bp_calloc(count, sizeof *rows);
+    home.signals = rows;
+    DL_FOREACH(homing->signals, waiting)
+        rows[home.n_signals++] = &waiting->signal;
+    home.herder = homing->herder;
+    tool_send(homing->asker, (struct bp_frame){.type = BP_HOME, .tag = homing->asker_tag}, &home,
+              homing->fds, FILES);
+    for (int i = 0; i < FILES; i++)
+        homing->fds[i] = -1;
+    homing_free(homing);
+}
+
+static void on_end(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct homing *homing = arg;
+    homing->over = 1; /* before HOME the herder says what that means */
+    event_del(homing->end);
+    if (homing->state == HOMING_HOME)
+        deliver(homing);
+}
+
+static int order(struct homing *homing, struct proc *proc)
+{
+    int alive = (int)syscall(SYS_pidfd_open, proc->pid, 0);
+    if (alive < 0)
+        return -errno;
+    homing->end = event_new(homing->master->base, alive, EV_READ | EV_PERSIST, on_end, homing);
+    event_add(homing->end, NULL);
+    homing->state = HOMING_ORDERED;
+    homing->herder = proc->herd->pid;
+    herd_order(proc->herd, &(struct bp_ghost_record){.type = BP_GHOST_BECOME, .slot = proc->slot});
+    return 0;
+}
+
+static void arrived(struct homing *homing, struct proc *proc, struct bp_local_message *message)
+{
+    int r = lives(proc) ? 0 : -ESRCH;
+    for (int i = 0; i < FILES; i++)
+        homing->fds[i] = bp_take_fd(message->fds[i]);
+    if (r == 0 && proc->herd->pid == 0)
+        homing->state = HOMING_EARLY;
+    else if (r == 0)
+        r = order(homing, proc);
+    if (r < 0)
+        give_up(homing, r, "its ghost cannot become it");
+}
+
+void home_ghost_there(struct proc *proc)
+{
+    struct homing *homing = proc->homing;
+    if (homing == NULL || homing->state != HOMING_EARLY)
+        return;
+    int r = order(homing, proc);
+    if (r < 0)
+        give_up(homing, r, "its ghost cannot become it");
+}
+
+int home_frame(struct tool *tool, struct bp_local_message *message, struct bp_error *err)
+{
+    struct job *job = tool->job;
+    auto_unpack Bpmix__JobHome *home =
+        BP_UNPACK(JobHome, job_home, message->body, message->frame.length, err);
+    if (home == NULL)
+        return err->code;
+    if (home->rank >= job->proc_count)
+        return bp_error_set(err, -EINVAL, "the job has no rank %u", home->rank);
+    struct proc *proc = &job->procs[home->rank];
+    if (proc->homing == NULL)
+        return 0; /* late */
+    if (message->frame.type == BP_JOB_DRAINED) {
+        proc->homing->drained = 1;
+        deliver(proc->homing);
+        return 0;
+    }
+    if (proc->homing->state != HOMING_ASKED)
+        return bp_error_set(err, -EALREADY, "rank %u has its image", home->rank);
+    if (home->code > 0)
+        give_up(proc->homing, -home->code, home->text);
+    else if (message->fd_count != FILES)
+        give_up(proc->homing, -EPROTO, "its launcher has not sent its descriptors");
+    else
+        arrived(proc->homing, proc, message);
+    return 0;
+}
+
+/* ---- its ghost ---- */
+
+/* It was stopped on its node, and could not pass that on: it will be stopped here. */
+static void stop_there(struct proc *proc)
+{
+    Bpmix__ProcSignal stop = BPMIX__PROC_SIGNAL__INIT;
+    stop.signal = SIGSTOP;
+    home_signal(proc, &stop);
+}
+
+/* It has ended on its node, with all that it had to say. */
+static void leave(struct homing *homing)
+{
+    struct job *job = job_of(homing);
+    if (homing->left)
+        return;
+    homing->left = 1;
+    if (job != NULL) {
+        job->live--;
+        job->homed = 1;
+        job_check_idle(job);
+    }
+    deliver(homing);
+}
+
+/* There is no way back. */
+static void commit(struct job *job, struct proc *proc, struct homing *homing)
+{
+    homing->state = HOMING_HOME;
+    if (proc->stop_due)
+        stop_there(proc);
+    onward_tell_old(job, proc);
+    proc->state = PROC_GONE;
+    proc->ghost_gone = 1;
+    tell_launcher(job, proc, BPMIX__JOB_EVENT__KIND__MOVED);
+    bp_log_info("home job=%llx rank=%u pid=%d", (unsigned long long)job->id, proc->rank, proc->pid);
+    if (homing->tool == NULL)
+        leave(homing);
+}
+
+int home_ghost(struct job *job, struct proc *proc, const struct bp_ghost_record *record)
+{
+    struct homing *homing = proc->homing;
+    if (homing == NULL || homing->state != HOMING_ORDERED)
+        return -EPROTO;
+    if (record->type == BP_GHOST_HOME) {
+        commit(job, proc, homing);
+        return 0;
+    }
+    int died = homing->died, status = homing->status;
+    give_up(homing, record->status > 0 && record->status < 4096 ? -record->status : -EIO,
+            "its ghost cannot execute bphome");
+    if (died)
+        job_proc_event(job, proc, PROC_EXIT, status, NULL);
+    return 0;
+}
+
+void home_ghost_lost(struct job *job, struct proc *proc)
+{
+    struct homing *homing = proc->homing;
+    if (homing == NULL || homing->state == HOMING_HOME)
+        return;
+    int died = homing->died, status = homing->status;
+    homing_free(homing);
+    if (died)
+        job_proc_event(job, proc, PROC_EXIT, status, NULL);
+}
+
+/* ---- what else happens ---- */
+
+/* Its end on the node counts only if its ghost stays one. */
+int home_event(struct job *job, struct proc *proc, int event, int32_t status)
+{
+    struct homing *homing = proc->homing;
+    if (homing != NULL && event == PROC_STOP && homing->state >= HOMING_ORDERED) {
+        stop_there(proc);
+        return 1;
+    }
+    if (homing == NULL || homing->state == HOMING_HOME)
+        return 0;
+    if (event == PROC_EXIT && homing->state == HOMING_ORDERED) {
+        homing->died = 1;
+        homing->status = status;
+        return 1;
+    }
+    if (event == PROC_EXIT || event == PROC_KILL)
+        home_ghost_lost(job, proc);
+    return 0;
+}
+
+int home_wanted(struct tool *tool, const struct bp_frame *frame, struct bp_error *err)
+{
+    struct homing *homing;
+    DL_FOREACH(tool->master->homings, homing)
+        if (homing->pid == tool->pid && homing->uid == tool->uid && homing->asker == NULL &&
+            homing->state >= HOMING_ORDERED && tool->via == NULL)
+            break;
+    if (homing == NULL)
+        return bp_error_set(err, -ESRCH, "process %d is no ghost whose process comes home",
+                            tool->pid);
+    homing->asker = tool;
+    homing->asker_tag = frame->tag;
+    if (homing->state == HOMING_HOME)
+        deliver(homing);
+    return 0;
+}
+
+void home_tool_gone(struct tool *tool)
+{
+    struct homing *homing, *next;
+    DL_FOREACH_SAFE(tool->master->homings, homing, next) {
+        if (homing->asker == tool)
+            homing->asker = NULL; /* its end is seen, too */
+        if (homing->tool != tool)
+            continue;
+        homing->tool = NULL;
+        if (homing->state == HOMING_HOME)
+            leave(homing);
+    }
+}
+
+void home_launcher_gone(struct job *job)
+{
+    struct homing *homing, *next;
+    DL_FOREACH_SAFE(job->master->homings, homing, next) {
+        if (homing->job != job->id)
+            continue;
+        homing->drained = 1;
+        if (homing->state == HOMING_HOME)
+            deliver(homing);
+    }
+}

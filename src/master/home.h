@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* home.h - a process on a node comes home: its ghost becomes it again. */
+#ifndef BP_MASTER_HOME_H
+#define BP_MASTER_HOME_H
+
+#include "proto/frame.h"
+#include "proto/ghost_record.h"
+#include "proto/local.h"
+#include "proto/pack.h"
+
+struct homing;
+struct job;
+struct master;
+struct proc;
+struct tool;
+
+/* A process of this job asks to come home. */
+int home_ask(struct tool *tool, uint64_t tag, struct job *job, struct proc *proc,
+             struct bp_error *err);
+/* JOB_HOME or JOB_DRAINED of the job's launcher; takes the descriptors. */
+int home_frame(struct tool *tool, struct bp_local_message *message, struct bp_error *err);
+/* HOME_ASK of a bphome. */
+int home_wanted(struct tool *tool, const struct bp_frame *frame, struct bp_error *err);
+/* What the herder says: HOME or STAYS. -EPROTO: not now. */
+int home_ghost(struct job *job, struct proc *proc, const struct bp_ghost_record *record);
+/* Its ghost is there, and knows orders. */
+void home_ghost_there(struct proc *proc);
+/* It is on its way: this waits for it. */
+void home_signal(struct proc *proc, const Bpmix__ProcSignal *signal);
+/* What happens to it on its way, an enum proc_event. 1 = that is decided later. */
+int home_event(struct job *job, struct proc *proc, int event, int32_t status);
+/* Nobody has its ghost any more. */
+void home_ghost_lost(struct job *job, struct proc *proc);
+void home_tool_gone(struct tool *tool);
+/* Its launcher, or the job itself, has gone: nobody writes its output any more. */
+void home_launcher_gone(struct job *job);
+
+#endif

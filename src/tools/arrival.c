@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* arrival.c - see arrival.h. Before its ghost becomes it, a child of ours shows that it can be
+ * restored: what is wrong then comes to light while the process still lives on its node. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "image/image.h"
+#include "tools/arrival.h"
+
+#define RESTORER BP_LIBEXECDIR "/bprestore"
+#define SEALS    (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+struct arrival {
+    struct event_base *base;
+    struct bp_job *job;
+    uint32_t rank;
+    int files[3];
+    int image;            /* a memory file; -1 = over */
+    uint64_t have, bytes; /* bytes: of the whole, as its head says; 0 = not known yet */
+    pid_t trial;          /* 0 = none */
+    struct event *report; /* of the trial */
+};
+
+static void trial_end(struct arrival *arrival)
+{
+    if (arrival->report != NULL) {
+        close(event_get_fd(arrival->report));
+        event_free(bp_take_ptr(arrival->report));
+    }
+    if (arrival->trial > 0) {
+        kill(arrival->trial, SIGKILL);
+        waitpid(arrival->trial, NULL, 0);
+    }
+    arrival->trial = 0;
+}
+
+static void refuse(struct arrival *arrival, const struct bp_error *why)
+{
+    bp_job_not_home(arrival->job, arrival->rank, why);
+    close(bp_take_fd(arrival->image));
+}
+
+static void give(struct arrival *arrival)
+{
+    int fds[BP_JOB_HOME_FDS] = {arrival->image, arrival->files[0], arrival->files[1],
+                                arrival->files[2]};
+    bp_job_home(arrival->job, arrival->rank, fds);
+    close(bp_take_fd(arrival->image));
+}
+
+/* Nothing is said when it can be restored. */
+static void on_report(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    struct arrival *arrival = arg;
+    struct bp_restore_report report = {0};
+    struct bp_error err = {0};
+    int status = 0;
+    ssize_t got = read(fd, &report, sizeof report);
+    if (got == 0 && waitpid(arrival->trial, &status, 0) == arrival->trial) {
+        arrival->trial = 0;
+        if (status != 0)
+            bp_error_set(&err, -EIO, "the trial to restore it ended with status %#x", status);
+    } else {
+        report.text[sizeof report.text - 1] = '\0';
+        bp_error_set(&err, report.code < 0 ? report.code : -EIO, "%s", report.text);
+    }
+    trial_end(arrival);
+    if (err.code == 0)
+        give(arrival);
+    else
+        refuse(arrival, &err);
+}
+
+static _Noreturn void be_trial(const struct arrival *arrival, int report)
+{
+    static char *const no_environment[] = {NULL};
+    char orders[64];
+    char *const argv[] = {(char *)"bprestore", orders, NULL};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    fcntl(arrival->image, F_SETFD, 0);
+    fcntl(report, F_SETFD, 0);
+    snprintf(orders, sizeof orders, "%d,%d,%x,0", arrival->image, report,
+             BP_RESTORE_SHARED | BP_RESTORE_CWD | BP_RESTORE_TRY);
+    execve(RESTORER, argv, no_environment);
+    struct bp_restore_report failed = {.code = -errno};
+    snprintf(failed.text, sizeof failed.text, RESTORER ": %s", strerror(errno));
+    ssize_t ignored = write(report, &failed, sizeof failed);
+    (void)ignored;
+    _exit(127);
+}
+
+static int try(struct arrival *arrival, struct bp_error *err)
+{
+    int pair[2];
+    if (fcntl(arrival->image, F_ADD_SEALS, SEALS) < 0 || pipe2(pair, O_CLOEXEC) < 0)
+        return bp_error_set(err, -errno, "its image cannot be tried: %s", strerror(errno));
+    auto_close int in = pair[0];
+    auto_close int out = pair[1];
+    arrival->trial = fork();
+    if (arrival->trial < 0)
+        return bp_error_set(err, -errno, "fork: %s", strerror(errno));
+    if (arrival->trial == 0)
+        be_trial(arrival, out);
+    arrival->report = event_new(arrival->base, bp_take_fd(in), EV_READ, on_report, arrival);
+    event_add(arrival->report, NULL);
+    return 0;
+}
+
+/* Its first page says how many bytes it has. */
+static int check_size(struct arrival *arrival, struct bp_error *err)
+{
+    struct bp_image_head head;
+    if (arrival->bytes == 0 && arrival->have >= sizeof head) {
+        if (pread(arrival->image, &head, sizeof head, 0) != (ssize_t)sizeof head)
+            return bp_error_set(err, -EIO, "its image cannot be read");
+        int r = bp_image_head_check(&head, &arrival->bytes, err);
+        if (r < 0)
+            return r;
+    }
+    if (arrival->bytes != 0 && arrival->have > arrival->bytes)
+        return bp_error_set(err, -EBADMSG, "its image is longer than its head says");
+    return 0;
+}
+
+static int add(struct arrival *arrival, const uint8_t *bytes, size_t length, struct bp_error *err)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t wrote = write(arrival->image, bytes + done, length - done);
+        if (wrote < 0)
+            return bp_error_set(err, -errno, "there is no room for its image: %s", strerror(errno));
+        done += (size_t)wrote;
+    }
+    arrival->have += length;
+    return check_size(arrival, err);
+}
+
+void arrival_bytes(struct arrival *arrival, const uint8_t *bytes, size_t length)
+{
+    struct bp_error err = {0};
+    if (arrival->image < 0 || arrival->trial > 0)
+        return; /* it was refused, or there is more than its end */
+    int r = length > 0 ? add(arrival, bytes, length, &err) : try(arrival, &err);
+    if (r < 0)
+        refuse(arrival, &err);
+}
+
+struct arrival *arrival_new(struct event_base *base, struct bp_job *job, uint32_t rank,
+                            const int files[3])
+{
+    struct arrival *arrival = bp_calloc(1, sizeof *arrival);
+    struct bp_error err = {0};
+    *arrival = (struct arrival){.base = base, .job = job, .rank = rank,
+                                .files = {files[0], files[1], files[2]}};
+    arrival->image = memfd_create("bpmix-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (arrival->image < 0) {
+        bp_error_set(&err, -errno, "no memory file: %s", strerror(errno));
+        refuse(arrival, &err);
+    }
+    return arrival;
+}
+
+void arrival_free(struct arrival *arrival)
+{
+    if (arrival == NULL)
+        return;
+    trial_end(arrival);
+    if (arrival->image >= 0)
+        close(arrival->image);
+    free(arrival);
+}
