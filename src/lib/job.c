@@ -60,27 +60,44 @@ static void on_end_frame(struct bp_job *job)
     job->events.progress(job->arg);
 }
 
-static void on_message(evutil_socket_t fd, short what, void *arg)
+/* 1 = there was something, and there may be more. */
+static int take_message(struct bp_job *job)
 {
-    (void)what;
-    struct bp_job *job = arg;
     struct bp_local_message message;
     struct bp_error err = {0};
-    int r = bp_local_receive(fd, BP_PEER_MASTER, BP_PEER_TOOL, &message, &err);
+    int r = bp_local_receive(job->fd, BP_PEER_MASTER, BP_PEER_TOOL, &message, &err);
     if (r == -EAGAIN)
-        return;
+        return 0;
     if (r <= 0) {
         lose_master(job, r == 0 ? "bpmaster has gone" : err.text);
-        return;
+        return 0;
     }
     if (message.frame.type == BP_JOB_EVENT) {
         on_event_frame(job, &message);
     } else if (message.frame.type == BP_JOB_STREAM && message.fd_count == 1) {
         bp_job_data_add(job, message.frame.node, bp_take_fd(message.fds[0]));
     } else if (message.frame.type == BP_JOB_END) {
-        on_end_frame(job);
+        job->end_due = 1; /* not in the middle of what a node says */
+        event_active(job->event, EV_READ, 0);
     }
     bp_local_done(&message);
+    return !job->end_due;
+}
+
+static void on_message(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct bp_job *job = arg;
+    if (job->end_due)
+        on_end_frame(job);
+    else
+        take_message(job);
+}
+
+void bp_job_hear(struct bp_job *job)
+{
+    while (!job->ended && !job->end_due && take_message(job))
+        ;
 }
 
 /* Frames to bpmaster are few and small: waiting for room is right, and short. */

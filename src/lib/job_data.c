@@ -309,10 +309,9 @@ static int on_end(struct bp_job *job, const struct data *data, struct bp_error *
     return 0;
 }
 
-static int is_of_map(struct bp_job *job, int node)
+static int is_foreign(const struct bp_job *job, uint32_t rank, int node)
 {
-    const struct part *part = bp_job_part(job, node);
-    return part != NULL && part < job->parts + job->map_nodes;
+    return !has_moved(job, rank, BP_MOVED_SETS_OUT) && job->map->ranks[rank]->node != node;
 }
 
 /* A node may speak for its own ranks only. */
@@ -336,9 +335,9 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         return r == 0 ? 0 : bp_error_set(err, r, "node %d speaks of stdin", data->node);
     }
     uint32_t rank = head->rank - job->map->first;
-    /* Where the map had no rank one has come, of which bpmaster's word is still to be read. */
-    if (!has_moved(job, rank, BP_MOVED_SETS_OUT) && job->map->ranks[rank]->node != data->node &&
-        is_of_map(job, data->node))
+    if (is_foreign(job, rank, data->node))
+        bp_job_hear(job); /* it has gone there, of which bpmaster's word is still to be read */
+    if (is_foreign(job, rank, data->node))
         return bp_error_set(err, -EPROTO, "data of rank %u from node %d", rank, data->node);
     return heard(job, rank, head, body, err);
 }

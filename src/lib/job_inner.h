@@ -58,6 +58,7 @@ struct bp_job {
     struct stay *stays; /* of its processes and its guests' */
     uint8_t *moved; /* by rank, enum bp_moved; NULL = none has */
     int paused, ended;
+    int end_due; /* bpmaster has said so */
     int stopped[3];
     struct bp_sending *sending; /* the image, or NULL */
     int relay;        /* the nodes pass it on, and ask for it where they need it */
@@ -69,6 +70,9 @@ struct bp_job {
 
 /* The job's part on a node; NULL = it has none there. */
 struct part *bp_job_part(struct bp_job *job, int node);
+
+/* Take what bpmaster has said of it already. */
+void bp_job_hear(struct bp_job *job);
 
 /* Connections and what they carry. */
 int bp_job_data_init(struct bp_job *job, struct bp_error *err);

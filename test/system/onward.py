@@ -81,6 +81,26 @@ def _():
         assert (result.code, result.out) == (7, "done wrong 0 heard 0\n" * 3), result
 
 
+@test("what a rank writes where it went, before bprun has read that it goes there")
+def _():
+    procs = bptest.build_caller("bproc_procs")
+    script = ("mkfifo /tmp/go$BPROC_RANK; echo ready; read line </tmp/go$BPROC_RANK;"
+              " rm /tmp/go$BPROC_RANK; [ $BPROC_RANK != 0 ] || exec %s rexec 1 /bin/sh -c"
+              " 'echo there; mkdir /tmp/there'" % procs)
+    with remains.none(cluster):
+        job = start(["bprun", "--mpi=none", "-K0", "-Q", "-n", "8", "-w", "0-1", "--map-by", "node",
+                     "sh", "-c", script])
+        assert [job.stdout.readline() for _ in range(8)] == ["ready\n"] * 8
+        os.kill(job.pid, signal.SIGSTOP)  # now its news have to wait
+        for rank in 7, 6, 5, 4, 3, 2, 1, 0:
+            bptest.must(cluster.base + ["exec", "n%d" % (rank % 2), "sh", "-c",
+                                        "echo >/tmp/go%d" % rank])
+        wait_for(lambda: cluster.execute("n1", ["rmdir", "/tmp/there"]).code == 0)
+        os.kill(job.pid, signal.SIGCONT)
+        result = finish(job)
+        assert (result.code, result.out, result.err) == (0, "there\n", ""), result
+
+
 @test("rexec and execmove on a node: another program in its place, on another node")
 def _():
     procs = bptest.build_caller("bproc_procs")
