@@ -68,6 +68,11 @@ static void schedule_read(struct bp_settings *settings)
     settings->io_priority = io_priority();
 }
 
+bool bp_settings_no_new_code(void)
+{
+    return prctl(GET_MDWE, 0, 0, 0, 0) > 0;
+}
+
 void bp_settings_read(struct bp_settings *settings)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};

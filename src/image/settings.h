@@ -23,6 +23,9 @@ struct bp_settings {
     struct __user_cap_data_struct rights[_LINUX_CAPABILITY_U32S_3]; /* of root */
 };
 
+/* PR_SET_MDWE: nothing that it maps from now on can be executed, in any program it becomes. */
+bool bp_settings_no_new_code(void);
+
 void bp_settings_read(struct bp_settings *settings);
 
 /* In the restored process, what it may; it never gets more than it has. A copy is no subreaper, as

@@ -10,6 +10,7 @@
 
 #include "common/mem.h"
 #include "image/image.h"
+#include "image/settings.h"
 #include "lib/descriptors.h"
 #include "lib/onward.h"
 #include "lib/passage.h"
@@ -104,6 +105,8 @@ int _bproc_move_io(int node, struct bproc_io_t *io, int iolen, int flags)
     int r = bp_descriptors_take(io, iolen, wishes);
     if (r == 0 && bp_public_node(node) == bproc_currnode())
         r = -BE_SAMENODE;
+    if (r == 0 && bp_public_node(node) == BPROC_NODE_MASTER && bp_settings_no_new_code())
+        r = -EOPNOTSUPP; /* its ghost has that too, and nobody could restore it there */
     if (r < 0)
         return bp_public_result(r);
     sigfillset(&all);

@@ -1172,26 +1172,36 @@ static bool test_many_children(void)
     return waitpid(herd.pids[0], NULL, 0) == herd.pids[0];
 }
 
-/* The maker's child, stopped before its first instruction; it alone stays traced. */
+/* The next child of a traced process, stopped before its first instruction; that one is let go. */
+static bool child_hold(pid_t parent, pid_t *ret_child)
+{
+    unsigned long child = 0;
+    int status;
+
+    do {
+        CHECK(waitpid(parent, &status, __WALL) == parent && WIFSTOPPED(status));
+        if (status >> 16 == PTRACE_EVENT_FORK || status >> 16 == PTRACE_EVENT_CLONE)
+            CHECK(ptrace(PTRACE_GETEVENTMSG, parent, 0, &child) == 0);
+        else
+            ptrace(PTRACE_CONT, parent, 0, 0);
+    } while (child == 0);
+    CHECK(waitpid((pid_t)child, &status, __WALL) == (pid_t)child && WIFSTOPPED(status));
+    CHECK(ptrace(PTRACE_DETACH, parent, 0, 0) == 0);
+    *ret_child = (pid_t)child;
+    return true;
+}
+
+/* The maker's midwife's child; it alone stays traced. */
 static bool herder_hold(pid_t *ret_herder)
 {
-    unsigned long herder = 0;
-    int status;
+    pid_t midwife;
 
     CHECK(ptrace(PTRACE_SEIZE, herd.maker, 0,
                  PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD) == 0);
     close(herd.gate);
-    do {
-        CHECK(waitpid(herd.maker, &status, __WALL) == herd.maker && WIFSTOPPED(status));
-        if (status >> 16 == PTRACE_EVENT_FORK || status >> 16 == PTRACE_EVENT_CLONE)
-            CHECK(ptrace(PTRACE_GETEVENTMSG, herd.maker, 0, &herder) == 0);
-        else
-            ptrace(PTRACE_CONT, herd.maker, 0, 0);
-    } while (herder == 0);
-    CHECK(waitpid((pid_t)herder, &status, __WALL) == (pid_t)herder && WIFSTOPPED(status));
-    CHECK(ptrace(PTRACE_DETACH, herd.maker, 0, 0) == 0);
-    *ret_herder = (pid_t)herder;
-    return true;
+    CHECK(child_hold(herd.maker, &midwife));
+    ptrace(PTRACE_CONT, midwife, 0, 0);
+    return child_hold(midwife, ret_herder);
 }
 
 /* Run the herder to where it begins to trace its maker (entry), or has just done so. */

@@ -3,6 +3,7 @@
  * home rounds COUNT   : COUNT times to node 0 and home, a line at each place; ends with 7.
  * home read COUNT     : at home a line of stdin and the same to stdout, and then to node 1.
  * home lost FOLDER    : cannot come home from a folder that only the node has, goes on there.
+ * home locked         : denies itself new code, cannot come home.
  * home wait           : at home and there again and again until it is killed.
  * home child          : its child on another node is its child at home. */
 #define _GNU_SOURCE
@@ -12,9 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/bproc.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { SET_MDWE = 65 /* since 6.3 */ };
 
 static void go(int node)
 {
@@ -72,6 +76,17 @@ static int lost(const char *folder)
     return 7;
 }
 
+/* What its ghost would have too, so that nobody could restore it there. */
+static int locked(void)
+{
+    go(0);
+    if (prctl(SET_MDWE, 1, 0, 0, 0) < 0)
+        return 4;
+    int r = bproc_move(BPROC_NODE_MASTER);
+    printf("%d %s at %d\n", r, strerrorname_np(errno), bproc_currnode());
+    return 7;
+}
+
 static int child(void)
 {
     int status = 0;
@@ -105,6 +120,8 @@ int main(int argc, char **argv)
         return echo(atoi(argv[2]));
     if (argc > 2 && strcmp(argv[1], "lost") == 0)
         return lost(argv[2]);
+    if (argc > 1 && strcmp(argv[1], "locked") == 0)
+        return locked();
     if (argc > 1 && strcmp(argv[1], "child") == 0)
         return child();
     return argc > 1 && strcmp(argv[1], "wait") == 0 ? rounds(1 << 30) : 2;

@@ -76,6 +76,13 @@ def _():
         assert (result.code, result.out) == (7, "born\nkill 0\nwait 1\nstatus 5\n"), result
 
 
+@test("with PR_SET_MDWE it could not be restored at home: refused")
+def _():
+    with remains.none(cluster):
+        result = run([PROGRAM, "locked"])
+        assert result.code == 4 or (result.code, result.out) == (7, "-1 EOPNOTSUPP at 0\n"), result
+
+
 @test("signals on the way: none is lost, none comes twice")
 def _():
     with remains.none(cluster):
