@@ -11,12 +11,13 @@
 #include "common/mem.h"
 #include "master/master.h"
 
-enum { BRED_FREE, BRED_ORDERED, BRED_BORN };
+enum { BRED_FREE, BRED_LATE, BRED_ORDERED, BRED_BORN }; /* LATE: its parent is no ghost yet */
 
 struct bred { /* one slot; the job may be over before its ghost is */
     uint64_t job;
     uint32_t rank;
     uint8_t state;
+    struct bp_ghost_record make; /* what is ordered */
 };
 
 static struct proc *proc_of(const struct herd *herd, const struct bred *bred, struct job **ret_job)
@@ -41,7 +42,7 @@ int herd_breed(struct proc *parent, struct job *job, struct proc *proc, struct b
 {
     struct bp_ghost_record make = {.type = BP_GHOST_MAKE};
     struct herd *herd = parent->herd;
-    if (herd == NULL || herd->fd < 0 || herd->pid == 0 || parent->pid == 0 || parent->ghost_gone)
+    if (herd == NULL || herd->fd < 0 || parent->pid == 0 || parent->ghost_gone)
         return bp_error_set(err, -ESRCH, "process %d has no ghost any more", parent->pid);
     struct bred *bred = free_slot(herd, &make.slot);
     if (bred == NULL)
@@ -51,19 +52,34 @@ int herd_breed(struct proc *parent, struct job *job, struct proc *proc, struct b
     snprintf(make.name, sizeof make.name, "%.15s",
              slash != NULL ? slash + 1 : job->request->argv[0]);
     make.parent = parent->slot;
-    *bred = (struct bred){.job = job->id, .rank = proc->rank, .state = BRED_ORDERED};
+    *bred = (struct bred){.job = job->id, .rank = proc->rank, .make = make,
+                          .state = herd->pid != 0 ? BRED_ORDERED : BRED_LATE};
     proc->herd = herd;
     proc->slot = make.slot;
     job->bred++;
     job->unborn++;
-    herd_order(herd, &make);
+    if (bred->state == BRED_ORDERED)
+        herd_order(herd, &make);
     return 0;
+}
+
+void breed_ghosts_there(struct herd *herd)
+{
+    struct job *job;
+    for (uint32_t i = 0; herd->bred != NULL && i < BP_GHOST_SLOTS - herd->count; i++) {
+        struct bred *bred = &herd->bred[i];
+        if (bred->state != BRED_LATE)
+            continue;
+        bred->state = proc_of(herd, bred, &job) != NULL ? BRED_ORDERED : BRED_FREE;
+        if (bred->state == BRED_ORDERED)
+            herd_order(herd, &bred->make);
+    }
 }
 
 /* The slot is free; the ghost was there, or never will be. */
 static void leave(struct bred *bred, struct job *job, struct proc *proc)
 {
-    job->unborn -= bred->state == BRED_ORDERED;
+    job->unborn -= bred->state == BRED_LATE || bred->state == BRED_ORDERED;
     job->bred--;
     bred->state = BRED_FREE;
     proc->herd = NULL;
@@ -125,7 +141,7 @@ int breed_said(struct herd *herd, const struct bp_ghost_record *record)
 {
     struct bred *bred = herd->bred != NULL ? &herd->bred[record->slot - herd->count] : NULL;
     struct job *job;
-    if (bred == NULL || bred->state == BRED_FREE)
+    if (bred == NULL || bred->state == BRED_FREE || bred->state == BRED_LATE)
         return -EPROTO;
     switch (record->type) {
     case BP_GHOST_BORN:

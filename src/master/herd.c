@@ -232,6 +232,7 @@ static void herding(struct herd *herd, int32_t pid)
             herd_mirror(proc, SIGSTOP); /* before its ghost was there */
         home_ghost_there(proc);
     }
+    breed_ghosts_there(herd);
     if (++job->herds_ready == job->herd_count)
         job_create(job);
 }

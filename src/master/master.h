@@ -521,6 +521,8 @@ void herd_forward(struct job *job, const Bpmix__JobForward *forward);
 /* Order the ghost of a process, of the same or another job, as a child of another's ghost. What
  * became of it is told by job_ghost_made. 0, -ESRCH: that one has none; -EAGAIN: no slot left. */
 int herd_breed(struct proc *parent, struct job *job, struct proc *proc, struct bp_error *err);
+/* The launch's ghosts are there: what their processes, which were fast, have ordered already. */
+void breed_ghosts_there(struct herd *herd);
 /* What the herder says of a slot that is none of the launch's. 0 or -EPROTO. */
 int breed_said(struct herd *herd, const struct bp_ghost_record *record);
 /* The herder has ended. */

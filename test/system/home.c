@@ -103,9 +103,9 @@ static int child(void)
         _exit(5);
     }
     if (pid < 0)
-        printf("rfork: %s\n", bproc_strerror(errno));
+        printf("rfork: %s at %d\n", bproc_strerror(errno), bproc_currnode());
     go(BPROC_NODE_MASTER);
-    printf("kill %d\n", kill(pid, SIGUSR1));
+    printf("kill %d\n", pid > 0 ? kill(pid, SIGUSR1) : errno);
     printf("wait %d\n", waitpid(pid, &status, 0) == pid);
     printf("status %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
     return 7;
