@@ -11,6 +11,7 @@
 
 #define PASS_BYTES (8u << 20) /* it is long */
 #define FEW        2          /* nodes that all get it from here */
+#define BACKLOG_MAX (8u << 20) /* for a node that asks; one that is honest has some of a window */
 
 struct input { /* NULL = nothing was sent */
     uint64_t place;
@@ -58,6 +59,8 @@ int bp_job_input_said(struct bp_job *job, const struct data *data,
     part->fed = head->kind == BP_STREAM_FED;
     if (part->fed)
         return 0;
+    if (bp_stream_backlog(data->stream) > BACKLOG_MAX)
+        return -EPROTO; /* it asks again and again, and takes nothing */
     uint64_t place = bp_flow_decode(body);
     ssize_t got;
     while ((got = bp_flow_read(input->flow, place, bytes, sizeof bytes)) > 0) {

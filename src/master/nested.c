@@ -65,7 +65,7 @@ int nested_identify(struct tool *tool, int32_t pid, Bpmix__JobRequest *request,
     if (asker == NULL)
         return err->code;
     if (request->in_place)
-        return bp_error_set(err, -EOPNOTSUPP, "a process on a node cannot move");
+        return bp_error_set(err, -EOPNOTSUPP, "a process on a node moves by JOB_MOVE");
     tool->pid = asker->pid;
     tool->asker = pid;
     if (request->launcher == NULL)
