@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -139,6 +140,16 @@ static int place_files(const struct bp_local_message *message, int *ret_report)
     return report < 0 ? -EMFILE : image;
 }
 
+/* Its ghost has its launcher's. What that may not give it keeps. */
+static void set_limits(const Bpmix__Home *home)
+{
+    for (size_t i = 0; i < home->n_limits; i++) {
+        struct rlimit limit = {.rlim_cur = home->limits[i]->soft,
+                               .rlim_max = home->limits[i]->hard};
+        setrlimit((int)home->limits[i]->which, &limit);
+    }
+}
+
 static _Noreturn void restore(int image, int report)
 {
     static char *const no_environment[] = {NULL};
@@ -168,6 +179,7 @@ int main(void)
         bp_error_set(&err, image, "its descriptors: %s", strerror(-image));
         fail(&err);
     }
+    set_limits(home);
     bp_local_done(&message);
     queue_all(home, image);
     restore(image, report);

@@ -1,6 +1,8 @@
 noinst_LTLIBRARIES += librun.la
 librun_la_SOURCES = \
+	src/tools/arrival.c src/tools/arrival.h \
 	src/tools/ending.c src/tools/ending.h \
+	src/tools/homed.c src/tools/homed.h \
 	src/tools/input.c src/tools/input.h \
 	src/tools/local.c src/tools/local.h \
 	src/tools/map_job.c src/tools/map_job.h \
@@ -58,8 +60,7 @@ libbprun_la_CFLAGS = $(BP_CFLAGS)
 libbprun_la_LIBADD = libplacement.la
 
 pkglibexec_PROGRAMS += bpkeeper
-bpkeeper_SOURCES = src/tools/bpkeeper.c src/tools/arrival.c src/tools/arrival.h \
-	src/tools/kept.c src/tools/kept.h
+bpkeeper_SOURCES = src/tools/bpkeeper.c src/tools/kept.c src/tools/kept.h
 bpkeeper_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpkeeper_CFLAGS = $(BP_CFLAGS)
 bpkeeper_LDADD = $(BP_TOOL_LIBS)

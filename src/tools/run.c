@@ -35,6 +35,7 @@ struct run {
     struct event_base *base;
     struct bp_job *job;     /* NULL: all ranks are here */
     struct local *local;    /* NULL: none is */
+    struct homed *homed;    /* NULL: there is no job */
     struct map_job *map;    /* NULL: nobody asked for it, or it is not known */
     struct ranks *ranks;
     struct output *output;
@@ -100,6 +101,38 @@ static void on_rank_gone(struct run *run, uint32_t rank)
     ending_rank_gone(&run->ending, rank);
 }
 
+/* On a node nothing of it is our child. */
+static void on_rank_home(struct run *run, const Bpmix__JobEvent *event)
+{
+    input_rank_gone(run->input, event->rank);
+    if (run->env == NULL)
+        homed_moved(run->homed, event->number, event->pid);
+}
+
+static void on_coming(void *arg, uint32_t number, uint32_t rank)
+{
+    homed_coming(((struct run *)arg)->homed, number, rank);
+}
+
+static void on_image(void *arg, uint32_t number, const uint8_t *bytes, size_t length)
+{
+    homed_image(((struct run *)arg)->homed, number, bytes, length);
+}
+
+static void on_not_coming(void *arg, uint32_t number)
+{
+    homed_not_coming(((struct run *)arg)->homed, number);
+}
+
+/* What it writes here comes by ourselves, too. */
+static void on_dry(void *arg, uint32_t rank)
+{
+    (void)rank;
+    const struct run *run = arg;
+    if (run->env != NULL)
+        output_flush(run->output);
+}
+
 /* Its processes cannot be told to end: they do by their lease, and their ghosts wait for that. */
 static void say_lost(struct run *run, const char *node)
 {
@@ -124,6 +157,8 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         on_rank_gone(run, event->rank);
     else if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED)
         input_rank_there(run->input, event->rank);
+    else if (event->kind == BPMIX__JOB_EVENT__KIND__MOVED && event->node < 0)
+        on_rank_home(run, event);
     if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED)
         give_keys(run, event->rank);
     if (event->kind == BPMIX__JOB_EVENT__KIND__FAILED && run->turns != NULL)
@@ -148,6 +183,7 @@ static void on_lost(void *arg, const char *why)
     verdict_end(&run->verdict, 128 + SIGKILL, text);
     say(run, text);
     run->verdict.text[0] = '\0';
+    homed_kill(run->homed);
 }
 
 static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t *bytes,
@@ -201,6 +237,10 @@ static void on_silence(evutil_socket_t fd, short what, void *arg)
         await_end(run);
         return;
     }
+    if (homed_is_due(run->homed)) {
+        await_end(run);
+        return;
+    }
     if (!bp_job_has_ended(run->job)) {
         verdict_end(&run->verdict, 128 + SIGKILL, "bpmaster does not answer");
     } else if (run->heard || bp_job_is_paused(run->job)) {
@@ -228,6 +268,8 @@ static void reap(struct run *run)
     struct rusage usage;
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
         if (run->local != NULL && local_reaped(run->local, pid, status, &usage))
+            continue;
+        if (run->homed != NULL && homed_reaped(run->homed, pid, status, &usage))
             continue;
         if (run->ghosts > 0 && --run->ghosts == 0)
             await_end(run);
@@ -319,6 +361,7 @@ static void raise_files(void)
 
 static const struct bp_job_events events = {
     .event = on_event, .output = on_output, .credit = on_credit, .left = on_left,
+    .coming = on_coming, .image = on_image, .not_coming = on_not_coming, .dry = on_dry,
     .progress = on_progress, .lost = on_lost};
 
 /* Those whose name has the job's number when it is known, the others before. */
@@ -381,6 +424,8 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
     run->job = bp_job_attach(run->base, &launch, &events, run, err);
     if (run->job != NULL && request->relay && request->start == BPMIX__START__EXEC)
         bp_job_input_passes(run->job);
+    if (run->job != NULL)
+        run->homed = homed_new(run->base, run->job, &events, run);
     return run->job != NULL ? 0 : err->code;
 }
 
@@ -406,7 +451,7 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
     if (run->policy->local > 0)
         run->local = local_start(run->base, request, on_nodes, run->policy->local, &run->old_mask,
                                  &events, run);
-    run->ranks = ranks_new(run->job, run->local);
+    run->ranks = ranks_new(run->job, run->local, run->homed);
     return 0;
 }
 
@@ -549,6 +594,8 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
         return 125;
     }
     event_base_dispatch(run.base);
+    if (run.homed != NULL)
+        homed_finish(run.homed);
     if (turns_finish(run.turns, &err) < 0)
         verdict_end(&run.verdict, 125, err.text);
     output_finish(run.output);
@@ -573,6 +620,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     map_job_free(run.map);
     ranks_free(run.ranks);
     local_free(run.local);
+    homed_free(run.homed);
     bp_job_free(run.job);
     start_done(&run.start);
     verdict_done(&run.verdict);
