@@ -12,7 +12,7 @@ struct trial {
     pid_t pid;                  /* its */
     int image;                  /* a sealed memory file */
     int report; /* struct bp_restore_report why not; nothing, and exit status 0, if it can */
-    int files;  /* a socket: a JOB_HOME frame with those of its JobMove, opened; -1 = there are none */
+    int files;  /* a socket, for a JOB_HOME frame with those of its JobMove, opened */
 };
 
 /* In the child. Files are opened here, and never again; a program is executed, and killed before
