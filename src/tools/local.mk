@@ -43,8 +43,10 @@ libbprun_la_SOURCES = \
 	src/tools/lines.c src/tools/lines.h \
 	src/tools/map_options.c src/tools/map_options.h \
 	src/tools/mpirun_options.c src/tools/mpirun_options.h \
+	src/tools/mpirun_words.c \
 	src/tools/multiprog.c \
 	src/tools/options.c src/tools/options.h \
+	src/tools/other_words.c src/tools/other_words.h \
 	src/tools/place_lists.c \
 	src/tools/place_settle.c \
 	src/tools/place_options.c src/tools/place_options.h \
