@@ -14,7 +14,7 @@
 #include "proto/pack.h"
 #include "proto/stream.h"
 
-#define BP_JOB_HOME_FDS 4
+#define BP_JOB_HOME_FDS 4 /* image, stdin, stdout, stderr */
 
 struct bp_job;
 
@@ -30,10 +30,10 @@ struct bp_job_events {
     void (*left)(void *arg, uint32_t rank, uint32_t bytes);
     /* A data connection has come or gone, or bpmaster said that all is over. */
     void (*progress)(void *arg);
-    /* A process comes home, a rank or what that has made on its node. Then the bytes of its image,
-     * length 0: that is all; or nobody wants it any more. Its number is its own. NULL: of this
-     * launcher none does. */
-    void (*coming)(void *arg, uint32_t number, uint32_t rank);
+    /* A process comes home (FETCH), a rank or what that has made on its node. Then the bytes of its
+     * image, if it has one, length 0: that is all; or nobody wants it any more. Its number is its
+     * own. NULL: of this launcher none does. */
+    void (*coming)(void *arg, const Bpmix__JobEvent *event);
     void (*image)(void *arg, uint32_t number, const uint8_t *bytes, size_t length);
     void (*not_coming)(void *arg, uint32_t number);
     /* What a rank that comes home wrote on nodes was all told: it writes here after this. */
@@ -71,9 +71,9 @@ int bp_job_has_data(const struct bp_job *job, uint32_t rank);
 /* Stdin for a rank; length 0 = its end. */
 void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length);
 /* The image of a process that comes home is here, with the stdin, stdout and stderr that it is to
- * have; the descriptors stay the caller's. reaps: when it is a rank of this job, that will be told
- * by bp_job_reaped. Or it cannot come, and why. */
-void bp_job_home(struct bp_job *job, uint32_t number, int reaps, const int fds[BP_JOB_HOME_FDS]);
+ * have, and `files` more, those of its JobMove; the descriptors stay the caller's. reaps: when it is
+ * a rank of this job, its end will be told by bp_job_reaped. Or it cannot come, and why. */
+void bp_job_home(struct bp_job *job, uint32_t number, int reaps, const int *fds, unsigned files);
 void bp_job_not_home(struct bp_job *job, uint32_t number, const struct bp_error *why);
 /* A rank that is at home has ended. */
 void bp_job_reaped(struct bp_job *job, uint32_t rank, int status, const struct rusage *usage);

@@ -200,15 +200,16 @@ void bp_job_data_moving(struct bp_job *job, const Bpmix__JobEvent *event)
 
 void bp_job_data_fetch(struct bp_job *job, const Bpmix__JobEvent *event)
 {
-    if (event->image == 0) {
+    if (event->text[0] == '\0') {
         bp_job_stay_failed(job, event->number);
         job->events.not_coming(job->arg, event->number);
         return;
     }
     if (bp_job_part(job, event->status) == NULL)
         add_node(job, event->status, event->text);
-    job->events.coming(job->arg, event->number, event->rank);
-    bp_job_stay_open(job, event, 1);
+    job->events.coming(job->arg, event);
+    if (event->image != 0) /* else it becomes a program here */
+        bp_job_stay_open(job, event, 1);
 }
 
 void bp_job_data_moved(struct bp_job *job, const Bpmix__JobEvent *event)

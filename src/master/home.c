@@ -15,11 +15,13 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
+#include "proto/space_record.h"
 #include "proto/stream.h"
 
-#define FILES          4    /* image, stdin, stdout, stderr */
+#define FILES          4    /* image, stdin, stdout, stderr; and those of its JobMove */
 #define USER_MAX       256  /* of one user at a time; root's are not counted */
 #define RESIDENTS_MAX  1024 /* of one user, that are home and still their jobs' */
+#define BYTES_MAX      (64 << 20) /* of their JobMoves, likewise */
 #define REALTIME_MAX   4096 /* signals that wait, each of which counts */
 #define FIRST_REALTIME 32
 
@@ -43,7 +45,10 @@ struct homing {
     int32_t pid, herder;
     struct event *end; /* of the process; NULL before ORDERED */
     int handle;        /* on it, for its job; -1 = none */
-    int fds[FILES];
+    Bpmix__JobMove *move; /* what it is to be; NULL = what its image is */
+    size_t move_bytes;
+    int fds[FILES + BP_SPACE_FILES_MAX];
+    unsigned fd_count;
     struct tool *asker; /* bphome; NULL = it has not asked yet */
     uint64_t asker_tag;
     uint8_t over;    /* the process has ended */
@@ -82,6 +87,12 @@ static struct job *receiver_of(struct job *job, uint32_t *ret_rank)
     return job;
 }
 
+static int has_image(const struct homing *homing)
+{
+    return homing->tool != NULL &&
+           (homing->move == NULL || homing->move->start != BPMIX__START__EXEC);
+}
+
 /* node: where its image is; NULL = it is not wanted any more. */
 static void tell_receiver(struct homing *homing, const struct node *node)
 {
@@ -97,7 +108,9 @@ static void tell_receiver(struct homing *homing, const struct node *node)
     if (node != NULL) {
         event.status = node->number;
         event.text = (char *)node->name;
-        event.image = homing->tool->via_number;
+        event.pid = homing->pid;
+        event.move = homing->move;
+        event.image = has_image(homing) ? homing->tool->via_number : 0;
     }
     job_tell(receiver, &event);
 }
@@ -117,9 +130,9 @@ static void homing_free(struct homing *homing)
         close(event_get_fd(homing->end));
         event_free(homing->end);
     }
-    for (int i = 0; i < FILES; i++)
-        if (homing->fds[i] >= 0)
-            close(homing->fds[i]);
+    for (unsigned i = 0; i < homing->fd_count; i++)
+        close(homing->fds[i]);
+    bp_unpack_free(homing->move);
     DL_DELETE(homing->master->homings, homing);
     free(homing);
 }
@@ -186,13 +199,22 @@ static int lives(const struct proc *proc)
            !proc->ghost_gone;
 }
 
+static size_t size_of(const Bpmix__JobMove *move)
+{
+    return move != NULL ? protobuf_c_message_get_packed_size(&move->base) : 0;
+}
+
 static int check(const struct tool *tool, const struct job *job, const struct proc *proc,
-                 struct bp_error *err)
+                 const Bpmix__JobMove *move, struct bp_error *err)
 {
     unsigned count = 0;
+    size_t bytes = size_of(move);
     const struct homing *homing;
     DL_FOREACH(tool->master->homings, homing)
-        count += homing->uid == job->uid;
+        if (homing->uid == job->uid) {
+            count++;
+            bytes += homing->move_bytes;
+        }
     if (job->request->mpi)
         return bp_error_set(err, -EOPNOTSUPP, "a rank of an MPI job stays where the others know "
                             "it (bprun --mpi=none starts ranks that may come home)");
@@ -202,7 +224,7 @@ static int check(const struct tool *tool, const struct job *job, const struct pr
         return bp_error_set(err, -ESRCH, "its launcher has gone");
     if (!lives(proc))
         return bp_error_set(err, -ESRCH, "it is ending");
-    if (job->uid != 0 && count >= USER_MAX)
+    if (job->uid != 0 && (count >= USER_MAX || bytes > BYTES_MAX))
         return bp_error_set(err, -EAGAIN, "%u processes of user %u are on their way home", count,
                             job->uid);
     count += residents_count(tool->master, job->uid);
@@ -213,16 +235,18 @@ static int check(const struct tool *tool, const struct job *job, const struct pr
 }
 
 int home_ask(struct tool *tool, uint64_t tag, struct job *job, struct proc *proc,
-             struct bp_error *err)
+             Bpmix__JobMove *take_move, struct bp_error *err)
 {
     uint32_t rank;
     struct node *node = proc_node(job, proc);
     struct job *receiver = receiver_of(job, &rank);
-    int r = check(tool, job, proc, err);
+    int r = check(tool, job, proc, take_move, err);
     if (r == 0 && (receiver == NULL || receiver->tool == NULL || receiver->closing))
         r = bp_error_set(err, -ESRCH, "the launcher on the master has gone");
-    if (r == 0 && receiver != job)
+    if (r == 0 && receiver != job && take_move->start != BPMIX__START__EXEC)
         r = stay_open_host(receiver, node, err);
+    if (r < 0 || take_move->start == BPMIX__START__SELF)
+        bp_unpack_free(bp_take_ptr(take_move));
     if (r < 0)
         return r;
     struct homing *homing = proc->homing = bp_calloc(1, sizeof *homing);
@@ -230,7 +254,8 @@ int home_ask(struct tool *tool, uint64_t tag, struct job *job, struct proc *proc
                               .receiver = receiver->id,
                               .number = BP_STREAM_STAYS | (uint32_t)job->master->last_stay++,
                               .uid = job->uid, .tool = tool, .tag = tag, .pid = proc->pid,
-                              .fds = {-1, -1, -1, -1}, .handle = -1};
+                              .move = take_move, .move_bytes = size_of(take_move),
+                              .handle = -1};
     DL_APPEND(job->master->homings, homing);
     tool->mover_job = job->id;
     tool->mover_rank = proc->rank;
@@ -264,10 +289,10 @@ static void deliver(struct homing *homing)
         home.limits = job->request->limits;
         home.n_limits = job->request->n_limits;
     }
+    home.move = homing->move;
     tool_send(homing->asker, (struct bp_frame){.type = BP_HOME, .tag = homing->asker_tag}, &home,
-              homing->fds, FILES);
-    for (int i = 0; i < FILES; i++)
-        homing->fds[i] = -1;
+              homing->fds, homing->fd_count);
+    homing->fd_count = 0;
     homing_free(homing);
 }
 
@@ -302,7 +327,8 @@ static int order(struct homing *homing, struct proc *proc)
 static void arrived(struct homing *homing, struct proc *proc, struct bp_local_message *message)
 {
     int r = lives(proc) ? 0 : -ESRCH;
-    for (int i = 0; i < FILES; i++)
+    homing->fd_count = message->fd_count;
+    for (unsigned i = 0; i < message->fd_count; i++)
         homing->fds[i] = bp_take_fd(message->fds[i]);
     if (r == 0 && proc->herd->pid == 0)
         homing->state = HOMING_EARLY;
@@ -331,6 +357,11 @@ static struct homing *find(const struct job *receiver, uint32_t number)
     return NULL;
 }
 
+static size_t file_count(const struct homing *homing)
+{
+    return homing->move != NULL ? homing->move->n_files : 0;
+}
+
 static int image_here(struct tool *tool, const Bpmix__JobHome *home,
                       struct bp_local_message *message, struct bp_error *err)
 {
@@ -343,7 +374,7 @@ static int image_here(struct tool *tool, const Bpmix__JobHome *home,
     homing->reaped = home->reaps && job == tool->job;
     if (home->code > 0)
         give_up(homing, -home->code, home->text);
-    else if (message->fd_count != FILES)
+    else if (message->fd_count != FILES + file_count(homing))
         give_up(homing, -EPROTO, "its launcher has not sent its descriptors");
     else
         arrived(homing, &job->procs[homing->rank], message);

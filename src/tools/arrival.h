@@ -13,9 +13,9 @@ struct arrivals;
 struct arrivals *arrivals_new(struct event_base *base, struct bp_job *job, int reaps);
 void arrivals_free(struct arrivals *arrivals);
 
-/* One begins. files: the stdin, stdout and stderr that it is to have; they stay the caller's and
- * must last as long. */
-void arrivals_begin(struct arrivals *arrivals, uint32_t number, const int files[3]);
+/* The one that this FETCH is about begins. files: the stdin, stdout and stderr that it is to have;
+ * they stay the caller's and must last as long. */
+void arrivals_begin(struct arrivals *arrivals, const Bpmix__JobEvent *event, const int files[3]);
 /* More of it; length 0: that is all. */
 void arrivals_bytes(struct arrivals *arrivals, uint32_t number, const uint8_t *bytes,
                     size_t length);

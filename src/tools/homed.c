@@ -145,20 +145,20 @@ static int open_pipes(struct homer *homer)
     return 0;
 }
 
-void homed_coming(struct homed *homed, uint32_t number, uint32_t rank)
+void homed_coming(struct homed *homed, const Bpmix__JobEvent *event)
 {
     struct homer *homer = bp_calloc(1, sizeof *homer);
     struct bp_error err = {0};
-    *homer = (struct homer){.homed = homed, .number = number, .rank = rank, .coming = 1,
-                            .output = {-1, -1}, .given = {-1, -1}};
+    *homer = (struct homer){.homed = homed, .number = event->number, .rank = event->rank,
+                            .coming = 1, .output = {-1, -1}, .given = {-1, -1}};
     DL_APPEND(homed->homers, homer);
     if (open_pipes(homer) == 0 && homed->nothing >= 0) {
-        arrivals_begin(homed->arrivals, number,
+        arrivals_begin(homed->arrivals, event,
                        (int[]){homed->nothing, homer->given[0], homer->given[1]});
         return;
     }
     bp_error_set(&err, -EMFILE, "its launcher has no descriptors left");
-    bp_job_not_home(homed->job, number, &err);
+    bp_job_not_home(homed->job, event->number, &err);
 }
 
 void homed_image(struct homed *homed, uint32_t number, const uint8_t *bytes, size_t length)

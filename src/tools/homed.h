@@ -16,7 +16,7 @@ struct homed *homed_new(struct event_base *base, struct bp_job *job,
 void homed_free(struct homed *homed);
 
 /* News of the job. */
-void homed_coming(struct homed *homed, uint32_t number, uint32_t rank);
+void homed_coming(struct homed *homed, const Bpmix__JobEvent *event);
 void homed_image(struct homed *homed, uint32_t number, const uint8_t *bytes, size_t length);
 void homed_not_coming(struct homed *homed, uint32_t number);
 /* That one is a rank, and here. */

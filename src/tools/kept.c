@@ -75,11 +75,10 @@ static void on_dry(void *arg, uint32_t rank)
     output_flush(((struct kept *)arg)->output);
 }
 
-static void on_coming(void *arg, uint32_t number, uint32_t rank)
+static void on_coming(void *arg, const Bpmix__JobEvent *event)
 {
-    (void)rank;
     const struct kept *kept = arg;
-    arrivals_begin(kept->arrivals, number, (int[]){kept->in, kept->fds[0], kept->fds[1]});
+    arrivals_begin(kept->arrivals, event, (int[]){kept->in, kept->fds[0], kept->fds[1]});
 }
 
 static void on_image(void *arg, uint32_t number, const uint8_t *bytes, size_t length)

@@ -20,6 +20,7 @@ librun_la_SOURCES = \
 	src/tools/terminal.c src/tools/terminal.h \
 	src/tools/text.c src/tools/text.h \
 	src/tools/topology.c src/tools/topology.h \
+	src/tools/trial.c src/tools/trial.h \
 	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \
 	src/tools/waits.c src/tools/waits.h \
@@ -45,8 +46,10 @@ libbprun_la_SOURCES = \
 	src/tools/lines.c src/tools/lines.h \
 	src/tools/map_options.c src/tools/map_options.h \
 	src/tools/mpirun_options.c src/tools/mpirun_options.h \
+	src/tools/mpirun_words.c \
 	src/tools/multiprog.c \
 	src/tools/options.c src/tools/options.h \
+	src/tools/other_words.c src/tools/other_words.h \
 	src/tools/place_lists.c \
 	src/tools/place_settle.c \
 	src/tools/place_options.c src/tools/place_options.h \
@@ -66,7 +69,7 @@ bpkeeper_CFLAGS = $(BP_CFLAGS)
 bpkeeper_LDADD = $(BP_TOOL_LIBS)
 
 pkglibexec_PROGRAMS += bphome
-bphome_SOURCES = src/tools/bphome.c
+bphome_SOURCES = src/tools/bphome.c src/tools/program.c src/tools/program.h
 bphome_CPPFLAGS = $(librun_la_CPPFLAGS)
 bphome_CFLAGS = $(BP_CFLAGS)
 bphome_LDADD = $(BP_TOOL_LIBS)
