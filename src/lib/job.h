@@ -71,8 +71,8 @@ int bp_job_has_data(const struct bp_job *job, uint32_t rank);
 /* Stdin for a rank; length 0 = its end. */
 void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length);
 /* The image of a process that comes home is here, with the stdin, stdout and stderr that it is to
- * have, and `files` more, those of its JobMove; the descriptors stay the caller's. reaps: when it is
- * a rank of this job, its end will be told by bp_job_reaped. Or it cannot come, and why. */
+ * have, and `files` more, those of its JobMove; the descriptors stay the caller's. reaps: when it
+ * is a rank of this job, its end will be told by bp_job_reaped. Or it cannot come, and why. */
 void bp_job_home(struct bp_job *job, uint32_t number, int reaps, const int *fds, unsigned files);
 void bp_job_not_home(struct bp_job *job, uint32_t number, const struct bp_error *why);
 /* A rank that is at home has ended. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* home.c - a process comes home from its node to the master. Its launcher (where that is on a node,
  * the one that all began with) gets its image and finds that it can be restored; its ghost executes
- * bphome; then there is no way back: what it was on the node is ended, and bphome gets what it is to
- * be. Signals wait from the beginning to then. */
+ * bphome; then there is no way back: what it was on the node is ended, and bphome gets what it is
+ * to be. Signals wait from the beginning to then. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -53,8 +53,8 @@ enum bp_ghost_type {
     BP_GHOST_TOLD,     /* slot: every signal that this ghost had got when ASK came was told; or it
                         * has died */
     BP_GHOST_HOME,     /* slot: BECOME is done. The ghost has told every signal that came before; it
-                        * is nobody's ghost any more. Its slot is free after GONE: when its parent, a
-                        * ghost, has reaped the process; or else when EXIT says so */
+                        * is nobody's ghost any more. GONE follows: when its parent, a ghost, has
+                        * reaped the process; or else when EXIT says so */
     BP_GHOST_STAYS,    /* slot, status: BECOME cannot be done, errno; it is a ghost as before */
     BP_GHOST_HALTED,   /* slot, signo: after HOME, told by its parent, a ghost: the process was
                         * stopped by signo; 0: it goes on */

@@ -4,6 +4,7 @@ librun_la_SOURCES = \
 	src/tools/ending.c src/tools/ending.h \
 	src/tools/homed.c src/tools/homed.h \
 	src/tools/input.c src/tools/input.h \
+	src/tools/launcher.c src/tools/launcher.h \
 	src/tools/local.c src/tools/local.h \
 	src/tools/map_job.c src/tools/map_job.h \
 	src/tools/map_json.c src/tools/map_json.h \

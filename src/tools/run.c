@@ -16,6 +16,7 @@
 #include "lib/client.h"
 #include "tools/ending.h"
 #include "tools/input.h"
+#include "tools/launcher.h"
 #include "tools/local.h"
 #include "tools/map_show.h"
 #include "tools/progress.h"
@@ -327,37 +328,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
         on_terminal_signal(run, signal);
 }
 
-/* Everything that can be forwarded comes through a descriptor. Reading or writing the terminal in
- * the background must stop us as any program, and our own faults must end us. */
-static void take_signals(struct run *run)
-{
-    static const int not_ours[] = {SIGTTIN, SIGTTOU, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
-                                   SIGTRAP, SIGSYS, SIGPIPE};
-    sigset_t mask;
-    sigfillset(&mask);
-    for (size_t i = 0; i < sizeof not_ours / sizeof not_ours[0]; i++)
-        sigdelset(&mask, not_ours[i]);
-    struct sigaction old;
-    for (int signal = 1; signal <= 64; signal++) /* nohup: what is ignored stays ignored */
-        if (sigaction(signal, NULL, &old) == 0 && old.sa_handler == SIG_IGN && signal != SIGCHLD)
-            sigdelset(&mask, signal);
-    signal(SIGCHLD, SIG_DFL);
-    signal(SIGPIPE, SIG_IGN);
-    sigprocmask(SIG_BLOCK, &mask, &run->old_mask);
-    signalfd(run->signals, &mask, 0);
-}
-
 /* ---- from the beginning to the end ---- */
-
-/* A descriptor for every node. The ranks get the limits of the request, which is made already. */
-static void raise_files(void)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-        return;
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-}
 
 static const struct bp_job_events events = {
     .event = on_event, .output = on_output, .credit = on_credit, .left = on_left,
@@ -409,7 +380,7 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
     }
     run->map = map_show_job(launch.map, run->policy->map, run->policy->tool,
                             run->policy->report_bindings || run->policy->status != NULL);
-    take_signals(run);
+    launcher_take_signals(run->signals, &run->old_mask);
     progress_step(&run->progress, "job %llu has %zu rank%s on %zu node%s",
                   (unsigned long long)launch.map->job, launch.map->n_ranks,
                   launch.map->n_ranks == 1 ? "" : "s", launch.map->n_nodes,
@@ -446,7 +417,7 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
             say(run, map->warnings[i]);
         start_send(&run->start, run->job, on_image_failed, run);
     } else {
-        take_signals(run);
+        launcher_take_signals(run->signals, &run->old_mask);
     }
     if (run->policy->local > 0)
         run->local = local_start(run->base, request, on_nodes, run->policy->local, &run->old_mask,
@@ -496,7 +467,7 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
         progress_step(&run->progress, "an image of the program is taken, %llu bytes (%s)",
                       (unsigned long long)bp_image_bytes(run->start.image),
                       start_name(request->start));
-    raise_files();
+    launcher_raise_files();
     run->base = event_base_new();
     run->signals = signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK);
     if (run->base == NULL || run->signals < 0)
@@ -528,26 +499,6 @@ static void say_verdict(struct run *run, int status)
     else if (status == 0 && !run->policy->quiet && report_singletons(run->request, verdict))
         say(run, "the ranks never asked for PMIx: each ran as an MPI job of its own (is the "
                  "program's Open MPI older than 4, or built without PMIx?)");
-}
-
-/* What a rank was told of its own job is not for the ranks that it starts. */
-static void leave_own(struct run *run)
-{
-    static const char *const names[] = {"PMIX_", "OMPI_COMM_WORLD_", "BPROC_RANK=", "BPROC_NODE="};
-    Bpmix__JobRequest *request = run->request;
-    size_t count = 0;
-    if (bp_client_node() < 0)
-        return;
-    run->env = bp_calloc(request->n_env + 1, sizeof *run->env);
-    for (size_t i = 0; i < request->n_env; i++) {
-        int own = 0;
-        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
-            own |= strncmp(request->env[i], names[k], strlen(names[k])) == 0;
-        if (!own)
-            run->env[count++] = request->env[i];
-    }
-    request->env = run->env;
-    request->n_env = count;
 }
 
 /* Before the job: who wants to know how it ended must not learn afterwards that he cannot. */
@@ -587,7 +538,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     if (open_status(&run) < 0)
         return 125;
     progress_init(&run.progress, policy);
-    leave_own(&run);
+    run.env = launcher_leave_own(request);
     int r = start(&run, request, &err);
     if (r < 0) {
         start_done(&run.start);
