@@ -79,13 +79,12 @@ def _():
 
 @test("a line that its rank is long in writing is whole too, where no terminal shows it")
 def _():
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
+    with tempfile.TemporaryDirectory(dir=bptest.BUILD) as folder:  # nodes have a /tmp of their own
         begun, ended = folder + "/begun", folder + "/ended"
         for path in begun, ended:
             os.mkfifo(path)
         script = ("if [ $BPROC_RANK = 0 ]; then printf 'begin '; echo >%s; read x <%s; printf 'end\\n'; "
-                  "else read x <%s; seq -f 'other' 100; echo >%s; fi" % (begun, ended, begun, ended))
+                  "else read x <%s; yes other | head -n 100; echo >%s; fi" % (begun, ended, begun, ended))
         result = run(BPRUN + ["-n", "2", "sh", "-c", script])
     assert sorted(set(result.out.splitlines())) == ["begin end", "other"], repr(result)
 
