@@ -142,7 +142,8 @@ def _():
 import ctypes, errno
 lib = ctypes.CDLL(sys.argv[1], use_errno=True)
 files = len(os.listdir("/proc/self/fd"))
-for call in (lambda: lib.bproc_rfork(-1), lambda: lib.bproc_nodereboot(1), lambda: lib.bproc_nodehalt_async(1)):
+for call in (lambda: lib.bproc_rfork(-1), lambda: lib.bproc_nodereboot(1),
+             lambda: lib.bproc_nodehalt_async(1)):
     print(call(), ctypes.get_errno() == errno.EOPNOTSUPP, flush=True)
 try:
     print(os.waitpid(-1, os.WNOHANG))
