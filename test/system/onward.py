@@ -12,7 +12,6 @@ import bptest  # noqa: E402
 import remains  # noqa: E402
 from bptest import finish, processes, run, start, test, wait_for  # noqa: E402
 
-bptest.need_plain_program()
 PROGRAM = bptest.build_caller("onward")
 USER = 12345
 BE_INVALIDNODE, BE_NODEDOWN, BE_SAMENODE, BE_SLAVEDIED = 300, 301, 302, 303
