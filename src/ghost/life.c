@@ -54,7 +54,8 @@ static void born(struct bp_scene *s)
     tell(s, &record);
     if (s->life->expected)
         bp_brood_born(s->herder, s->number);
-    resume(s);
+    if (s->pid != bp_herd.maker) /* which runs, or is about to take a signal we have yet to see */
+        resume(s);
 }
 
 /* Does a user's SIGCONT wait to be taken by this ghost? */

@@ -1246,11 +1246,14 @@ static bool herder_hold(pid_t *ret_herder)
     return child_hold(midwife, ret_herder);
 }
 
-/* Run the herder to where it begins to trace its maker (entry), or has just done so. */
-static bool herder_step(pid_t herder, bool entry)
+/* How far the herder is: it is about to trace its maker, has just done so, or has let it go on to be
+ * the ghost and not heard of that yet. */
+enum herder_stage { STAGE_BEFORE, STAGE_TRACED, STAGE_LET_GO };
+
+static bool herder_step(pid_t herder, enum herder_stage stage)
 {
     struct __ptrace_syscall_info info = {0};
-    bool seizes = false;
+    bool there = false;
     int status;
 
     do {
@@ -1259,16 +1262,31 @@ static bool herder_step(pid_t herder, bool entry)
         if (WSTOPSIG(status) != (SIGTRAP | 0x80))
             continue;
         CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, herder, sizeof(info), &info) > 0);
-        if (seizes)
+        if (there)
             break;
-        seizes = info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_ptrace &&
-                 info.entry.args[0] == PTRACE_SEIZE;
-    } while (!seizes || !entry);
+        if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+            continue;
+        there = stage == STAGE_LET_GO
+                    ? info.entry.nr == SYS_kill && info.entry.args[1] == SIGKILL
+                    : info.entry.nr == SYS_ptrace && info.entry.args[0] == PTRACE_SEIZE;
+    } while (!there || stage != STAGE_BEFORE);
     return true;
 }
 
-/* A process that becomes a ghost is stopped on the way, before or after it is traced. */
-static bool stop_on_the_way(bool before)
+/* The maker has become the ghost, and waits for signals. */
+static bool maker_is_ghost(void)
+{
+    char text[64];
+
+    do {
+        sched_yield();
+        CHECK(proc_read(herd.maker, "comm", text, sizeof(text)));
+    } while (strcmp(text, "solver\n") != 0 || pid_state(herd.maker) != 'S');
+    return true;
+}
+
+/* A process that becomes a ghost is stopped on the way. */
+static bool stop_on_the_way(enum herder_stage stage)
 {
     struct bp_ghost_setup setup = {.version = BP_GHOST_VERSION, .count = 1, .comm = "solver",
                                    .lease_ms = LEASE_MS, .flags = BP_GHOST_IN_PLACE};
@@ -1279,9 +1297,10 @@ static bool stop_on_the_way(bool before)
 
     prctl(PR_SET_DUMPABLE, 1); /* lost with its user; inherited by the maker */
     herd_start_gated(&herd, &setup);
-    CHECK(herder_hold(&herder) && herder_step(herder, before));
+    CHECK(herder_hold(&herder) && herder_step(herder, stage));
+    CHECK(stage != STAGE_LET_GO || maker_is_ghost());
     kill(herd.maker, SIGSTOP);
-    while (pid_state(herd.maker) != (before ? 'T' : 't'))
+    while (pid_state(herd.maker) != (stage == STAGE_BEFORE ? 'T' : 't'))
         sched_yield();
     kill(herd.maker, SIGUSR1);
     CHECK(ptrace(PTRACE_DETACH, herder, 0, 0) == 0);
@@ -1295,7 +1314,7 @@ static bool stop_on_the_way(bool before)
         CHECK(record.signo == (told ? SIGUSR1 : SIGSTOP)); /* in the order they were sent */
         told = record.signo;
     }
-    if (before)
+    if (stage == STAGE_BEFORE)
         CHECK(waitpid(herd.maker, &status, WUNTRACED) == herd.maker && WIFSTOPPED(status));
     order(BP_GHOST_STOPPED, 0, SIGSTOP);
     while (pid_state(herd.maker) != 't')
@@ -1313,7 +1332,8 @@ static bool stop_on_the_way(bool before)
 
 static bool test_stop_on_the_way(void)
 {
-    return stop_on_the_way(false) && stop_on_the_way(true);
+    return stop_on_the_way(STAGE_TRACED) && stop_on_the_way(STAGE_BEFORE) &&
+           stop_on_the_way(STAGE_LET_GO);
 }
 
 /* Without bpmaster bphome ends with 127: the parent sees its own child's end, and no herder. */
