@@ -240,9 +240,9 @@ static int make(struct bp_crew *crew, const struct bp_image *image, struct bp_er
         r = bp_launch_children(&crew->launch, crew->order->argv, &crew->herds, crew->pids, err);
     crew->answer = -EALREADY;
     crew->begun = false;
+    bp_launch_done(&crew->launch); /* the keeper's alone: its death must end the job */
     if (r == 0)
         hear_all(crew);
-    bp_launch_done(&crew->launch);
     return r;
 }
 
