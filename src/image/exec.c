@@ -291,7 +291,9 @@ char **bp_image_arguments(const struct bp_image *image, char *const *argv)
     size_t argc = 0, n = 0;
     while (argv[argc] != NULL)
         argc++;
-    char **all = bp_calloc(argc + words + 1, sizeof *all);
+    char **all = calloc(argc + words + 1, sizeof *all);
+    if (all == NULL)
+        return NULL;
     for (; n < words; word += strlen(word) + 1)
         all[n++] = (char *)word;
     for (size_t i = words > 0 && argc > 0 ? 1 : 0; i < argc; i++)

@@ -71,7 +71,7 @@ int bp_image_capture_exec(const struct bp_image_options *options,
                           struct bp_error *err);
 
 /* The arguments for the restorer: argv, with what exec put in the place of a script's argv[0]. The
- * caller frees the vector; its strings are those of argv and of the image. */
+ * caller frees the vector; its strings are those of argv and of the image. NULL = no memory. */
 char **bp_image_arguments(const struct bp_image *image, char *const *argv);
 
 /* The frozen process ends with its last holder. NULL is fine. */

@@ -184,11 +184,6 @@ static void self_set(struct bp_restore *restore)
     if ((head->xcomp & 1ULL << XCOMP_TILE) != 0)
         check(restore, BP_SYS(SYS_arch_prctl, XCOMP_REQUEST, XCOMP_TILE, 0, 0, 0, 0),
               "this CPU or kernel does not grant the tile registers");
-    while ((restore->flags & BP_RESTORE_TRY) != 0) /* nothing that comes can fail */
-        BP_SYS(SYS_exit_group, 0, 0, 0, 0, 0, 0);
-    if ((restore->flags & BP_RESTORE_QUEUED) == 0)
-        pending_set(restore);
-    timers_set(restore);
 }
 
 /* The restorer's arguments and environment, for the program to take. */
@@ -232,10 +227,16 @@ void bp_restore_state(struct bp_restore *restore)
     memory_set(restore);
     actions_set(restore);
     thread_set(restore);
-    if (head->kind == BP_IMAGE_SELF) {
+    if (head->kind == BP_IMAGE_SELF)
         self_set(restore);
-        mailbox_fill(restore);
-    }
+    while ((restore->flags & BP_RESTORE_TRY) != 0) /* nothing that comes can fail */
+        BP_SYS(SYS_exit_group, 0, 0, 0, 0, 0, 0);
+    if (head->kind != BP_IMAGE_SELF)
+        return;
+    if ((restore->flags & BP_RESTORE_QUEUED) == 0)
+        pending_set(restore);
+    timers_set(restore);
+    mailbox_fill(restore);
 }
 
 static void frame_fill(const struct bp_restore *restore, struct frame *frame)

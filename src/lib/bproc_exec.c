@@ -10,6 +10,7 @@
 
 #include "common/mem.h"
 #include "image/image.h"
+#include "image/settings.h"
 #include "lib/crew.h"
 #include "lib/onward.h"
 #include "lib/passage.h"
@@ -37,12 +38,13 @@ static int take_io(const struct bproc_io_t *io, int count, struct bproc_io_t *re
 }
 
 /* The calling process becomes the order's; returns only when it does not. */
-static int pass(const struct bp_order *order)
+static int pass(struct bp_order *order)
 {
     struct bp_error err = {0};
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
+    memcpy(&order->blocked, &old, sizeof order->blocked); /* the kernel's 64 are the first */
     int r = bproc_currnode() == BPROC_NODE_MASTER ? bp_passage_make(order, &err)
                                                   : bp_onward_make(order, &err);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -58,14 +60,22 @@ static char *as_path(const char *cmd)
     return path;
 }
 
-/* A program of the caller's machine, before its first instruction. */
-static int capture(const struct bp_order *order, const char *cmd, struct bp_image **ret_image)
+/* A program of the caller's machine, before its first instruction. Of a script the order has other
+ * words then: free() ret_words, with the image. */
+static int capture(struct bp_order *order, const char *cmd, struct bp_image **ret_image,
+                   char ***ret_words)
 {
     struct bp_image_options options = bp_public_options(0, NULL); /* of it only its own is mapped */
     struct bp_image_program program = {
         .path = cmd, .argv = order->argv, .envp = order->envp, .kind = BP_IMAGE_LD};
     struct bp_error err = {0};
-    return bp_image_capture_exec(&options, &program, ret_image, &err);
+    int r = bp_image_capture_exec(&options, &program, ret_image, &err);
+    if (r < 0)
+        return r;
+    order->image = *ret_image;
+    *ret_words = bp_image_arguments(*ret_image, order->argv);
+    order->argv = *ret_words;
+    return order->argv != NULL ? 0 : -ENOMEM;
 }
 
 /* ---- in place of the caller ---- */
@@ -93,12 +103,9 @@ int bproc_rexec_io(int node, struct bproc_io_t *io, int iolen, const char *cmd,
     node = bp_public_node(node);
     if (node == bproc_currnode())
         return exec_here(wishes, iolen, cmd, argv, envp);
-    r = bp_public_may_go(node);
     auto_free char *path = as_path(cmd);
-    if (r == 0 && path == NULL)
-        r = -ENOMEM;
-    if (r < 0)
-        return bp_public_result(r);
+    if (path == NULL)
+        return bp_public_result(-ENOMEM);
     order.program = path;
     set_vectors(&order, argv, envp);
     return bp_public_result(pass(&order));
@@ -116,6 +123,7 @@ int bproc_execmove_io(int node, struct bproc_io_t *io, int iolen, const char *cm
     struct bp_order order = {.nodes = &node, .count = 1, .in_place = true, .io = wishes,
                              .io_count = iolen, .start = BPMIX__START__LD};
     struct bp_image *image = NULL;
+    auto_free char **words = NULL;
     int r = take_io(io, iolen, wishes);
     if (r < 0)
         return bp_public_result(r);
@@ -123,10 +131,9 @@ int bproc_execmove_io(int node, struct bproc_io_t *io, int iolen, const char *cm
     if (node == bproc_currnode())
         return exec_here(wishes, iolen, cmd, argv, envp);
     set_vectors(&order, argv, envp);
-    r = bp_public_may_go(node);
-    if (r == 0)
-        r = capture(&order, cmd, &image);
-    order.image = image;
+    if (node == BPROC_NODE_MASTER && bp_settings_no_new_code())
+        return bp_public_result(-EOPNOTSUPP); /* it keeps that, and nobody could restore it there */
+    r = capture(&order, cmd, &image, &words);
     if (r == 0)
         r = pass(&order);
     bp_image_free(image);
@@ -174,15 +181,16 @@ static int spawn_here(const struct bp_order *order, const char *cmd)
     return -error;
 }
 
-static int spawn_away(struct bp_order *order, const char *cmd, int *codes)
+static int spawn_away(const struct bp_order *wanted, const char *cmd, int *codes)
 {
+    struct bp_order order = *wanted;
     struct bp_image *image = NULL;
     struct bp_crew *crew = NULL;
+    auto_free char **words = NULL;
     struct bp_error err = {0};
-    int r = capture(order, cmd, &image);
-    order->image = image;
+    int r = capture(&order, cmd, &image, &words);
     if (r == 0)
-        r = bp_crew_ask(order, &crew, &err);
+        r = bp_crew_ask(&order, &crew, &err);
     if (r == 0)
         r = bp_crew_make(crew, image, codes, &err);
     bp_crew_free(crew);

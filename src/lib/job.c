@@ -121,11 +121,11 @@ static void send_frame(struct bp_job *job, unsigned type, const void *message)
     send_with(job, type, message, NULL, 0);
 }
 
-void bp_job_home(struct bp_job *job, uint32_t rank, const int fds[BP_JOB_HOME_FDS])
+void bp_job_home(struct bp_job *job, uint32_t rank, const int *fds, unsigned files)
 {
     Bpmix__JobHome home = BPMIX__JOB_HOME__INIT;
     home.rank = rank;
-    send_with(job, BP_JOB_HOME, &home, fds, BP_JOB_HOME_FDS);
+    send_with(job, BP_JOB_HOME, &home, fds, BP_JOB_HOME_FDS + files);
 }
 
 void bp_job_not_home(struct bp_job *job, uint32_t rank, const struct bp_error *why)

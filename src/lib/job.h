@@ -13,7 +13,7 @@
 #include "proto/pack.h"
 #include "proto/stream.h"
 
-#define BP_JOB_HOME_FDS 4
+#define BP_JOB_HOME_FDS 4 /* image, stdin, stdout, stderr */
 
 struct bp_job;
 
@@ -29,9 +29,9 @@ struct bp_job_events {
     void (*left)(void *arg, uint32_t rank, uint32_t bytes);
     /* A data connection has come or gone, or bpmaster said that all is over. */
     void (*progress)(void *arg);
-    /* A rank comes home, and then the bytes of its image; length 0: that is all. NULL: of this
-     * launcher none does. */
-    void (*coming)(void *arg, uint32_t rank);
+    /* A rank comes home (MOVING), and then the bytes of its image, if it has one; length 0: that is
+     * all. NULL: of this launcher none does. */
+    void (*coming)(void *arg, const Bpmix__JobEvent *event);
     void (*image)(void *arg, uint32_t rank, const uint8_t *bytes, size_t length);
     /* bpmaster is gone; the job will end with its lease. */
     void (*lost)(void *arg, const char *why);
@@ -66,8 +66,9 @@ int bp_job_has_data(const struct bp_job *job, uint32_t rank);
 /* Stdin for a rank; length 0 = its end. */
 void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length);
 /* The image of a rank that comes home is here, with the stdin, stdout and stderr that it is to
- * have; the descriptors stay the caller's. Or it cannot come, and why. */
-void bp_job_home(struct bp_job *job, uint32_t rank, const int fds[BP_JOB_HOME_FDS]);
+ * have, and `files` more, those of its JobMove; the descriptors stay the caller's. Or it cannot
+ * come, and why. */
+void bp_job_home(struct bp_job *job, uint32_t rank, const int *fds, unsigned files);
 void bp_job_not_home(struct bp_job *job, uint32_t rank, const struct bp_error *why);
 /* What that rank wrote on its nodes has been written. */
 void bp_job_drained(struct bp_job *job, uint32_t rank);

@@ -190,12 +190,14 @@ void bp_job_data_moving(struct bp_job *job, const Bpmix__JobEvent *event)
 {
     struct bp_job *host = job->host != NULL ? job->host : job;
     if (event->node < 0)
-        job->events.coming(job->arg, event->rank);
+        job->events.coming(job->arg, event);
     else if (bp_job_part(job, event->node) == NULL)
         add_node(job, event->node, event->text);
     if (job->moved == NULL)
         job->moved = bp_calloc(job->map->n_ranks, 1);
     job->moved[event->rank] |= BP_MOVED_SETS_OUT;
+    if (event->node < 0 && event->image == 0)
+        return; /* it becomes a program there */
     bp_job_stay_open(job, event, event->node < 0 || take_want(host, event->node, event->number));
 }
 

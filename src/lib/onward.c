@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/bproc_common.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "image/settings.h"
 #include "lib/client.h"
 #include "lib/onward.h"
 #include "proto/relay.h"
@@ -45,6 +47,17 @@ static void await_answer(int fd)
     } while (fds[0].revents == 0);
 }
 
+/* At home it was another process until then, that has nothing of this. */
+static void keep_settings(const struct bp_order *order, int32_t nice, Bpmix__JobMove *move)
+{
+    struct bp_settings settings;
+    bp_settings_read(&settings);
+    move->blocked = order->blocked;
+    move->nice = nice;
+    move->no_new_privs = settings.is_capped;
+    move->no_new_code = settings.no_new_code > 0 ? (uint32_t)settings.no_new_code : 0;
+}
+
 /* What it is to be there. Of a process as it is the image says all. */
 static uint8_t *body(const struct bp_order *order, uint32_t *ret_length)
 {
@@ -64,6 +77,8 @@ static uint8_t *body(const struct bp_order *order, uint32_t *ret_length)
     move.cwd = request.cwd;
     move.umask = request.umask;
     move.ignored = launcher.ignored;
+    if (order->nodes[0] == BPROC_NODE_MASTER)
+        keep_settings(order, launcher.nice, &move);
     bp_order_fill_files(order, &files);
     move.files = files.rows;
     move.n_files = files.count;

@@ -20,6 +20,7 @@ struct bp_order {
     char *const *argv; /* ends with NULL; what ps shows */
     const char *program; /* with EXEC: the node's file to execute */
     char *const *envp; /* ends with NULL; NULL = the caller's */
+    uint64_t blocked;  /* home, not with SELF: signals, bit s-1 */
     Bpmix__Start start;
     struct bp_image *image; /* NULL: there is none, or not yet */
     const struct bproc_io_t *io;  /* taken; the node opens what it can of them */

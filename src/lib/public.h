@@ -33,12 +33,6 @@ static inline struct bp_image_options bp_public_options(int flags, const char *l
 /* The list of libraries, for that; free() it. NULL: there is none, or they are not wanted. */
 char *bp_public_libraries(int flags);
 
-/* Another program there in place of the caller: 0, or (it cannot come home) -EOPNOTSUPP. */
-static inline int bp_public_may_go(int node)
-{
-    return node != BPROC_NODE_MASTER ? 0 : -EOPNOTSUPP;
-}
-
 /* SELF becomes the number of the caller's node. */
 int bp_public_node(int node);
 

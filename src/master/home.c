@@ -13,10 +13,12 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "master/master.h"
+#include "proto/space_record.h"
 #include "proto/stream.h"
 
-#define FILES          4    /* image, stdin, stdout, stderr */
+#define FILES          4    /* image, stdin, stdout, stderr; and those of its JobMove */
 #define USER_MAX       256  /* of one user at a time; root's are not counted */
+#define BYTES_MAX      (64 << 20) /* of their JobMoves, likewise */
 #define REALTIME_MAX   4096 /* signals that wait, each of which counts */
 #define FIRST_REALTIME 32
 
@@ -38,7 +40,10 @@ struct homing {
     uint64_t tag;
     int32_t pid, herder;
     struct event *end; /* of the process; NULL before ORDERED */
-    int fds[FILES];
+    Bpmix__JobMove *move; /* what it is to be; NULL = what its image is */
+    size_t move_bytes;
+    int fds[FILES + BP_SPACE_FILES_MAX];
+    unsigned fd_count;
     struct tool *asker; /* bphome; NULL = it has not asked yet */
     uint64_t asker_tag;
     uint8_t over;    /* the process has ended */
@@ -71,9 +76,9 @@ static void homing_free(struct homing *homing)
         close(event_get_fd(homing->end));
         event_free(homing->end);
     }
-    for (int i = 0; i < FILES; i++)
-        if (homing->fds[i] >= 0)
-            close(homing->fds[i]);
+    for (unsigned i = 0; i < homing->fd_count; i++)
+        close(homing->fds[i]);
+    bp_unpack_free(homing->move);
     DL_DELETE(homing->master->homings, homing);
     free(homing);
 }
@@ -92,6 +97,12 @@ void home_signal(struct proc *proc, const Bpmix__ProcSignal *signal)
     DL_APPEND(homing->signals, waiting);
 }
 
+static int has_image(const struct homing *homing)
+{
+    return homing->tool != NULL &&
+           (homing->move == NULL || homing->move->start != BPMIX__START__EXEC);
+}
+
 static void tell_launcher(struct job *job, const struct proc *proc, int kind)
 {
     Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
@@ -101,7 +112,8 @@ static void tell_launcher(struct job *job, const struct proc *proc, int kind)
     event.status = proc_node(job, proc)->number;
     event.pid = proc->pid;
     event.number = proc->homing->number;
-    event.image = proc->homing->tool != NULL ? proc->homing->tool->via_number : 0;
+    event.move = proc->homing->move;
+    event.image = has_image(proc->homing) ? proc->homing->tool->via_number : 0;
     event.text = (char *)"master";
     job_tell(job, &event);
 }
@@ -129,35 +141,46 @@ static int lives(const struct proc *proc)
            !proc->ghost_gone;
 }
 
+static size_t size_of(const Bpmix__JobMove *move)
+{
+    return move != NULL ? protobuf_c_message_get_packed_size(&move->base) : 0;
+}
+
 static int check(const struct tool *tool, const struct job *job, const struct proc *proc,
-                 struct bp_error *err)
+                 const Bpmix__JobMove *move, struct bp_error *err)
 {
     unsigned count = 0;
+    size_t bytes = size_of(move);
     const struct homing *homing;
     DL_FOREACH(tool->master->homings, homing)
-        count += homing->uid == job->uid;
+        if (homing->uid == job->uid) {
+            count++;
+            bytes += homing->move_bytes;
+        }
     if (job->in_place == 0 || job->tool == NULL || job->tool->via != NULL)
         return bp_error_set(err, -EOPNOTSUPP, "only a process that went to its node itself can "
                             "come home");
     if (!lives(proc))
         return bp_error_set(err, -ESRCH, "it is ending");
-    if (job->uid != 0 && count >= USER_MAX)
+    if (job->uid != 0 && (count >= USER_MAX || bytes > BYTES_MAX))
         return bp_error_set(err, -EAGAIN, "%u processes of user %u are on their way home", count,
                             job->uid);
     return 0;
 }
 
 int home_ask(struct tool *tool, uint64_t tag, struct job *job, struct proc *proc,
-             struct bp_error *err)
+             Bpmix__JobMove *take_move, struct bp_error *err)
 {
-    int r = check(tool, job, proc, err);
+    int r = check(tool, job, proc, take_move, err);
+    if (r < 0 || take_move->start == BPMIX__START__SELF)
+        bp_unpack_free(bp_take_ptr(take_move));
     if (r < 0)
         return r;
     struct homing *homing = proc->homing = bp_calloc(1, sizeof *homing);
     *homing = (struct homing){.master = job->master, .job = job->id, .rank = proc->rank,
                               .number = BP_STREAM_STAYS | (uint32_t)job->master->last_stay++,
                               .uid = job->uid, .tool = tool, .tag = tag, .pid = proc->pid,
-                              .fds = {-1, -1, -1, -1}};
+                              .move = take_move, .move_bytes = size_of(take_move)};
     DL_APPEND(job->master->homings, homing);
     tool->mover_job = job->id;
     tool->mover_rank = proc->rank;
@@ -187,10 +210,10 @@ static void deliver(struct homing *homing)
     DL_FOREACH(homing->signals, waiting)
         rows[home.n_signals++] = &waiting->signal;
     home.herder = homing->herder;
+    home.move = homing->move;
     tool_send(homing->asker, (struct bp_frame){.type = BP_HOME, .tag = homing->asker_tag}, &home,
-              homing->fds, FILES);
-    for (int i = 0; i < FILES; i++)
-        homing->fds[i] = -1;
+              homing->fds, homing->fd_count);
+    homing->fd_count = 0;
     homing_free(homing);
 }
 
@@ -220,7 +243,8 @@ static int order(struct homing *homing, struct proc *proc)
 static void arrived(struct homing *homing, struct proc *proc, struct bp_local_message *message)
 {
     int r = lives(proc) ? 0 : -ESRCH;
-    for (int i = 0; i < FILES; i++)
+    homing->fd_count = message->fd_count;
+    for (unsigned i = 0; i < message->fd_count; i++)
         homing->fds[i] = bp_take_fd(message->fds[i]);
     if (r == 0 && proc->herd->pid == 0)
         homing->state = HOMING_EARLY;
@@ -238,6 +262,11 @@ void home_ghost_there(struct proc *proc)
     int r = order(homing, proc);
     if (r < 0)
         give_up(homing, r, "its ghost cannot become it");
+}
+
+static size_t file_count(const struct homing *homing)
+{
+    return homing->move != NULL ? homing->move->n_files : 0;
 }
 
 int home_frame(struct tool *tool, struct bp_local_message *message, struct bp_error *err)
@@ -261,7 +290,7 @@ int home_frame(struct tool *tool, struct bp_local_message *message, struct bp_er
         return bp_error_set(err, -EALREADY, "rank %u has its image", home->rank);
     if (home->code > 0)
         give_up(proc->homing, -home->code, home->text);
-    else if (message->fd_count != FILES)
+    else if (message->fd_count != FILES + file_count(proc->homing))
         give_up(proc->homing, -EPROTO, "its launcher has not sent its descriptors");
     else
         arrived(proc->homing, proc, message);

@@ -14,9 +14,9 @@ struct master;
 struct proc;
 struct tool;
 
-/* A process of this job asks to come home. */
+/* A process of this job asks to come home, as what `move` says: taken, also when it fails. */
 int home_ask(struct tool *tool, uint64_t tag, struct job *job, struct proc *proc,
-             struct bp_error *err);
+             Bpmix__JobMove *take_move, struct bp_error *err);
 /* JOB_HOME or JOB_DRAINED of the job's launcher; takes the descriptors. */
 int home_frame(struct tool *tool, struct bp_local_message *message, struct bp_error *err);
 /* HOME_ASK of a bphome. */

@@ -100,18 +100,17 @@ int onward_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t 
         return err->code;
     if (proc->trip != NULL || proc->homing != NULL)
         return bp_error_set(err, -EBUSY, "it is on its way already");
-    if (frame->node == BPROC_NODE_MASTER)
-        return home_ask(tool, frame->tag, job, proc, err);
-    struct bp_person person = tool_person(tool);
-    int r = check(job, proc, frame->node, &person, err);
-    if (r < 0)
-        return r;
     Bpmix__JobMove *move = BP_UNPACK(JobMove, job_move, body, frame->length, err);
     if (move == NULL)
         return err->code;
     if (frame->length == 0)
         move->start = BPMIX__START__SELF;
-    r = job_check_move(move, err);
+    int r = job_check_move(move, err);
+    if (r == 0 && frame->node == BPROC_NODE_MASTER)
+        return home_ask(tool, frame->tag, job, proc, move, err);
+    struct bp_person person = tool_person(tool);
+    if (r == 0)
+        r = check(job, proc, frame->node, &person, err);
     if (r < 0) {
         bp_unpack_free(move);
         return r;

@@ -20,7 +20,7 @@ static const struct bp_route routes[BP_FRAME_TYPES] = {
     [BP_JOB_OPEN] = {"JOB_OPEN", T | C, M, 9 * MIB},
     [BP_JOB_MAP] = {"JOB_MAP", M, T | C, 16 * MIB},
     [BP_JOB_STREAM] = {"JOB_STREAM", M, T | C, 64},
-    [BP_JOB_EVENT] = {"JOB_EVENT", M, T | C, 4 * KIB},
+    [BP_JOB_EVENT] = {"JOB_EVENT", M, T | C, 10 * MIB},
     [BP_JOB_KILL] = {"JOB_KILL", T | C, M, 64},
     [BP_JOB_FORWARD] = {"JOB_FORWARD", T | C, M, 128},
     [BP_JOB_END] = {"JOB_END", M, T | C, 0},
@@ -86,7 +86,7 @@ static const struct bp_route routes[BP_FRAME_TYPES] = {
     [BP_JOB_HOME] = {"JOB_HOME", T, M, 4 * KIB},
     [BP_JOB_DRAINED] = {"JOB_DRAINED", T, M, 64},
     [BP_HOME_ASK] = {"HOME_ASK", T, M, 0},
-    [BP_HOME] = {"HOME", M, T, MIB},
+    [BP_HOME] = {"HOME", M, T, 10 * MIB},
 };
 
 const struct bp_route *bp_route_get(unsigned type)

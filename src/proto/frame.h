@@ -112,7 +112,8 @@ enum bp_frame_type {
     BP_PMIX_PONG,      /* bpshepherd to bpnode */
     /* a process that comes home to the master */
     BP_JOB_HOME = 96, /* launcher to bpmaster: JobHome: the image of its process is here;
-                       * descriptors: that, its stdin, stdout, stderr. Or why it cannot come */
+                       * descriptors: that (empty, if it has none), its stdin, stdout, stderr, and
+                       * the files of its JobMove. Or why it cannot come */
     BP_JOB_DRAINED,   /* launcher to bpmaster: JobHome (rank): what that process wrote on nodes has
                        * been written here */
     BP_HOME_ASK,      /* empty; of a bphome, which its PID names; answer HOME or REFUSED */

@@ -4,25 +4,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/mem.h"
 #include "image/image.h"
+#include "proto/space_record.h"
 #include "tools/arrival.h"
+#include "tools/trial.h"
 
-#define RESTORER BP_LIBEXECDIR "/bprestore"
-#define SEALS    (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct arrival {
     struct event_base *base;
     struct bp_job *job;
     uint32_t rank;
+    pid_t pid;
+    Bpmix__JobMove *move; /* what it is to be; NULL = what its image is */
     int files[3];
+    int opened;           /* from where those of its JobMove come; -1 = there are none */
     int image;            /* a memory file; -1 = over */
     uint64_t have, bytes; /* bytes: of the whole, as its head says; 0 = not known yet */
     pid_t trial;          /* 0 = none */
@@ -45,15 +48,28 @@ static void trial_end(struct arrival *arrival)
 static void refuse(struct arrival *arrival, const struct bp_error *why)
 {
     bp_job_not_home(arrival->job, arrival->rank, why);
-    close(bp_take_fd(arrival->image));
+    if (arrival->image >= 0)
+        close(bp_take_fd(arrival->image));
 }
 
 static void give(struct arrival *arrival)
 {
-    int fds[BP_JOB_HOME_FDS] = {arrival->image, arrival->files[0], arrival->files[1],
-                                arrival->files[2]};
-    bp_job_home(arrival->job, arrival->rank, fds);
-    close(bp_take_fd(arrival->image));
+    int fds[BP_JOB_HOME_FDS + BP_SPACE_FILES_MAX] = {arrival->image, arrival->files[0],
+                                                     arrival->files[1], arrival->files[2]};
+    unsigned count = arrival->move != NULL ? (unsigned)arrival->move->n_files : 0;
+    struct bp_local_message message = {0};
+    struct bp_error err = {0};
+    int r = count == 0 ? 1 : bp_local_receive(arrival->opened, BP_PEER_TOOL, BP_PEER_MASTER,
+                                              &message, &err);
+    if (r <= 0 || message.fd_count != count) {
+        bp_error_set(&err, -EIO, "its files have not come");
+        refuse(arrival, &err);
+    } else {
+        memcpy(fds + BP_JOB_HOME_FDS, message.fds, count * sizeof *fds);
+        bp_job_home(arrival->job, arrival->rank, fds, count);
+        close(bp_take_fd(arrival->image));
+    }
+    bp_local_done(&message);
 }
 
 /* Nothing is said when it can be restored. */
@@ -80,36 +96,23 @@ static void on_report(evutil_socket_t fd, short what, void *arg)
         refuse(arrival, &err);
 }
 
-static _Noreturn void be_trial(const struct arrival *arrival, int report)
-{
-    static char *const no_environment[] = {NULL};
-    char orders[64];
-    char *const argv[] = {(char *)"bprestore", orders, NULL};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    fcntl(arrival->image, F_SETFD, 0);
-    fcntl(report, F_SETFD, 0);
-    snprintf(orders, sizeof orders, "%d,%d,%x,0", arrival->image, report,
-             BP_RESTORE_SHARED | BP_RESTORE_CWD | BP_RESTORE_TRY);
-    execve(RESTORER, argv, no_environment);
-    struct bp_restore_report failed = {.code = -errno};
-    snprintf(failed.text, sizeof failed.text, RESTORER ": %s", strerror(errno));
-    ssize_t ignored = write(report, &failed, sizeof failed);
-    (void)ignored;
-    _exit(127);
-}
-
 static int try(struct arrival *arrival, struct bp_error *err)
 {
-    int pair[2];
+    int pair[2], files[2];
     if (fcntl(arrival->image, F_ADD_SEALS, SEALS) < 0 || pipe2(pair, O_CLOEXEC) < 0)
         return bp_error_set(err, -errno, "its image cannot be tried: %s", strerror(errno));
     auto_close int in = pair[0];
     auto_close int out = pair[1];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, files) < 0)
+        return bp_error_set(err, -errno, "socketpair: %s", strerror(errno));
+    arrival->opened = files[0];
+    auto_close int opened = files[1];
     arrival->trial = fork();
     if (arrival->trial < 0)
         return bp_error_set(err, -errno, "fork: %s", strerror(errno));
     if (arrival->trial == 0)
-        be_trial(arrival, out);
+        trial_run(&(struct trial){.move = arrival->move, .pid = arrival->pid, .report = out,
+                                  .image = arrival->image, .files = opened});
     arrival->report = event_new(arrival->base, bp_take_fd(in), EV_READ, on_report, arrival);
     event_add(arrival->report, NULL);
     return 0;
@@ -153,18 +156,30 @@ void arrival_bytes(struct arrival *arrival, const uint8_t *bytes, size_t length)
         refuse(arrival, &err);
 }
 
-struct arrival *arrival_new(struct event_base *base, struct bp_job *job, uint32_t rank,
-                            const int files[3])
+static int begin(struct arrival *arrival, const Bpmix__JobMove *move, struct bp_error *err)
+{
+    size_t length = 0;
+    arrival->image = memfd_create("bpmix-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (arrival->image < 0)
+        return bp_error_set(err, -errno, "no memory file: %s", strerror(errno));
+    if (move == NULL)
+        return 0;
+    auto_free uint8_t *bytes = bp_pack(move, &length); /* the event does not last */
+    arrival->move = BP_UNPACK(JobMove, job_move, bytes, length, err);
+    if (arrival->move == NULL)
+        return err->code;
+    return move->start == BPMIX__START__EXEC ? try(arrival, err) : 0;
+}
+
+struct arrival *arrival_new(struct event_base *base, struct bp_job *job,
+                            const Bpmix__JobEvent *event, const int files[3])
 {
     struct arrival *arrival = bp_calloc(1, sizeof *arrival);
     struct bp_error err = {0};
-    *arrival = (struct arrival){.base = base, .job = job, .rank = rank,
-                                .files = {files[0], files[1], files[2]}};
-    arrival->image = memfd_create("bpmix-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (arrival->image < 0) {
-        bp_error_set(&err, -errno, "no memory file: %s", strerror(errno));
+    *arrival = (struct arrival){.base = base, .job = job, .rank = event->rank, .pid = event->pid,
+                                .files = {files[0], files[1], files[2]}, .opened = -1};
+    if (begin(arrival, event->move, &err) < 0)
         refuse(arrival, &err);
-    }
     return arrival;
 }
 
@@ -175,5 +190,8 @@ void arrival_free(struct arrival *arrival)
     trial_end(arrival);
     if (arrival->image >= 0)
         close(arrival->image);
+    if (arrival->opened >= 0)
+        close(arrival->opened);
+    bp_unpack_free(arrival->move);
     free(arrival);
 }

@@ -9,10 +9,10 @@
 
 struct arrival;
 
-/* Of this rank. files: the stdin, stdout and stderr that it is to have; they stay the caller's and
- * must last as long. */
-struct arrival *arrival_new(struct event_base *base, struct bp_job *job, uint32_t rank,
-                            const int files[3]);
+/* Of the rank that this MOVING is about. files: the stdin, stdout and stderr that it is to have;
+ * they stay the caller's and must last as long. */
+struct arrival *arrival_new(struct event_base *base, struct bp_job *job,
+                            const Bpmix__JobEvent *event, const int files[3]);
 /* More of it; length 0: that is all. */
 void arrival_bytes(struct arrival *arrival, const uint8_t *bytes, size_t length);
 void arrival_free(struct arrival *arrival);

@@ -39,6 +39,7 @@ static const struct argp_option rows[] = {
     {"halt", 'H', NULL, 0, "Halt", 2},
     {"power-off", 'P', NULL, 0, "Switch off", 2},
     {"fast", 'f', NULL, 0, "Do not wait until that is done", 2},
+    {NULL, 'h', NULL, 0, "Show this summary and exit", -1},
     {0}};
 
 static unsigned number(const char *word, int base, unsigned long most, const char *what,
@@ -118,6 +119,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'g':
     case 'm':
         return parse_whose(key, arg, state);
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        return 0;
     case 's':
         options->state = arg;
         return 0;

@@ -14,13 +14,14 @@
 #include "common/std.h"
 #include "image/image.h"
 #include "lib/client.h"
+#include "tools/program.h"
 
 #define RESTORER    BP_LIBEXECDIR "/bprestore"
 #define HIGH        10 /* descriptors from here on are in nobody's way */
 #define WAITING_MAX 65536
 #define KICK        64 /* the herder's own signal */
 
-enum { IMAGE, IN, OUT, ERR, FILES }; /* descriptors of a HOME frame */
+enum { IMAGE, IN, OUT, ERR, FILES }; /* descriptors of a HOME frame; then those of its JobMove */
 
 static _Noreturn void fail(const struct bp_error *err)
 {
@@ -103,11 +104,13 @@ static void queue_one(const Bpmix__Home *home, size_t at)
     queue(&info);
 }
 
+/* An image of what has not run yet has no signals. */
 static void queue_all(const Bpmix__Home *home, int image)
 {
     struct waiting waiting = {0};
     take(&waiting, home->herder);
-    queue_image(image);
+    if (home->move == NULL)
+        queue_image(image);
     for (size_t i = 0; i < home->n_signals; i++)
         queue_one(home, i);
     for (unsigned i = 0; i < waiting.count; i++)
@@ -116,12 +119,20 @@ static void queue_all(const Bpmix__Home *home, int image)
 
 /* ---- the process ---- */
 
-static int ask(struct bp_local_message *ret_message, struct bp_error *err)
+/* What it is to be; NULL with the reason. */
+static Bpmix__Home *ask(struct bp_local_message *ret_message, struct bp_error *err)
 {
     int r = bp_client_call((struct bp_frame){.type = BP_HOME_ASK}, NULL, BP_HOME, ret_message, err);
-    if (r == 0 && ret_message->fd_count != FILES)
-        r = bp_error_set(err, -EPROTO, "bpmaster sent %u descriptors", ret_message->fd_count);
-    return r;
+    if (r < 0)
+        return NULL;
+    Bpmix__Home *home =
+        BP_UNPACK(Home, home, ret_message->body, ret_message->frame.length, err);
+    if (home != NULL &&
+        ret_message->fd_count != FILES + (home->move != NULL ? home->move->n_files : 0)) {
+        bp_error_set(err, -EPROTO, "bpmaster sent %u descriptors", ret_message->fd_count);
+        return NULL;
+    }
+    return home;
 }
 
 /* Standard descriptors; the image and the place for the report are below no other one. */
@@ -152,6 +163,15 @@ static _Noreturn void restore(int image, int report)
     fail(&err);
 }
 
+static _Noreturn void be_program(const Bpmix__JobMove *move, int image, int report)
+{
+    struct bp_error err = {0};
+    int r = program_run(move, image, report);
+    bp_error_set(&err, r, "%s: %s", move->program[0] != '\0' ? move->program : RESTORER,
+                 strerror(-r));
+    fail(&err);
+}
+
 int main(void)
 {
     struct bp_local_message message;
@@ -159,16 +179,21 @@ int main(void)
     int report = -1;
     syscall(SYS_close_range, 0, ~0u, 0); /* the herd's */
     bp_std_open();
-    if (ask(&message, &err) < 0)
+    Bpmix__Home *home = ask(&message, &err);
+    if (home == NULL)
         fail(&err);
-    auto_unpack Bpmix__Home *home =
-        BP_UNPACK(Home, home, message.body, message.frame.length, &err);
-    int image = home != NULL ? place_files(&message, &report) : err.code;
-    if (image < 0) {
-        bp_error_set(&err, image, "its descriptors: %s", strerror(-image));
+    int image = place_files(&message, &report), r = image < 0 ? image : 0;
+    int *files = bp_memdup(message.fds + FILES, (message.fd_count - FILES) * sizeof *files);
+    message.fd_count = FILES;
+    bp_local_done(&message); /* before others get their numbers */
+    if (r == 0 && home->move != NULL)
+        r = program_prepare(home->move, files, &image, &report);
+    if (r < 0) {
+        bp_error_set(&err, r, "its descriptors: %s", strerror(-r));
         fail(&err);
     }
-    bp_local_done(&message);
     queue_all(home, image);
+    if (home->move != NULL)
+        be_program(home->move, image, report);
     restore(image, report);
 }

@@ -24,6 +24,7 @@ struct options {
 static const struct argp_option rows[] = {
     {"signal", 's', "SIGNAL", 0,
      "Name or number (TERM), also -9 or -TERM as the first word; 0: send none, ask only", 0},
+    {NULL, 'h', NULL, 0, "Show this summary and exit", 0},
     {0}};
 
 /* The last word may be the signal. Nothing is sent unless all words make sense. */
@@ -58,6 +59,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         options->signal = word_signal(arg);
         if (options->signal < 0)
             argp_error(state, "there is no signal %s", arg);
+        return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
         return 0;
     case ARGP_KEY_ARGS:
         take_words(state, options);

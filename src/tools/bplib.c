@@ -20,6 +20,7 @@ static const struct argp_option rows[] = {
     {"add", 'a', NULL, 0, "Add these libraries", 0},
     {"delete", 'd', NULL, 0, "Take these libraries out of it", 0},
     {"list", 'l', NULL, 0, "Print it", 0},
+    {NULL, 'h', NULL, 0, "Show this summary and exit", 0},
     {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -34,6 +35,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (options->action != 0)
             argp_error(state, "one of -c, -a, -d and -l");
         options->action = key;
+        return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
         return 0;
     case ARGP_KEY_ARGS:
         options->paths = state->argv + state->next;

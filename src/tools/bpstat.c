@@ -51,6 +51,7 @@ static const struct argp_option rows[] = {
     {"update", 'U', NULL, 0, "Show the nodes again whenever something changes", 3},
     {"json", OPT_JSON, NULL, 0, "As JSON", 3},
     {"wait-up", OPT_WAIT, "N", 0, "Wait until N nodes are up, 30 s at most (exit status 1)", 3},
+    {NULL, 'h', NULL, 0, "Show this summary and exit", 3},
     {0}};
 
 static error_t parse_what(int key, struct options *options)
@@ -84,6 +85,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'P': options->what = PS; return 0;
     case 'U': options->update = 1; return 0;
     case OPT_JSON: options->json = 1; return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        return 0;
     case OPT_WAIT:
         options->wait_up = word_number(state, "--wait-up", arg, 1, 65536);
         return 0;

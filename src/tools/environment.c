@@ -24,7 +24,7 @@ int environment_export(struct environment *environment, const char *list, struct
     for (char *word; r == 0 && (word = strsep(&rest, ",")) != NULL;) {
         if (strcmp(word, "ALL") == 0)
             all = 1;
-        else if (strcmp(word, "NONE") != 0)
+        else if (strcmp(word, "NONE") != 0 && strcmp(word, "NIL") != 0)
             r = environment_add(environment, word, err);
     }
     environment->is_named_only = !all;

@@ -162,6 +162,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct said said;
     if (key == ARGP_KEY_SUCCESS && options->has_pty && redirects(options))
         argp_error(state, "--pty and --input, --output, --error, --stdin exclude each other");
+    if (key == ARGP_KEY_SUCCESS && options->redirect.merge && options->redirect.ends[2].said)
+        argp_error(state, "--merge-stderr-to-stdout and --error exclude each other");
     if (!said_is_option(key))
         return ARGP_ERR_UNKNOWN;
     said_init(&said, state, rows, key, arg);
@@ -210,6 +212,7 @@ void io_options_apply(struct io_options *options, Bpmix__JobRequest *request,
 {
     if (options->label)
         policy->style.label = LABEL_RANK;
+    policy->style.stamp = options->stamp;
     request->stdin_rank = policy->stdin_rank = reader(options);
     redirect_settle(&options->redirect, request);
     policy->redirect = &options->redirect;

@@ -12,7 +12,7 @@
 
 struct io_options {
     struct claims *claims; /* of the whole command line, borrowed */
-    int label;
+    int label, stamp;
     struct redirect redirect;
     int has_reader, reader; /* --stdin: a rank, -1 = all, -2 = none */
     const char *cwd;        /* NULL = the tool's */

@@ -104,12 +104,12 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
             drained(kept, rank);
 }
 
-static void on_coming(void *arg, uint32_t rank)
+static void on_coming(void *arg, const Bpmix__JobEvent *event)
 {
     struct kept *kept = arg;
-    struct way *way = &kept->ways[rank];
+    struct way *way = &kept->ways[event->rank];
     arrival_free(way->arrival);
-    way->arrival = arrival_new(kept->base, kept->job, rank,
+    way->arrival = arrival_new(kept->base, kept->job, event,
                                (int[]){kept->in, kept->fds[0], kept->fds[1]});
 }
 

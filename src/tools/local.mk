@@ -43,8 +43,10 @@ libbprun_la_SOURCES = \
 	src/tools/lines.c src/tools/lines.h \
 	src/tools/map_options.c src/tools/map_options.h \
 	src/tools/mpirun_options.c src/tools/mpirun_options.h \
+	src/tools/mpirun_words.c \
 	src/tools/multiprog.c \
 	src/tools/options.c src/tools/options.h \
+	src/tools/other_words.c src/tools/other_words.h \
 	src/tools/place_lists.c \
 	src/tools/place_settle.c \
 	src/tools/place_options.c src/tools/place_options.h \
@@ -59,13 +61,13 @@ libbprun_la_LIBADD = libplacement.la
 
 pkglibexec_PROGRAMS += bpkeeper
 bpkeeper_SOURCES = src/tools/bpkeeper.c src/tools/arrival.c src/tools/arrival.h \
-	src/tools/kept.c src/tools/kept.h
+	src/tools/kept.c src/tools/kept.h src/tools/trial.c src/tools/trial.h
 bpkeeper_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpkeeper_CFLAGS = $(BP_CFLAGS)
 bpkeeper_LDADD = $(BP_TOOL_LIBS)
 
 pkglibexec_PROGRAMS += bphome
-bphome_SOURCES = src/tools/bphome.c
+bphome_SOURCES = src/tools/bphome.c src/tools/program.c src/tools/program.h
 bphome_CPPFLAGS = $(librun_la_CPPFLAGS)
 bphome_CFLAGS = $(BP_CFLAGS)
 bphome_LDADD = $(BP_TOOL_LIBS)

@@ -37,9 +37,9 @@ static void add_display(struct argp_state *state, struct map_options *options, c
     auto_free char *copy = bp_strdup(arg);
     char *save = NULL;
     for (char *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-        if (strcmp(word, "map") == 0)
+        if (strcmp(word, "map") == 0 || strcmp(word, "allocation") == 0)
             options->show_map = 1;
-        else if (strcmp(word, "bind") == 0)
+        else if (strcmp(word, "bind") == 0 || strcmp(word, "bindings") == 0)
             options->show_bindings = 1;
         else
             argp_error(state, "--display takes map, bind or both, not \"%s\"", word);

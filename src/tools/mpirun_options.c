@@ -12,8 +12,8 @@ enum {
     OPT_NP = 'n', OPT_HOST = 'H', OPT_PER_NODE = 'N', OPT_ENV = 'x', OPT_FILE = 'f',
     OPT_VERBOSE = 'v', OPT_QUIET = 'q', OPT_MAP_BY = 256, OPT_RANK_BY, OPT_BIND_TO, OPT_HOSTFILE,
     OPT_RANKFILE, OPT_CPU_SET, OPT_OVERSUBSCRIBE, OPT_NO_OVERSUBSCRIBE, OPT_PER_PACKAGE, OPT_WDIR,
-    OPT_TIMEOUT, OPT_TAG, OPT_OUTPUT, OPT_MCA, OPT_GENV, OPT_HWTHREADS,
-    OPT_ROOT
+    OPT_TIMEOUT, OPT_TAG, OPT_STAMP, OPT_MERGE, OPT_OUTPUT, OPT_MCA, OPT_GENV, OPT_PREFIX,
+    OPT_HWTHREADS, OPT_ROOT
 };
 
 static const struct argp_option rows[] = {
@@ -42,10 +42,14 @@ static const struct argp_option rows[] = {
     {"wdir", OPT_WDIR, "DIR", 0, "Working directory of the ranks", 0},
     {"timeout", OPT_TIMEOUT, "SECONDS", 0, "End the job after so long", 0},
     {"tag-output", OPT_TAG, NULL, 0, "Put the rank in front of each line", 0},
-    {"output", OPT_OUTPUT, "HOW", 0, "tag: the rank in front of each line; file=NAME: a file for "
-     "each rank, NAME.RANK", 0},
+    {"timestamp-output", OPT_STAMP, NULL, 0, "Put the time in front of each line", 0},
+    {"merge-stderr-to-stdout", OPT_MERGE, NULL, 0, "Standard error goes where the output goes", 0},
+    {"output", OPT_OUTPUT, "HOW", 0, "tag, timestamp, merge-stderr-to-stdout: as those; "
+     "file=NAME: a file for each rank, NAME.RANK", 0},
     {"mca", OPT_MCA, "NAME VALUE", 0, "Set Open MPI's parameter NAME for the ranks", 0},
     {"genv", OPT_GENV, "NAME VALUE", 0, "Set a variable for the ranks", 0},
+    {"prefix", OPT_PREFIX, "DIR", 0, "DIR/bin and DIR/lib come first in the ranks' PATH and "
+     "LD_LIBRARY_PATH", 0},
     {NULL, OPT_VERBOSE, NULL, 0, "As --verbose", 0},
     {NULL, OPT_QUIET, NULL, 0, "As --quiet", 0},
     {"allow-run-as-root", OPT_ROOT, NULL, 0, "Nothing: bpmaster's configuration decides", 0},
@@ -194,47 +198,6 @@ static int parse_nodes(struct mpirun_options *options, const struct said *said)
     }
 }
 
-static void add_variable(struct environment *environment, const struct said *said,
-                         const char *variable)
-{
-    struct bp_error err = {0};
-    if (environment_add(environment, variable, &err) < 0)
-        said_wrong(said, &err);
-}
-
-/* Two words; Open MPI reads its parameters from its ranks' environment. */
-static void set_variable(struct environment *environment, const struct said *said,
-                         const char *prefix)
-{
-    struct argp_state *state = said->state;
-    if (state->next >= state->argc || strpbrk(said->arg, "= ") != NULL)
-        argp_error(state, "%s takes a name and a value", said->name);
-    auto_free char *variable = bp_format("%s%s=%s", prefix, said->arg, state->argv[state->next++]);
-    add_variable(environment, said, variable);
-}
-
-static void set_output(struct mpirun_options *options, const struct said *said)
-{
-    struct io_options *io = options->io;
-    auto_free char *copy = bp_strdup(said->arg);
-    char *rest = copy;
-    struct bp_error err = {0};
-    int r = 0;
-    for (const char *word; r == 0 && (word = strsep(&rest, ",")) != NULL;) {
-        if (strcmp(word, "tag") == 0) {
-            io->label = 1;
-        } else if (strncmp(word, "file=", 5) == 0 && word[5] != '\0') {
-            auto_free char *name = bp_format("%s.%%t", word + 5);
-            claims_add(options->claims, FACT_SELF, said, name);
-            r = redirect_set(&io->redirect, 1, name, &err);
-        } else {
-            argp_error(said->state, "%s: \"%s\" is not one of tag, file=NAME", said->name, word);
-        }
-    }
-    if (r < 0)
-        said_wrong(said, &err);
-}
-
 /* What each program may have for itself. */
 static int parse_own(struct mpirun_options *options, const struct said *said)
 {
@@ -245,10 +208,14 @@ static int parse_own(struct mpirun_options *options, const struct said *said)
         io->cwd = said->arg;
         return 0;
     case OPT_ENV:
-        add_variable(&io->own, said, said->arg);
+        if (strchr(said->arg, '*') == NULL || strchr(said->arg, '=') != NULL)
+            mpirun_add_variable(&io->own, said, said->arg);
+        return 0; /* "OMPI_*": all go along anyhow */
+    case OPT_PREFIX:
+        mpirun_set_prefix(&io->own, said);
         return 0;
     case OPT_MCA:
-        set_variable(&io->own, said, "OMPI_MCA_");
+        mpirun_set_variable(&io->own, said, "OMPI_MCA_");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -267,11 +234,17 @@ static int parse_rest(struct mpirun_options *options, const struct said *said)
     case OPT_TAG:
         options->io->label = 1;
         return 0;
+    case OPT_STAMP:
+        options->io->stamp = 1;
+        return 0;
+    case OPT_MERGE:
+        options->io->redirect.merge = 1;
+        return 0;
     case OPT_OUTPUT:
-        set_output(options, said);
+        mpirun_set_output(options, said);
         return 0;
     case OPT_GENV:
-        set_variable(&options->io->environment, said, "");
+        mpirun_set_variable(&options->io->environment, said, "");
         return 0;
     case OPT_VERBOSE:
         policy->verbose++;

@@ -16,4 +16,14 @@ struct mpirun_options { /* where they go */
 /* A child of the tool's; its input: struct mpirun_options. Its letters are mpirun's. */
 extern const struct argp mpirun_argp;
 
+/* What follows ends with argp's error where the value is wrong. */
+void mpirun_add_variable(struct environment *environment, const struct said *said,
+                         const char *variable);
+/* Two words; Open MPI reads its parameters from its ranks' environment. */
+void mpirun_set_variable(struct environment *environment, const struct said *said,
+                         const char *prefix);
+/* Where Open MPI is. */
+void mpirun_set_prefix(struct environment *environment, const struct said *said);
+void mpirun_set_output(struct mpirun_options *options, const struct said *said);
+
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* options.c - the command line of bprun and of bpmpirun. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,11 +11,13 @@
 #include "tools/lines.h"
 #include "tools/mpirun_options.h"
 #include "tools/options.h"
+#include "tools/other_words.h"
 #include "tools/start.h"
 
 enum { OPT_MPI = 256, OPT_START, OPT_WARM };
-enum { PARSERS = 5 };
+enum { PARSERS = 6 };
 
+#define OTHERS   "\vMore words of srun and of mpirun are understood, see OTHER WORDS in bprun(1)."
 #define THREADS  "OMP_NUM_THREADS"
 #define PROGRAMS "PROGRAM [ARGUMENT...]\nPROGRAM [ARGUMENT...] : --np=N PROGRAM..."
 
@@ -24,12 +28,14 @@ static const struct argp_option rows[] = {
      "exec: the node executes the program; ld, entry: it gets an image of the program (exec)", 6},
     {"warm", OPT_WARM, NULL, 0,
      "Run the program here until it calls bproc_warm, and start the ranks from there", 6},
+    {NULL, 'h', NULL, 0, "Show this summary and exit", 6},
     {0}};
 
 struct parsing {
     struct options *options;
     struct life_options life;
     struct mpirun_options mpirun;
+    struct other_words others;
     struct letterless letterless[PARSERS];
     struct argp_child children[PARSERS + 1];
     void *inputs[PARSERS];
@@ -156,15 +162,25 @@ static void finish(struct argp_state *state, struct options *options)
     }
 }
 
+/* srun's words too: the list, and its plug-ins for each version of PMIx. */
+static int mpi_kind(struct argp_state *state, const char *word)
+{
+    if (strcmp(word, "list") == 0) {
+        puts("pmix\nnone");
+        exit(0);
+    }
+    if (strcmp(word, "none") != 0 && strcmp(word, "pmix") != 0 && strncmp(word, "pmix_v", 6) != 0)
+        argp_error(state, "--mpi takes pmix or none, not \"%s\"", word);
+    return strcmp(word, "none") != 0;
+}
+
 static int parse_option(struct options *options, const struct said *said)
 {
     struct argp_state *state = said->state;
     switch (said->key) {
     case OPT_MPI:
         claims_add(&options->claims, FACT_SELF, said, said->arg);
-        options->mpi = strcmp(said->arg, "none") != 0;
-        if (options->mpi && strcmp(said->arg, "pmix") != 0)
-            argp_error(state, "--mpi takes pmix or none, not \"%s\"", said->arg);
+        options->mpi = mpi_kind(state, said->arg);
         return 0;
     case OPT_START:
         claims_add(&options->claims, FACT_SELF, said, said->arg);
@@ -174,6 +190,9 @@ static int parse_option(struct options *options, const struct said *said)
     case OPT_WARM:
         claims_job(&options->claims, said);
         options->warm = 1;
+        return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -212,6 +231,10 @@ static void add_child(struct parsing *parsing, int i, const struct argp *argp, v
                       int letters, const char *header)
 {
     parsing->inputs[i] = input;
+    if (i + 1 < PARSERS) {
+        parsing->others.parsers[i] = argp;
+        parsing->others.inputs[i] = input;
+    }
     if (!letters) {
         letterless_init(&parsing->letterless[i], argp, input, "output");
         argp = &parsing->letterless[i].argp;
@@ -231,22 +254,28 @@ void options_parse(struct options *options, int argc, char **argv)
         rows, parse, options->map.dry ? "[PROGRAM [ARGUMENT...]]\n" PROGRAMS : PROGRAMS,
         options->map.dry
         ? "bpmap - show where bprun with the same options would place its ranks; nothing is run."
+          OTHERS
         : srun
         ? "bprun - start a parallel job on the nodes. Each rank is a child of bprun here: ps shows "
-          "it, kill reaches it, Ctrl-C and Ctrl-Z work on all."
+          "it, kill reaches it, Ctrl-C and Ctrl-Z work on all." OTHERS
         : "bpmpirun - bprun for those used to mpirun: letters and options with one dash mean what "
-          "mpirun's do.", parsing.children, NULL, NULL};
+          "mpirun's do." OTHERS, parsing.children, NULL, NULL};
     place_options_init(&options->place, &options->claims);
     options->map.claims = options->io.claims = &options->claims;
     options->place.all_slots = options->mpirun;
+    parsing.others.parsers[PARSERS - 1] = &argp;
+    parsing.others.inputs[PARSERS - 1] = &parsing;
+    other_words_init(&parsing.others);
     add_child(&parsing, 0, &place_argp, &options->place, srun, "Where and how many:");
     add_child(&parsing, 1, &mpirun_argp, &parsing.mpirun, !srun, "The same in mpirun's words:");
     add_child(&parsing, 2, &map_argp, &options->map, srun, "To see where the ranks are:");
     add_child(&parsing, 3, &io_argp, &options->io, srun, "Input and output:");
     add_child(&parsing, 4, &life_argp, &parsing.life, srun, "Life and death:");
+    add_child(&parsing, 5, &parsing.others.argp, &parsing.others, srun, NULL);
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER | (srun ? 0 : ARGP_LONG_ONLY), NULL, &parsing);
     for (int i = 0; i < PARSERS; i++)
         letterless_done(&parsing.letterless[i]);
+    other_words_done(&parsing.others);
 }
 
 void options_done(struct options *options)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -19,6 +20,7 @@
 
 #define HIGH      (1u << 20)
 #define SILENT_US 50000
+#define STAMP     "2000-01-01T00:00:00.000 " /* room for a time */
 
 struct line { /* the unfinished line of one rank's channel */
     char *bytes;
@@ -30,6 +32,7 @@ struct line { /* the unfinished line of one rank's channel */
 struct output {
     struct ranks *all;
     enum label label;
+    int stamp;
     int whole; /* lines also of a single rank */
     int plain_first;
     size_t line_bytes;
@@ -105,12 +108,35 @@ static void on_broken_2(void *arg)
     on_broken(arg, 2);
 }
 
+static int has_labels(const struct output *output)
+{
+    return output->label != LABEL_NONE || output->stamp;
+}
+
+/* The rank's label, with the present time. */
+static const char *fresh_label(struct output *output, uint32_t rank)
+{
+    struct timespec now;
+    struct tm parts;
+    char text[sizeof STAMP];
+    if (!output->stamp)
+        return output->labels[rank];
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &parts);
+    size_t length = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + length, sizeof text - length, ".%03u ", (unsigned)(now.tv_nsec / 1000000));
+    memcpy(output->labels[rank], text, strlen(text));
+    return output->labels[rank];
+}
+
 static void emit(struct output *output, uint32_t rank, unsigned channel, const void *bytes,
                  size_t length, int with_label)
 {
     struct sink *sink = output->sinks[channel - 1];
-    if (with_label && output->label != LABEL_NONE)
-        sink_write(sink, output->labels[rank], strlen(output->labels[rank]));
+    if (with_label && has_labels(output)) {
+        const char *label = fresh_label(output, rank);
+        sink_write(sink, label, strlen(label));
+    }
     sink_write(sink, bytes, length);
     if (sink_backlog(sink) > HIGH)
         ranks_pause(output->all, 1);
@@ -171,7 +197,8 @@ static void emit_labelled(struct output *output, uint32_t rank, unsigned channel
                           const uint8_t *bytes, size_t length)
 {
     const uint8_t *end = bytes + length;
-    size_t label = strlen(output->labels[rank]), lines = 0;
+    const char *text = fresh_label(output, rank);
+    size_t label = strlen(text), lines = 0;
     for (const uint8_t *p = bytes; p < end; p = (const uint8_t *)memchr(p, '\n', end - p) + 1)
         lines++;
     size_t size = length + lines * label;
@@ -182,7 +209,7 @@ static void emit_labelled(struct output *output, uint32_t rank, unsigned channel
     char *to = output->scratch;
     while (bytes < end) {
         size_t one = (size_t)((const uint8_t *)memchr(bytes, '\n', end - bytes) - bytes) + 1;
-        memcpy(to, output->labels[rank], label);
+        memcpy(to, text, label);
         memcpy(to + label, bytes, one);
         to += label + one;
         bytes += one;
@@ -203,7 +230,7 @@ static void whole_lines(struct output *output, uint32_t rank, unsigned channel,
         bytes += one;
         length -= one;
     }
-    if (length > 0 && output->label != LABEL_NONE)
+    if (length > 0 && has_labels(output))
         emit_labelled(output, rank, channel, bytes, length);
     else if (length > 0)
         emit(output, rank, channel, bytes, length, 0);
@@ -220,7 +247,7 @@ void output_bytes(struct output *output, uint32_t rank, unsigned channel, const 
         return;
     }
     if ((output->plain_first && rank == 0) ||
-        (output->ranks == 1 && output->label == LABEL_NONE && !output->whole)) {
+        (output->ranks == 1 && !has_labels(output) && !output->whole)) {
         emit(output, rank, channel, bytes, length, 0);
         return;
     }
@@ -234,10 +261,13 @@ void output_bytes(struct output *output, uint32_t rank, unsigned channel, const 
 
 static char *label_of(const struct output *output, uint32_t rank)
 {
+    const char *stamp = output->stamp ? STAMP : "";
     if (output->label == LABEL_NODE)
-        return bp_format("%s: ", ranks_node_name(output->all, rank));
+        return bp_format("%s%s: ", stamp, ranks_node_name(output->all, rank));
+    if (output->label == LABEL_NONE)
+        return bp_strdup(stamp);
     int width = snprintf(NULL, 0, "%zu", output->ranks - 1);
-    return bp_format("%*u: ", width, rank);
+    return bp_format("%s%*u: ", stamp, width, rank);
 }
 
 void output_line(struct output *output, const char *line)
@@ -265,6 +295,7 @@ struct output *output_new(struct event_base *base, struct ranks *ranks,
     struct output *output = bp_calloc(1, sizeof *output);
     output->all = ranks;
     output->label = style->label;
+    output->stamp = style->stamp;
     output->whole = style->lines;
     output->plain_first = style->plain_first;
     output->line_bytes = style->line_bytes > 0 ? style->line_bytes : LINE_MAX_BYTES;

@@ -17,6 +17,7 @@ enum label {
 
 struct output_style {
     enum label label;
+    int stamp;            /* the time stands in front of the label */
     int lines;            /* whole lines also when there is only one rank */
     int plain_first;      /* rank 0's as it comes, without a label: it has a terminal */
     unsigned line_bytes;  /* longer lines may be torn; 0 = LINE_MAX_BYTES */

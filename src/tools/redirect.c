@@ -24,6 +24,23 @@ static int read_rank(const char *word, uint32_t *ret_rank)
     return 1;
 }
 
+/* srun's %J: the job and its step. */
+static char *without_steps(const char *word)
+{
+    char *made = bp_calloc(3 * strlen(word) + 1, 1), *to = made;
+    for (const char *p = word; *p != '\0'; p++) {
+        if (strncmp(p, "%J", 2) == 0) {
+            to = stpcpy(to, "%j.%s");
+            p++;
+        } else {
+            *to++ = *p;
+            if (*p == '%' && p[1] != '\0')
+                *to++ = *++p;
+        }
+    }
+    return made;
+}
+
 int redirect_set(struct redirect *redirect, int fd, const char *word, struct bp_error *err)
 {
     struct redirect_end *end = &redirect->ends[fd];
@@ -38,12 +55,12 @@ int redirect_set(struct redirect *redirect, int fd, const char *word, struct bp_
     } else if (word[0] == '\0') {
         return bp_error_set(err, -EINVAL, "--%s: an empty name", names[fd]);
     } else {
-        int r = bp_pattern_check(word, REDIRECT_LETTERS, err);
+        end->name = without_steps(word);
+        int r = bp_pattern_check(end->name, REDIRECT_LETTERS, err);
         if (r < 0)
             return bp_error_prefix(err, "--%s", names[fd]);
-        int on_node = bp_pattern_has(word, REDIRECT_NODE_LETTERS);
+        int on_node = bp_pattern_has(end->name, REDIRECT_NODE_LETTERS);
         end->kind = on_node ? REDIRECT_NODE : REDIRECT_HERE;
-        end->name = bp_strdup(word);
     }
     return 0;
 }
@@ -86,7 +103,8 @@ static void add_row(struct redirect *redirect, int fd, Bpmix__JobRequest *reques
 void redirect_settle(struct redirect *redirect, Bpmix__JobRequest *request)
 {
     struct redirect_end *out = &redirect->ends[1], *err = &redirect->ends[2];
-    if (!err->said) {
+    if (!err->said || redirect->merge) {
+        free(err->name);
         *err = *out;
         err->name = out->name != NULL ? bp_strdup(out->name) : NULL;
     }

@@ -25,6 +25,7 @@ struct redirect {
         int fd;        /* HERE, once it is open; else 0 */
     } ends[3];         /* by descriptor */
     int append;
+    int merge; /* stderr goes where stdout goes, in the order in which both come */
     Bpmix__OpenFile rows[3], *list[3];
 };
 

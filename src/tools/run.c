@@ -427,7 +427,9 @@ static void make_output(struct run *run)
     style.plain_first = run->policy->terminal != NULL;
     for (int i = 0; run->policy->redirect != NULL && i < 2; i++) {
         const struct redirect_end *end = &run->policy->redirect->ends[i + 1];
-        style.ends[i] = (struct output_end){.fd = end->fd, .name = end->name, .rank = end->rank,
+        int merged = run->policy->redirect->merge && end->fd == 0;
+        style.ends[i] = (struct output_end){.fd = merged ? STDOUT_FILENO : end->fd,
+                                            .name = end->name, .rank = end->rank,
                                             .is_one = end->kind == REDIRECT_RANK};
     }
     run->output = output_new(run->base, run->ranks, &style);

@@ -12,15 +12,15 @@ static const char *option_word(const struct said *said)
 {
     const struct argp_state *state = said->state;
     int last = state->next - 1;
-    int apart = said->arg != NULL && last > 1 && state->argv[last] == said->arg;
+    int apart = said->typed != NULL && last > 1 && state->argv[last] == said->typed;
     return last < 1 ? "" : state->argv[apart ? last - 1 : last];
 }
 
 /* Does the value stand behind the option's letter, in the same word? */
 static int is_glued(const struct said *said, const char *word)
 {
-    return said->arg != NULL && said->arg > word + 1 && said->arg <= word + strlen(word) &&
-           said->arg[-1] != '=';
+    const char *value = said->typed;
+    return value != NULL && value > word + 1 && value <= word + strlen(word) && value[-1] != '=';
 }
 
 int said_is_option(int key)
@@ -32,6 +32,7 @@ void said_init(struct said *said, struct argp_state *state, const struct argp_op
                char *arg)
 {
     *said = (struct said){.state = state, .rows = rows, .key = key, .arg = arg, .joint = ' '};
+    said->typed = state->hook != NULL ? *(char **)state->hook : arg;
     const char *word = option_word(said);
     if (is_glued(said, word)) {
         snprintf(said->name, sizeof said->name, "-%c", key);
@@ -48,10 +49,10 @@ void said_init(struct said *said, struct argp_state *state, const struct argp_op
 
 char *said_words(const struct said *said)
 {
-    if (said->arg == NULL)
+    if (said->typed == NULL)
         return bp_strdup(said->name);
     char joint[] = {said->joint, '\0'};
-    auto_free char *words = bp_format("%s%s%.100s", said->name, joint, said->arg);
+    auto_free char *words = bp_format("%s%s%.100s", said->name, joint, said->typed);
     return text_plain(words);
 }
 

@@ -40,6 +40,8 @@ static char **vector(char **strings, size_t count)
 static void use_arguments(struct start *start, Bpmix__JobRequest *request, char **argv)
 {
     auto_free char **words = bp_image_arguments(start->image, argv);
+    if (words == NULL)
+        abort(); /* as bp_calloc does it */
     while (words[start->argc] != NULL)
         start->argc++;
     start->argv = bp_calloc(start->argc, sizeof *start->argv);

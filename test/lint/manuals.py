@@ -97,6 +97,21 @@ def call_problems():
             yield "man %s would find nothing" % name
 
 
+def other_word_problems():
+    """Options of others that bprun understands without a line of its own in --help."""
+    with open(os.path.join(TOP, "src/tools/other_words.c"), encoding="utf-8") as f:
+        rows = re.findall(r'^    \{"([\w-]+)", (?:0|\'(\w)\'), ', f.read(), re.M)
+    with open(os.path.join(TOP, "doc/bprun.1.rst"), encoding="utf-8") as f:
+        page = f.read().split("\nOTHER WORDS\n")[1].split("\nSIGNALS\n")[0]
+    words = set(OPTION.findall(page))
+    if not rows:
+        yield "no rows in other_words.c"
+    for name, letter in rows:
+        for option in ["--" + name] + (["-" + letter] if letter else []):
+            if option not in words:
+                yield "bprun: %s is not in OTHER WORDS" % option
+
+
 def main():
     found = tools()
     pages = sorted(glob.glob(os.path.join(TOP, "doc", "*.[0-9].rst")))
@@ -104,6 +119,7 @@ def main():
             for t in found]
     rows += [("%s is clean" % os.path.basename(p), list(page_problems(p))) for p in pages]
     rows.append(("each call of libbproc has a man page", list(call_problems())))
+    rows.append(("other words of bprun are in its man page", list(other_word_problems())))
     rows.append(("there are tools in %s" % os.path.relpath(PREFIX, TOP), [] if found else ["none"]))
     print("1..%d" % len(rows))
     for number, (name, problems) in enumerate(rows, 1):

@@ -3,6 +3,7 @@
 """grammar.py - the command lines of bprun and bpmpirun: mistakes are named with the user's own
 words, and the same request in srun's and in mpirun's words runs the same ranks."""
 import os
+import re
 import tempfile
 
 import bptest
@@ -102,7 +103,24 @@ MISTAKES = (
       for name in ("empty", "comments")),
     ("bprun --rankfile gap true", "--rankfile: gap:2: rank 1 has no line"),
     ("bprun --mca btl", "--mca takes a name and a value"),
-    ("bpmpirun --output xml true", "--output: \"xml\" is not one of tag, file=NAME"),
+    ("bpmpirun --output xml true", "--output: \"xml\" is not one of tag, timestamp, merge-"),
+    ("bpmpirun -bynode -map-by slot true", "-bynode and -map-by slot both say how ranks are dealt"),
+    ("bprun --ppr 2:node -m cyclic true", "--ppr 2:node and -m cyclic both say how ranks are dealt"),
+    ("bprun --cpus-per-proc=2 -c 3 true", "--cpus-per-proc=2 and -c 3 both say how many CPUs a rank"),
+    ("bpmpirun -cpus-per-proc x true", "-cpus-per-proc takes a number from 1 to 8192, not \"x\""),
+    ("bprun --threads-per-core=4 true", "--threads-per-core: a core has 1 thread for ranks, or 2"),
+    ("bprun --merge-stderr-to-stdout -e x true",
+     "--merge-stderr-to-stdout and --error exclude each other"),
+    ("bpmpirun -prefix ompi true", "-prefix takes a folder's whole name, from / on"),
+    ("bprun --mpi=pmi2 true", "--mpi takes pmix or none, not \"pmi2\""),
+    *(("%s true" % line, line.split(" ")[1].split("=")[0] + ": " + why) for line, why in (
+        ("bprun --gpus=1", "--gpus-per-task says"), ("bprun -G 1", "--gpus-per-task says"),
+        ("bprun --gres=gpu:1", "--gpus-per-task says"), ("bprun --mem=4G", "memory is not given"),
+        ("bprun -p debug", "there are no partitions; -w and -x choose nodes"),
+        ("bprun -C gpu", "nodes have no features"), ("bprun --bcast", "--start=ld sends"),
+        ("bprun -r 1", "nodes are chosen by their numbers, with -w"),
+        ("bpmpirun -tune file", "files of parameters are not read"),
+        ("bpmpirun --app file", "programs stand on the command line"))),
     ("bpmpirun -np 2 a : b", "how many ranks run program 2 (b)? say so in front of it: --np N"),
     ("bpmpirun a : -np 2 b", "how many ranks run program 1 (a)? say so in front of it: --np N"),
     ("bpmpirun -np 60000 a : -np 1 b", "more than 60000 ranks"),
@@ -209,11 +227,33 @@ def _():
     assert out == "b c 7\n/\n", out
 
 
+@test("where Open MPI is, what kinds of MPI there are, and help")
+def _():
+    line = "sh", "-c", "echo ${PATH%%:*} $LD_LIBRARY_PATH"
+    assert must(["bpmpirun", "--mpi=none", "-n", "1", "-prefix", "/opt/ompi", *line],
+                env=dict(os.environ, LD_LIBRARY_PATH="/x")) == "/opt/ompi/bin /opt/ompi/lib:/x\n"
+    assert must(["bprun", "--mpi=list"]) == "pmix\nnone\n"
+    for tool in "bprun", "bpmpirun", "bpmap", "bpsh", "bpcp", "bpstat", "bpctl", "bpkill", "bplib":
+        out = must([tool, "-h"])
+        assert out.startswith("Usage: " + tool) and out == must([tool, "--help"]), out
+
+
 @test("mpirun's ways to tell ranks and files apart")
 def _():
     assert must(["bpmpirun", "--mpi=none", "-np", "1", "-tag-output", "echo", "x"]) == "0: x\n"
     assert must(["bpmpirun", "--mpi=none", "-n", "1", "--output", "tag", "echo", "x"]) == \
         "0: x\n"
+    out = must(["bpmpirun", "--mpi=none", "-np", "1", "--tag-output", "--timestamp-output", "echo",
+                "x"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} 0: x\n", out), out
+    result = run(["bpmpirun", "--mpi=none", "-n", "1", "--output", "merge-stderr-to-stdout", "sh", "-c",
+                  "echo a; echo b >&2; echo c"])
+    assert sorted(result.out) == sorted("a\nb\nc\n") and result.err == "", repr(result)
+    must(["bprun", "--mpi=none", "-n2", "--merge-stderr-to-stdout", "-o", "merged.%t", "sh", "-c",
+          "echo $BPROC_RANK >&2"])
+    assert [open("merged.%d" % i, encoding="utf-8").read() for i in (0, 1)] == ["0\n", "1\n"]
+    must(["bpmpirun", "--mpi=none", "-n", "2", "--output-filename", "named", "echo", "x"])
+    assert open("named.1", encoding="utf-8").read() == "x\n"
     result = run(["bpmpirun", "--mpi=none", "-n", "1", "--timeout", "1", "sleep", "100"])
     assert result.code == 124, repr(result)
 

@@ -169,6 +169,23 @@ static void same_place(void)
         {"--map-by ppr:1:core --cpu-bind=none", "bpmpirun -bind-to none"},
         {"--host n0,n1", "bpmpirun -hosts n0,n1"},
         {"--host n0 --host n1:2", "bpmpirun -host n0,n1:2"},
+        {"--np 4", "bpmpirun --n 4"},
+        {"--map-by ppr:1:node", "bpmpirun -pernode"},
+        {"--npernode 2", "bpmpirun -perhost 2"},
+        {"--map-by node", "bpmpirun -bynode"},
+        {"--map-by slot", "bpmpirun --byslot"},
+        {"--map-by core", "bpmpirun -bycore"},
+        {"--map-by package", "--bysocket"},
+        {"--map-by ppr:2:numa -c 2", "bpmpirun -ppr 2:numa -cpus-per-proc 2"},
+        {"-c 3 -n 2", "bpmpirun -n 2 --cpus-per-rank=3"},
+        {"-n 2 --bind-to core", "bpmpirun -n 2 -bind-to-core"},
+        {"-n 2 --cpu-bind=sockets", "bpmpirun -np 2 --bind-to-socket"},
+        {"--cpu-bind=none", "--bind-to-none --nolocal --hetero-nodes"},
+        {"-n 1 --gpus-per-task=2", "bpmpirun -n 1 -gpus-per-proc 2 --forward-signals TSTP"},
+        {"--cpu-bind=cores --mem-bind=local", "--cpu_bind=v,cores --mem_bind=local"},
+        {"--ntasks-per-node=3", "--tasks-per-node=3 --exact -u"},
+        {"-n 4 --hint=multithread", "-n 4 --threads-per-core=2 -J name -A people -q low -X -Z"},
+        {"-n 4 --hint=nomultithread", "bpmpirun -n 4 -threads-per-core 1 -job-name a -exact"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         compare(rows[i][0], rows[i][1], place_text_of);
@@ -181,6 +198,8 @@ static void same_file(void)
         auto_free char *a = bp_format("-n 4 %s %s", options[i], hosts_path);
         auto_free char *b = bp_format("bpmpirun -np 4 -hostfile %s", hosts_path);
         compare(a, b, place_text_of);
+        auto_free char *c = bp_format("bpmpirun -np 4 -default-hostfile %s", hosts_path);
+        compare(a, c, place_text_of);
     }
     auto_free char *a = bp_format("-n 4 -F %s", hosts_path);
     compare(a, "--np 4 --host n1:1,n3:2", place_text_of);
@@ -245,6 +264,42 @@ static void threads(void)
     command_done(&command);
     command_init(&command, "bprun -n 4 -c 2 --env OMP_NUM_THREADS=7 true");
     CU_ASSERT_EQUAL(command.options.io.environment.count, 1);
+    command_done(&command);
+}
+
+/* What the tool is told in other words than its own, beside places. */
+static void other_words(void)
+{
+    static const char *const shows[] = {
+        "--display map,bind", "--display-map --display=bindings", "--display-devel-map",
+        "--display-allocation --display bind"};
+    struct command command;
+    for (size_t i = 0; i < sizeof shows / sizeof *shows; i++) {
+        auto_free char *line = bp_format("bprun %s true", shows[i]);
+        command_init(&command, line);
+        CU_ASSERT_TRUE(command.options.map.show_map && command.options.map.show_bindings);
+        CU_ASSERT_FALSE(command.options.map.dry);
+        command_done(&command);
+    }
+    command_init(&command, "bpmpirun -prepend-rank -timestamp-output -output-filename a:nocopy b");
+    CU_ASSERT_TRUE(command.options.io.label && command.options.io.stamp);
+    CU_ASSERT_STRING_EQUAL(command.options.io.redirect.ends[1].name, "a.%t");
+    CU_ASSERT_FALSE(command.options.io.redirect.merge);
+    command_done(&command);
+    command_init(&command, "bpmpirun --output tag-detailed,timestamp,merge-stderr-to-stdout b");
+    CU_ASSERT_TRUE(command.options.io.label && command.options.io.stamp);
+    CU_ASSERT_TRUE(command.options.io.redirect.merge);
+    command_done(&command);
+    command_init(&command, "bprun --test-only -o x%J.%%J.%2t --export=NIL,A=1 --mpi=pmix_v4 b");
+    CU_ASSERT_TRUE(command.options.map.dry && command.options.mpi);
+    CU_ASSERT_TRUE(command.options.io.environment.is_named_only);
+    CU_ASSERT_EQUAL(command.options.io.environment.count, 1);
+    CU_ASSERT_STRING_EQUAL(command.options.io.redirect.ends[1].name, "x%j.%s.%%J.%2t");
+    command_done(&command);
+    command_init(&command, "bpmpirun -preload-binary -gmca btl self -genvlist A,B -x OMPI_* b");
+    CU_ASSERT_TRUE(command.options.start_chosen && command.options.start == BPMIX__START__LD);
+    CU_ASSERT_EQUAL(command.options.io.environment.count, 3);
+    CU_ASSERT_TRUE(command.options.io.environment.is_named_only);
     command_done(&command);
 }
 
@@ -339,6 +394,7 @@ int main(void)
         {"one file of nodes under all its options", same_file},
         {"the same map in srun's and in mpirun's words", same_map},
         {"OMP_NUM_THREADS is respected, or set", threads},
+        {"other words than bprun's own", other_words},
         {"several programs", colons},
         {"programs with hosts of their own", own_hosts},
         {NULL, NULL},

@@ -131,6 +131,27 @@ static void labels(void)
     close_output(output);
 }
 
+/* "2000-01-01T00:00:00.000 " is in front of each line. */
+static void stamps(void)
+{
+    const size_t length = strlen("2000-01-01T00:00:00.000 ");
+    struct output_style style = {.label = LABEL_RANK, .stamp = 1};
+    for (int labels = 0; labels < 2; labels++) {
+        struct output *output = open_output(LABEL_NONE, 1, 0);
+        output_free(output);
+        style.label = labels ? LABEL_RANK : LABEL_NONE;
+        output = output_new(base, NULL, &style);
+        put(output, 0, 1, "a");
+        put(output, 0, 1, "\nb\n");
+        const char *text = sinks[0].bytes, *second = strchr(text, '\n') + 1;
+        CU_ASSERT_STRING_EQUAL(text + length + (size_t)(second - text), labels ? "0: b\n" : "b\n");
+        CU_ASSERT(strncmp(text + length, labels ? "0: a\n" : "a\n", labels ? 5 : 2) == 0);
+        CU_ASSERT(text[4] == '-' && text[10] == 'T' && text[19] == '.' && text[length - 1] == ' ');
+        CU_ASSERT(strncmp(text, second, 19) <= 0);
+        close_output(output);
+    }
+}
+
 static void unfinished(void)
 {
     struct output *output = open_output(LABEL_RANK, 2, 0);
@@ -208,6 +229,7 @@ int main(void)
 {
     static const struct bp_test tests[] = {
         {"lines with labels", labels},
+        {"lines with times", stamps},
         {"lines without an end", unfinished},
         {"lines without labels", no_label},
         {"long lines", long_lines},

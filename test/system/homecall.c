@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* homecall.c - a program on a node that becomes another one at home; run by homecall.py. First it
+ * goes to node 0. FORM is rexec or execmove.
+ * homecall run FORM PROGRAM WORD...  : becomes the program; or says why not, where it is.
+ * homecall keep FORM                 : with everything that an exec keeps, and shows it at home.
+ * homecall show                      : what it has of that; ends with 7.
+ * homecall io FORM ADDRESS PORT FILE : with descriptors above 2.
+ * homecall lost FORM FILE            : where the file cannot be opened at home.
+ * homecall away FORM FOLDER          : from a folder that only the node has.
+ * homecall capped FORM               : denies itself new code and rights, and shows what it has of that.
+ * homecall caps                      : does.
+ * homecall loop FORM COUNT           : to the node and home, so often; ends with 7.
+ * homecall hear FORM COUNT           : likewise; each time as a program that has blocked SIGRTMIN, and
+ *                                      at the end says how many of them came, when it is told by SIGUSR1. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/bproc.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SET_MDWE = 65, GET_MDWE = 66 }; /* since 6.3 */
+
+static char **own;
+
+static int failed(const char *call)
+{
+    printf("%s: %s at %d\n", call, strerrorname_np(errno), bproc_currnode());
+    return 9;
+}
+
+static void go(int node)
+{
+    if (bproc_move(node) < 0)
+        exit(failed("move"));
+}
+
+static int become(const char *form, char **words)
+{
+    if (strcmp(form, "rexec") == 0)
+        bproc_rexec(BPROC_NODE_MASTER, words[0], words, environ);
+    else
+        bproc_execmove(BPROC_NODE_MASTER, words[0], words, environ);
+    return failed(form);
+}
+
+static int again(const char *form, const char *command, const char *count)
+{
+    char *words[] = {own[0], (char *)command, (char *)form, (char *)count, NULL};
+    return become(form, words);
+}
+
+static sigset_t with(int first, int second)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, first);
+    sigaddset(&set, second);
+    return set;
+}
+
+static void print_set(const char *name, const sigset_t *set)
+{
+    printf("%s", name);
+    for (int signo = 1; signo <= 64; signo++)
+        if (sigismember(set, signo) == 1)
+            printf(" %d", signo);
+    printf("\n");
+}
+
+static int do_keep(char **argv)
+{
+    sigset_t blocked = with(SIGUSR1, SIGRTMIN + 1);
+    go(0);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    signal(SIGUSR2, SIG_IGN);
+    signal(SIGHUP, exit); /* a handler is not kept */
+    kill(getpid(), SIGUSR1);
+    sigqueue(getpid(), SIGRTMIN + 1, (union sigval){.sival_int = 5});
+    sigqueue(getpid(), SIGRTMIN + 1, (union sigval){.sival_int = 6});
+    umask(027);
+    if (chdir("/usr") < 0 || setpriority(PRIO_PROCESS, 0, 3) < 0)
+        return 1;
+    setenv("KEPT", "yes", 1);
+    return again(argv[0], "show", "");
+}
+
+static int do_show(char **argv)
+{
+    (void)argv;
+    char folder[64];
+    sigset_t set, ignored;
+    siginfo_t info;
+    mode_t mask = umask(0);
+    sigprocmask(SIG_BLOCK, NULL, &set);
+    print_set("blocked", &set);
+    sigpending(&set);
+    print_set("pending", &set);
+    sigemptyset(&ignored);
+    for (int signo = 1; signo <= 64; signo++) {
+        struct sigaction now;
+        if (sigaction(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+            sigaddset(&ignored, signo);
+    }
+    print_set("ignored", &ignored);
+    for (int i = 0; i < 2; i++) {
+        set = with(SIGRTMIN + 1, SIGRTMIN + 1);
+        sigwaitinfo(&set, &info);
+        printf("value %d\n", info.si_value.sival_int);
+    }
+    printf("umask %03o nice %d cwd %s env %s node %d\n", mask, getpriority(PRIO_PROCESS, 0),
+           getcwd(folder, sizeof folder), getenv("KEPT"), bproc_currnode());
+    return 7;
+}
+
+static int do_io(char **argv)
+{
+    static char *words[] = {"/bin/sh", "-c",
+                            "read line <&3; echo $line; echo four >&4; echo nine >&9; echo two >&2; "
+                            "for fd in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do "
+                            "test -e /proc/$$/fd/$fd && echo $fd; done; exit 5", NULL};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)atoi(argv[2]))};
+    struct bproc_io_t io[5] = {
+        {.fd = 9, .type = BPROC_IO_SOCKET},
+        {.fd = 3, .type = BPROC_IO_FILE},
+        {.fd = 2, .type = BPROC_IO_FILE},
+        {.fd = 1, .type = BPROC_IO_FILE},
+        {.fd = 4, .type = BPROC_IO_SOCKET, .flags = BPROC_IO_SEND_INFO},
+    };
+    inet_pton(AF_INET, argv[1], &address.sin_addr);
+    memcpy(&io[0].d.addr, &address, sizeof address);
+    memcpy(&io[4].d.addr, &address, sizeof address);
+    strcpy(io[1].d.file.name, "/proc/sys/kernel/hostname");
+    io[3].d.file.flags = O_WRONLY | O_CREAT | O_TRUNC;
+    io[3].d.file.mode = 0600;
+    strcpy(io[3].d.file.name, argv[3]);
+    io[2] = io[3];
+    io[2].fd = 2;
+    go(0);
+    if (strcmp(argv[0], "rexec") == 0)
+        bproc_rexec_io(BPROC_NODE_MASTER, io, 5, words[0], words, environ);
+    else
+        bproc_execmove_io(BPROC_NODE_MASTER, io, 5, words[0], words, environ);
+    return failed(argv[0]);
+}
+
+static int do_lost(char **argv)
+{
+    static char *words[] = {"/bin/true", NULL};
+    struct bproc_io_t io = {.fd = 5, .type = BPROC_IO_FILE};
+    strncpy(io.d.file.name, argv[1], sizeof io.d.file.name - 1);
+    go(0);
+    if (strcmp(argv[0], "rexec") == 0)
+        bproc_rexec_io(BPROC_NODE_MASTER, &io, 1, words[0], words, environ);
+    else
+        bproc_execmove_io(BPROC_NODE_MASTER, &io, 1, words[0], words, environ);
+    return failed(argv[0]);
+}
+
+static int do_away(char **argv)
+{
+    static char *words[] = {"/bin/true", NULL};
+    go(0);
+    if (mkdir(argv[1], 0755) < 0 || chdir(argv[1]) < 0)
+        return 1;
+    become(argv[0], words);
+    return chdir("/") < 0 || rmdir(argv[1]) < 0 ? 1 : 7;
+}
+
+static int do_capped(char **argv)
+{
+    go(0);
+    if (prctl(SET_MDWE, 1, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return 4;
+    return again(argv[0], "caps", "");
+}
+
+static int do_caps(char **argv)
+{
+    (void)argv;
+    printf("%d %d at %d\n", prctl(GET_MDWE, 0, 0, 0, 0), prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0),
+           bproc_currnode());
+    return 7;
+}
+
+static int do_loop(char **argv)
+{
+    char count[16];
+    int left = atoi(argv[1]);
+    printf("%d\n", left);
+    if (left == 0)
+        return 7;
+    snprintf(count, sizeof count, "%d", left - 1);
+    go(0);
+    return again(argv[0], "loop", count);
+}
+
+static int do_hear(char **argv)
+{
+    sigset_t set = with(SIGRTMIN, SIGUSR1);
+    char count[16];
+    int left = atoi(argv[1]), heard = 0;
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    if (left > 0) {
+        printf("%d\n", left);
+        snprintf(count, sizeof count, "%d", left - 1);
+        go(0);
+        return again(argv[0], "hear", count);
+    }
+    printf("all\n");
+    set = with(SIGUSR1, SIGUSR1);
+    sigwaitinfo(&set, NULL);
+    set = with(SIGRTMIN, SIGRTMIN);
+    while (sigtimedwait(&set, NULL, &(struct timespec){0}) > 0)
+        heard++;
+    printf("heard %d\n", heard);
+    return 7;
+}
+
+static int do_run(char **argv)
+{
+    go(0);
+    return become(argv[0], argv + 1);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(char **argv);
+} commands[] = {
+    {"run", do_run},   {"keep", do_keep},     {"show", do_show}, {"io", do_io},
+    {"lost", do_lost}, {"capped", do_capped}, {"caps", do_caps}, {"loop", do_loop},
+    {"hear", do_hear}, {"away", do_away},
+};
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    own = argv;
+    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argv + 2);
+    return 2;
+}
