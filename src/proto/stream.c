@@ -17,8 +17,6 @@
 #include "proto/plain.h"
 #include "proto/stream.h"
 
-#define CORK_BYTES BP_STREAM_DATA_MAX /* of backlog, which goes in several writes */
-
 void bp_stream_encode(const struct bp_stream_head *head, uint8_t bytes[BP_STREAM_HEAD_BYTES])
 {
     uint32_t rank = htole32(head->rank);
@@ -78,7 +76,6 @@ struct bp_stream {
     struct bp_stream_events events;
     void *arg;
     int paused;
-    int corked; /* TLS: the kernel gathers records to bigger segments, until little is left */
 };
 
 static void close_with(struct bp_stream *stream, const struct bp_error *why)
@@ -123,20 +120,10 @@ static void on_read(struct bufferevent *bev, void *arg)
         close_with(stream, &err);
 }
 
-static void cork(struct bp_stream *stream, int on)
-{
-    if (stream->corked == on)
-        return;
-    stream->corked = on;
-    setsockopt(bufferevent_getfd(stream->bev), IPPROTO_TCP, TCP_CORK, &on, sizeof on);
-}
-
 static void on_write(struct bufferevent *bev, void *arg)
 {
     (void)bev;
     struct bp_stream *stream = arg;
-    if (stream->bev != NULL)
-        cork(stream, 0);
     if (stream->events.drained != NULL)
         stream->events.drained(stream->arg);
 }
@@ -270,8 +257,6 @@ void bp_stream_send(struct bp_stream *stream, const struct bp_stream_head *head,
     evbuffer_add(output, bytes, sizeof bytes);
     if (head->length > 0)
         evbuffer_add(output, body, head->length);
-    if (evbuffer_get_length(output) > CORK_BYTES)
-        cork(stream, 1);
 }
 
 size_t bp_stream_backlog(const struct bp_stream *stream)
