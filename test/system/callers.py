@@ -136,8 +136,6 @@ with talk() as t:
 
 @test("going home from a node, forks to the master and orders to nodes fail there and leave nothing")
 def _():
-    if bptest.SANITIZED:
-        raise bptest.Skip("the sanitizer cannot be loaded late")
     script = """
 import ctypes, errno
 lib = ctypes.CDLL(sys.argv[1], use_errno=True)
