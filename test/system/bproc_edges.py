@@ -87,7 +87,6 @@ def call_without_image(cluster):
 
 @test("a process waits for its image, and is what it says then")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(2, lease=4) as cluster:
         before = bptest.Snapshot()
         p, keeper, waits = call_without_image(cluster)
@@ -101,7 +100,6 @@ def _():
 
 @test("a process that waits for its image is killed, or its keeper is: nothing is left")
 def _():
-    bptest.need_plain_build()
     for victim, said in (("process", "status 9\n"), ("keeper", "rfork: %d " % ECONNABORTED)):
         with bptest.Cluster(2, lease=4) as cluster:
             before = bptest.Snapshot()
