@@ -203,6 +203,75 @@ def _():
             assert most <= 12, most
 
 
+# ---- children ----
+
+WAYS = ([], ["bpsh", "-n", "0"], ["bprun", "--mpi=none", "-w", "0", "-n", "1"])
+
+
+@test("a child at home: of this parent, with its own status, and none more")
+def _():
+    for way in WAYS:
+        for user in (None, USER):
+            for end in (0, 7, -signal.SIGKILL, -signal.SIGTERM):
+                with remains.none(cluster):
+                    result = run([*way, PROGRAM, "child", str(end)], user=user)
+                    rows = result.out.splitlines()
+                    assert (result.code, rows[:1]) == (7, ["child 1 at -1"]), (way, result)
+                    assert rows[1].split()[4:] == ["status", str(end), "more", "-1"], (way, result)
+
+
+@test("children on the own node, another one and at home, of one call")
+def _():
+    for way in WAYS:
+        with remains.none(cluster):
+            result = run([*way, PROGRAM, "children", "0", "-1", "1", "-1", "9"])
+            rows = sorted(result.out.splitlines())
+            parents = [row for row in rows if row.isdigit()]
+            assert [row for row in rows if " at " in row] == [
+                "0 at 0", "1 at -1", "2 at 1", "3 at -1"], result
+            for what, codes in (("fork", (10, 11, 12, 13, -300)), ("exec", (6, 6, 6, 6, -300))):
+                assert [row for row in rows if what in row] == [
+                    "%s %d: %d" % (what, i, code) for i, code in enumerate(codes)], result
+            assert len(parents) == 4 and len(set(parents)) == 1, result
+
+
+@test("signals, stops and their news between a parent on a node and its child at home")
+def _():
+    for way in WAYS:
+        with remains.none(cluster):
+            result = run([*way, PROGRAM, "talk"])
+            assert result.out.splitlines() == ["answer 1"] * 5 + [
+                "stopped 1", "continued 1", "status 5"], (way, result)
+
+
+@test("why there is no child at home: the call's error, and nothing is left")
+def _():
+    with remains.none(cluster):
+        result = run([PROGRAM, "refused"])
+        assert result.code == 4 or (result.code, result.out) == (
+            7, "rfork: EOPNOTSUPP at 0\nvrfork: EOPNOTSUPP, more -1\n"), result
+        for program, error in (("/no/such", "ENOENT"), ("/etc/hostname", "EACCES")):
+            result = run([PROGRAM, "exec", program])
+            assert (result.code, result.out) == (9, "child: %s at 0\n" % error), result
+
+
+@test("a child at home with files of the master")
+def _():
+    with remains.none(cluster):
+        result = run([PROGRAM, "files", "/tmp/homecall-files"])
+        with open("/tmp/homecall-files", encoding="utf-8") as f:
+            assert (result.code, f.read()) == (5, os.uname().nodename + "\n"), result
+        os.unlink("/tmp/homecall-files")
+
+
+@test("many children at home, one after the other: nothing grows")
+def _():
+    with remains.none(cluster):
+        for way in WAYS[:2]:
+            result = run([*way, PROGRAM, "many", "1000" if bptest.ALL else "60"], timeout=200)
+            assert result.out.splitlines()[0] == "good %d" % (1000 if bptest.ALL else 60), result
+
+
 if __name__ == "__main__":
     with bptest.Cluster(3) as cluster:
         bptest.main()
