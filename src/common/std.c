@@ -9,6 +9,8 @@
 
 #include "common/std.h"
 
+static int put_error; /* of the first bp_std_put that failed */
+
 static void check_output(void)
 {
     int bad = ferror(stdout), error = EIO; /* why is not known any more */
@@ -19,8 +21,17 @@ static void check_output(void)
     if (!bad)
         return;
     dprintf(STDERR_FILENO, "%s: standard output: %s\n", program_invocation_short_name,
-            strerror(error));
+            strerror(put_error != 0 ? put_error : error));
     _exit(1);
+}
+
+int bp_std_put(const char *text)
+{
+    if (fputs(text, stdout) != EOF && fflush(stdout) != EOF)
+        return 0;
+    if (put_error == 0)
+        put_error = errno;
+    return -put_error;
 }
 
 int bp_std_open(void)

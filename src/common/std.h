@@ -9,4 +9,8 @@
  * output by the end is one line, and exit status 1. 0 or -errno. */
 int bp_std_open(void);
 
+/* Text to standard output, now, with all that was printed before. 0 or -errno, which the end of the
+ * program tells. */
+int bp_std_put(const char *text);
+
 #endif

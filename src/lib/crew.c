@@ -152,7 +152,7 @@ static int give(struct bp_crew *crew, struct bp_launch *launch,
                 struct bp_local_message *take_herds, const struct bp_image *image,
                 struct bp_error *err)
 {
-    int r = bp_keeper_give(crew->keeper, crew->kind, launch, image, false, err);
+    int r = bp_keeper_give(crew->keeper, crew->kind, launch, image, err);
     if (r < 0) {
         bp_local_done(take_herds);
         return r;

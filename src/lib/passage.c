@@ -98,7 +98,7 @@ static int go(const struct bp_order *order, int keeper, struct bp_error *err)
         bp_launch_done(&launch);
         return r;
     }
-    r = bp_keeper_give(keeper, BP_KEEPER_ALONE, &launch, order->image, true, err);
+    r = bp_keeper_give(keeper, BP_KEEPER_ALONE, &launch, order->image, err);
     bp_launch_done(&launch);
     if (r == 0)
         r = hear(keeper);

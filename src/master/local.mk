@@ -19,7 +19,7 @@ bpmaster_SOURCES = \
 	src/master/placing.c src/master/queue.c \
 	src/master/proc.c \
 	src/master/publish.c \
-	src/master/relay.c \
+	src/master/relay.c src/master/resident.c \
 	src/master/reload.c \
 	src/master/rights.c src/master/rights.h \
 	src/master/roster.c \

@@ -61,6 +61,7 @@ struct master {
     struct tool *tools;
     struct ticket *tickets;
     struct homing *homings; /* processes that come home */
+    struct resident *residents; /* that are there */
     struct splice *splices; /* data connections of launchers on nodes */
     struct pending *pending; /* connections that have not said who they are */
     unsigned pending_count;
@@ -235,6 +236,7 @@ struct proc { /* a rank */
     int32_t status;
     uint64_t waiting; /* signals that wait for its creation, a bit each */
     struct homing *homing; /* it is on its way home; NULL = it is not */
+    struct resident *resident; /* it is at home; NULL = it is not */
     uint8_t *cpus, *mems; /* masks; 0 bytes = not bound */
     size_t cpu_bytes, mem_bytes;
     uint32_t *gpus; /* indexes into its node's devices */
@@ -356,6 +358,8 @@ void job_check_idle(struct job *job);
 void job_connected(struct job *job); /* a rank of it, to PMIx */
 /* Signals that waited: of this process, or (NULL) all. */
 void job_flush_signals(struct job *job, const struct proc *proc);
+/* 0, or -EPROTO: no wait status of an end. */
+int job_check_status(int32_t status, struct bp_error *err);
 /* What a node says of a process that is there. */
 int job_proc_frame(struct job *job, struct proc *proc, const struct bp_frame *frame,
                    const uint8_t *body, struct bp_error *err);
@@ -513,6 +517,8 @@ unsigned herds_take_fds(struct job *job, int fds[BP_LOCAL_FDS_MAX]);
 void herd_tick(struct job *job, int late);
 /* The parent of a process here; or -ESRCH. */
 int herd_parent(int pid);
+/* 1 = that process is such that this user may send it signals. */
+int herd_may_signal(int pid, uid_t uid);
 void herd_end_ghost(struct proc *proc, int32_t status);
 void herd_mirror(struct proc *proc, int signal);
 void herd_forward(struct job *job, const Bpmix__JobForward *forward);

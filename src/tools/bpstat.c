@@ -142,7 +142,7 @@ static int show_updates(const struct options *options, struct bp_error *err)
         else if (count++ > 0)
             putchar('\n');
         r = show_nodes(bp_node_list_watched(fd, err), options, err);
-        if (r == 0 && fflush(stdout) != 0)
+        if (r == 0 && bp_std_put("") < 0)
             return 0; /* the end of the program tells */
     } while (r == 0 && recv(fd, &byte, 1, MSG_PEEK) > 0);
     return r < 0 ? r : bp_error_set(err, -ECONNRESET, "bpmaster has gone");

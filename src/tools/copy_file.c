@@ -36,6 +36,10 @@ static int look(struct copy_file *file)
         return -EISDIR;
     if (!S_ISREG(file->old.st_mode) && !S_ISLNK(file->old.st_mode))
         return -EEXIST;
+    struct stat there; /* a link to a device, such as /dev/stdout, is not a file's place either */
+    if (S_ISLNK(file->old.st_mode) && fstatat(file->folder, file->name, &there, 0) == 0 &&
+        !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode))
+        return -EEXIST;
     file->replaces = 1;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/mem.h"
+#include "common/std.h"
 #include "lib/client.h"
 #include "tools/map_json.h"
 #include "tools/map_show.h"
@@ -50,12 +51,14 @@ static void show_lines(const struct bp_picture *picture, FILE *out)
 static int write_svg(const struct bp_picture *picture, const char *path, struct bp_error *err)
 {
     auto_free char *svg = bp_picture_svg(picture);
-    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+    if (strcmp(path, "-") == 0) {
+        bp_std_put(svg);
+        return 0; /* the end of the program tells */
+    }
+    FILE *file = fopen(path, "we");
     if (file == NULL)
         return bp_error_set(err, -errno, "%s: %s", path, strerror(errno));
     int bad = fputs(svg, file) == EOF, code = errno;
-    if (file == stdout)
-        return 0; /* the end of the program tells */
     if (fclose(file) == EOF && !bad) {
         bad = 1;
         code = errno;

@@ -93,10 +93,11 @@ int report_status(const struct bp_job *job, const struct map_job *map,
                             (json_int_t)bp_job_map(job)->job, "status", status, "cause",
                             cause, "start", start_name(request->start), "ms",
                             (json_int_t)ms, "ranks", ranks);
-    json_dumpf(all, file, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    int bad = json_dumpf(all, file, JSON_COMPACT | JSON_PRESERVE_ORDER) < 0 ||
+              fputc('\n', file) == EOF || fflush(file) == EOF;
+    int code = errno;
     json_decref(all);
-    fputc('\n', file);
-    return fflush(file) == 0 ? 0 : -errno;
+    return bad ? -code : 0;
 }
 
 /* The file that the command's first word means, as execvp would find it. */

@@ -36,6 +36,7 @@ static FILE *fuzz_fopen(const char *path, const char *mode)
 #undef fopen
 #include "master/queue.c"
 #include "proto/relay.h"
+#include "bodies.h"
 
 #define NODES    3
 #define CHANNELS 24
@@ -248,16 +249,25 @@ static void turn(void)
             tool_listens(&tools[i]);
 }
 
-static void tool_says(unsigned number, unsigned type, int node, uint64_t job, const uint8_t *body,
-                      size_t length)
+static void tool_gives(unsigned number, unsigned type, int node, uint64_t job, const uint8_t *body,
+                       size_t length, unsigned fd_count)
 {
+    int fds[BP_LOCAL_FDS_MAX];
     int *tool = &tools[number % TOOLS];
+    for (unsigned i = 0; i < fd_count; i++)
+        fds[i] = STDIN_FILENO;
     if (*tool < 0) {
         *tool = bp_local_connect("./master.sock", NULL);
         evutil_make_socket_nonblocking(*tool);
     }
     bp_local_send(*tool, &(struct bp_frame){.type = (uint16_t)type, .node = node, .job = job,
-                                            .length = (uint32_t)length}, body, NULL, 0);
+                                            .length = (uint32_t)length}, body, fds, fd_count);
+}
+
+static void tool_says(unsigned number, unsigned type, int node, uint64_t job, const uint8_t *body,
+                      size_t length)
+{
+    tool_gives(number, type, node, job, body, length, 0);
 }
 
 /* A JOB_OPEN's body. */
@@ -418,10 +428,27 @@ static uint64_t a_job(void)
     return jobs[byte() % JOBS];
 }
 
+/* A frame that may come from there, with a body that has its fields. */
+static void made(unsigned what, unsigned who)
+{
+    unsigned type = byte() % BP_FRAME_TYPES, fd_count = 0;
+    uint64_t job = a_job(), tag = byte();
+    size_t length;
+    if (what == 14 && type == BP_JOB_HOME)
+        fd_count = byte() % BP_LOCAL_FDS_MAX;
+    auto_free uint8_t *body = body_make(type, byte, &length);
+    if (what == 14)
+        tool_gives(who, type, (int)(who >> 5) - 4, job, body, length, fd_count);
+    else if (channel_count > 0 && what == 13)
+        node_says(channels[who % channel_count], type, job, tag, body, length);
+    else if (channel_count > 0)
+        relayed(channels[who % channel_count], type, job, tag, jobs[tag % JOBS], body, length);
+}
+
 static void step(void)
 {
     size_t length;
-    unsigned what = byte() % 13, who = byte();
+    unsigned what = byte() % 16, who = byte();
     if (what == 0 && channel_count > 0) {
         unsigned type = byte();
         uint64_t job = a_job(), tag = byte();
@@ -476,9 +503,20 @@ static void step(void)
                                                   .signo = (int8_t)byte()};
         node_says(channels[who % channel_count], BP_HERD_SAYS, job, tag,
                   (const uint8_t *)records, (count + 1) * sizeof records[0]);
+    } else if (what >= 13) {
+        made(what, who);
     } else if (what == 8 && tools[who % TOOLS] >= 0) {
         close(bp_take_fd(tools[who % TOOLS]));
     }
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    body_check();
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

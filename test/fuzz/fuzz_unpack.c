@@ -1,9 +1,10 @@
 // sources: src/proto/pack.c src/proto/bpmix.pb-c.c src/common/mem.c src/common/error.c
-// src/proto/apps.c
+// src/proto/apps.c src/proto/frame.c
 // src/pmix/map.c src/pmix/party.c src/pmix/tree.c src/pmix/signature.c src/pmix/codec.c
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* fuzz_unpack.c - any bytes as a frame's body: refused, or decoded in bounded memory and written
- * back the same; then the checks that stand behind the decoder. */
+/* fuzz_unpack.c - any bytes as the body of any frame: refused, or decoded in bounded memory and
+ * written back the same; then the checks that stand behind the decoder. And any body with values
+ * in its fields: decoded. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,36 +12,22 @@
 #include <pmix.h>
 #include <sanitizer/allocator_interface.h>
 
-#include "common/mem.h"
+#include "bodies.h"
 #include "pmix/codec.h"
 #include "pmix/map.h"
 #include "pmix/party.h"
-#include "proto/pack.h"
 
 #define EACH_BYTE 64 /* what a byte of a body may cost; see pack.c */
 #define ANY_BODY  65536
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const ProtobufCMessageDescriptor *const types[] = {
-    &bpmix__refusal__descriptor,      &bpmix__join__descriptor,
-    &bpmix__joined__descriptor,       &bpmix__node_list__descriptor,
-    &bpmix__job_list__descriptor,     &bpmix__job_request__descriptor,
-    &bpmix__job_map__descriptor,      &bpmix__job_event__descriptor,
-    &bpmix__job_kill__descriptor,     &bpmix__job_forward__descriptor,
-    &bpmix__space_open__descriptor,   &bpmix__proc_create__descriptor,
-    &bpmix__proc_failed__descriptor,  &bpmix__proc_exit__descriptor,
-    &bpmix__proc_stopped__descriptor, &bpmix__proc_signal__descriptor,
-    &bpmix__space_ended__descriptor,  &bpmix__pmix_job__descriptor,
-    &bpmix__pmix_ready__descriptor,   &bpmix__pmix_peer__descriptor,
-    &bpmix__pmix_publish__descriptor, &bpmix__pmix_lookup__descriptor,
-    &bpmix__pmix_reply__descriptor,   &bpmix__pmix_abort__descriptor,
-    &bpmix__pmix_state__descriptor,   &bpmix__pmix_gone__descriptor,
-    &bpmix__node_rights__descriptor,  &bpmix__node_state__descriptor,
-    &bpmix__node_attribute__descriptor, &bpmix__node_order__descriptor,
-    &bpmix__node_ordered__descriptor, &bpmix__proc_list__descriptor,
-    &bpmix__library_change__descriptor, &bpmix__library_list__descriptor,
-};
+static const uint8_t *next_byte, *end_byte;
+
+static unsigned byte(void)
+{
+    return next_byte < end_byte ? *next_byte++ : 0;
+}
 
 /* What is taken must be a map in which every rank has its place. */
 static void check_job(const Bpmix__PmixJob *job)
@@ -107,11 +94,42 @@ static void check_again(const ProtobufCMessage *message)
         abort();
 }
 
+/* What is made of the input must be taken, and be the same. */
+static void check_made(unsigned type)
+{
+    size_t length, again_length;
+    struct bp_error err = {0};
+    auto_free uint8_t *bytes = body_make(type, byte, &length);
+    auto_unpack ProtobufCMessage *message = bp_unpack(body_types[type], bytes, length, &err);
+    if (message == NULL)
+        return; /* texts are UTF-8, and there are rules */
+    auto_free uint8_t *again = bp_pack(message, &again_length);
+    if (again_length != length || memcmp(again, bytes, length) != 0)
+        abort();
+    check(message);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    body_check();
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < 1)
+    if (size < 1 || body_types[(data[0] & 127) % BP_FRAME_TYPES] == NULL)
         return 0;
-    const ProtobufCMessageDescriptor *type = types[data[0] % (sizeof types / sizeof *types)];
+    unsigned number = (data[0] & 127) % BP_FRAME_TYPES;
+    const ProtobufCMessageDescriptor *type = body_types[number];
+    if (data[0] & 128) {
+        next_byte = data + 1;
+        end_byte = data + size;
+        check_made(number);
+        return 0;
+    }
     auto_free uint8_t *body = bp_calloc(1, size - 1); /* of just this size: the sanitizer looks */
     memcpy(body, data + 1, size - 1);
     struct bp_error err = {0};

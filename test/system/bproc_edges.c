@@ -175,7 +175,10 @@ static int do_pending(char **argv)
     sigprocmask(SIG_UNBLOCK, &set, NULL);
     while (taken[SIGALRM] == 0 || taken[SIGUSR1] == 0 || taken[SIGRTMIN + 3] < 2)
         usleep(1000);
-    usleep(600000); /* time for what must not come */
+    getitimer(ITIMER_REAL, &soon); /* nor may anything come once more */
+    sigpending(&set);
+    if (soon.it_value.tv_sec + soon.it_value.tv_usec != 0 || !sigisemptyset(&set))
+        return 1;
     printf("node %d usr1 %d alarm %d rt %d value %d\n", bproc_currnode(), (int)taken[SIGUSR1],
            (int)taken[SIGALRM], (int)taken[SIGRTMIN + 3], (int)values[SIGRTMIN + 3]);
     return 0;
@@ -220,8 +223,8 @@ static int do_nested(char **argv)
     waitpid(own, &status, 0);
     int other = bproc_rfork(BPROC_NODE_MASTER), error = errno;
     int moved = bproc_move(BPROC_NODE_MASTER);
-    printf("own %x other %d %s move %d %s\n", (unsigned)status, other, strerrorname_np(error),
-           moved, strerrorname_np(errno));
+    printf("own %x other %d %s move %d at %d\n", (unsigned)status, other, strerrorname_np(error),
+           moved, bproc_currnode());
     return 0;
 }
 

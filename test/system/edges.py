@@ -69,14 +69,14 @@ def _():
     with bptest.Cluster(1):
         bptest.must(["bplib", "-a", "/lib/x.so"])
         for tool in tools:
-            for where in (">/dev/full", ">&-"):
-                if tool == "bpstat -U" and where == ">&-":
-                    continue
+            for where, why in (">/dev/full", "No space left on device"), (">&-", "Bad file descriptor"):
                 result = run(["sh", "-c", "%s %s" % (tool, where)])
                 assert result.code == 1 and result.err.count("\n") == 1 and \
-                    "standard output: " in result.err, (tool, where, repr(result))
+                    "standard output: " + why in result.err, (tool, where, repr(result))
         result = run(["sh", "-c", "echo 1 | bpstat -P >/dev/full"])
         assert result.code == 1 and "standard output: No space left" in result.err, repr(result)
+        assert run(["sh", "-c", "bprun --status=json true 2>/dev/full"]).code == 125
+        assert run(["sh", "-c", "bpstat | true"]).code == 0
 
 
 @test("a launcher with few descriptors for many nodes raises its own limit, not the ranks'")

@@ -4,6 +4,7 @@
 """stdio.py - output of ranks line by line and whole, stdin only for who asks for it."""
 import os
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import bptest  # noqa: E402
@@ -78,9 +79,13 @@ def _():
 
 @test("a line that its rank is long in writing is whole too, where no terminal shows it")
 def _():
-    script = ("if [ $BPROC_RANK = 0 ]; then printf 'begin '; sleep 0.3; printf 'end\\n'; "
-              "else i=0; while [ $i -lt 30 ]; do echo other; sleep 0.01; i=$((i+1)); done; fi")
-    result = run(BPRUN + ["-n", "2", "sh", "-c", script])
+    with tempfile.TemporaryDirectory(dir=bptest.BUILD) as folder:  # nodes have a /tmp of their own
+        begun, ended = folder + "/begun", folder + "/ended"
+        for path in begun, ended:
+            os.mkfifo(path)
+        script = ("if [ $BPROC_RANK = 0 ]; then printf 'begin '; echo >%s; read x <%s; printf 'end\\n'; "
+                  "else read x <%s; yes other | head -n 100; echo >%s; fi" % (begun, ended, begun, ended))
+        result = run(BPRUN + ["-n", "2", "sh", "-c", script])
     assert sorted(set(result.out.splitlines())) == ["begin end", "other"], repr(result)
 
 

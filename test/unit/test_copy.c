@@ -204,8 +204,11 @@ static void files(int named)
     CU_ASSERT_EQUAL(copy_link_make(where, "d", "x", &plain, 0), -EISDIR);
     mknodat(where, "p", S_IFIFO | 0600, 0);
     CU_ASSERT_EQUAL(copy_file_open(&file, where, "p", named), -EEXIST);
-    CU_ASSERT_EQUAL(count_files(), 3);
+    symlinkat("p", where, "l");
+    CU_ASSERT_EQUAL(copy_file_open(&file, where, "l", named), -EEXIST);
+    CU_ASSERT_EQUAL(count_files(), 4);
     unlinkat(where, "f", 0);
+    unlinkat(where, "l", 0);
     unlinkat(where, "p", 0);
     unlinkat(where, "d", AT_REMOVEDIR);
 }
