@@ -341,10 +341,8 @@ static int do_talk(char **argv)
     if (pid == 0)
         return answer();
     for (int i = 0; i < 5; i++) {
-        siginfo_t info;
         kill(pid, SIGUSR1);
-        sigwaitinfo(&answers, &info);
-        printf("answer %d\n", info.si_pid == pid);
+        printf("answer %d\n", sigwaitinfo(&answers, NULL) == SIGUSR2);
     }
     kill(pid, SIGSTOP);
     printf("stopped %d\n", waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));

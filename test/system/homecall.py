@@ -250,7 +250,9 @@ def _():
         result = run([PROGRAM, "refused"])
         assert result.code == 4 or (result.code, result.out) == (
             7, "rfork: EOPNOTSUPP at 0\nvrfork: EOPNOTSUPP, more -1\n"), result
-        for program, error in (("/no/such", "ENOENT"), ("/etc/hostname", "EACCES")):
+        text = shared("homecall-text", "no program\n", 0o755)
+        plain = shared("homecall-plain", "#!/bin/sh\n", 0o644)
+        for program, error in (("/no/such", "ENOENT"), (plain, "EACCES"), (text, "ENOEXEC")):
             result = run([PROGRAM, "exec", program])
             assert (result.code, result.out) == (9, "child: %s at 0\n" % error), result
 
