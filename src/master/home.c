@@ -126,9 +126,10 @@ static void homing_free(struct homing *homing)
         free(waiting);
     if (homing->handle >= 0)
         close(homing->handle);
-    if (homing->end != NULL) {
-        close(event_get_fd(homing->end));
+    if (homing->end != NULL) { /* epoll knows its number as long as there is a copy of it */
+        int end = event_get_fd(homing->end);
         event_free(homing->end);
+        close(end);
     }
     for (unsigned i = 0; i < homing->fd_count; i++)
         close(homing->fds[i]);
