@@ -82,7 +82,7 @@ static int move(int node, const struct bproc_io_t *io, int io_count, int flags)
     if (r == 0 && role == BP_IMAGE_RESTORED) {
         if (mailbox.strings != 0)
             munmap((void *)(uintptr_t)mailbox.strings, mailbox.strings_bytes);
-        r = bp_descriptors_apply(io, io_count, on_master); /* a node has opened none of them */
+        r = bp_descriptors_apply(io, io_count, on_master || node == BPROC_NODE_MASTER);
         if (r < 0)
             _exit(-r); /* there is no way back */
         return 0;

@@ -19,7 +19,8 @@
  * homecall refused                   : why there can be none at home, when it has denied itself new code.
  * homecall left                      : a child at home that outlives it, until SIGUSR1.
  * homecall exec PROGRAM WORD...      : by vexecmove.
- * homecall files FILE                : a child at home with that in the place of its stdout, and as 7. */
+ * homecall files FILE                : a child at home with that in the place of its stdout, and with
+ *                                      another file as 7; the same by a move. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -411,15 +412,18 @@ static int do_files(char **argv)
     strncpy(io[0].d.file.name, argv[0], sizeof io[0].d.file.name - 1);
     strcpy(io[1].d.file.name, "/proc/sys/kernel/hostname");
     go(0);
+    char host[65] = "";
     int pid = bproc_rfork_io(BPROC_NODE_MASTER, io, 2);
     if (pid < 0)
         return failed("rfork_io");
-    if (pid == 0) {
-        char host[65] = "";
-        printf("%s", read(7, host, 64) > 0 ? host : "nothing\n");
-        return 5;
+    if (pid > 0) {
+        int status = await(pid);
+        io[0].d.file.flags = O_WRONLY | O_APPEND;
+        if (bproc_move_io(BPROC_NODE_MASTER, io, 2) < 0 || status != 5)
+            return failed("move_io");
     }
-    return await(pid);
+    printf("%s", read(7, host, 64) > 0 ? host : "nothing\n");
+    return 5;
 }
 
 static const struct {

@@ -262,8 +262,10 @@ def _():
     with remains.none(cluster):
         result = run([PROGRAM, "files", "/tmp/homecall-files"])
         with open("/tmp/homecall-files", encoding="utf-8") as f:
-            assert (result.code, f.read()) == (5, os.uname().nodename + "\n"), result
+            assert (result.code, f.read().split()) == (5, [os.uname().nodename] * 2), result
         os.unlink("/tmp/homecall-files")
+        result = run([PROGRAM, "files", "/no/file"])
+        assert (result.code, result.out) == (9, "rfork_io: ENOENT at 0\n"), result
 
 
 @test("many children at home, one after the other: nothing grows")
