@@ -34,6 +34,8 @@ static void tell_signal(uint32_t place, const siginfo_t *info)
         .value = (uint64_t)(uintptr_t)info->si_value.sival_ptr,
     };
 
+    if (info->si_signo == SIGCONT)
+        __atomic_fetch_add(&bp_herd.slots[place].continues, 1, __ATOMIC_ACQ_REL);
     tell(&record);
 }
 

@@ -44,6 +44,8 @@ struct bp_herd_slot {
     uint32_t kicks;       /* atomic: counts kicks, each before it is sent */
     uint32_t kicks_taken; /* the ghost's own count */
     int32_t want_stop;    /* atomic: the stop signal the ghost shall be stopped by; 0 = run */
+    uint32_t stop_after;  /* bpmaster wanted that when it had heard of so many of its SIGCONTs */
+    uint32_t continues;   /* atomic: SIGCONTs that were told, or are about to be */
     int32_t stop_by;      /* atomic: what the herder puts in the brake's place; 0 = no brake */
     int32_t stopped;      /* atomic: the herder saw the stop that the ghost asked for */
     int32_t exit_status;

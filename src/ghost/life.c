@@ -54,7 +54,8 @@ static void born(struct bp_scene *s)
     tell(s, &record);
     if (s->life->expected)
         bp_brood_born(s->herder, s->number);
-    resume(s);
+    if (s->pid != bp_herd.maker) /* which runs, or is about to take a signal we have yet to see */
+        resume(s);
 }
 
 /* Does a user's SIGCONT wait to be taken by this ghost? */
@@ -75,17 +76,26 @@ static bool continue_waits(int pid)
     return false;
 }
 
-/* The ghost is where it may stop. It does not when the process was continued meanwhile, or will be
- * by a SIGCONT that was sent after the stop. A SIGCONT from here on makes the kernel drop the stop
- * or end it. */
+/* Has this ghost got a SIGCONT that bpmaster had not heard of when it ordered the stop? Its process
+ * gets it, too. What this ghost has taken it has told before it came here. */
+static bool goes_on(const struct bp_scene *s)
+{
+    return __atomic_load_n(&s->slot->continues, __ATOMIC_ACQUIRE) != s->slot->stop_after ||
+           continue_waits(s->pid);
+}
+
+/* The ghost is where it may stop. It does not when the process was continued meanwhile, or will be.
+ * A SIGCONT from here on makes the kernel drop the stop or end it. */
 static void braked(struct bp_scene *s)
 {
     int32_t signo = s->slot->stop_by;
 
-    if (continue_waits(s->pid))
+    if (goes_on(s))
         __atomic_store_n(&s->slot->want_stop, 0, __ATOMIC_RELEASE);
     if (!__atomic_load_n(&s->slot->want_stop, __ATOMIC_ACQUIRE))
         signo = 0;
+    s->life->stopping = signo != 0;
+    s->life->woken = false;
     bp_sys_ptrace(PTRACE_CONT, s->pid, (unsigned long)signo);
 }
 
@@ -124,21 +134,31 @@ static void caught_ending(struct bp_scene *s)
     bp_sys_ptrace(PTRACE_CONT, s->pid, kills ? (unsigned long)signo : 0);
 }
 
+/* Once: another one would undo a user's stop signal that came after the first. */
+static void wake(struct bp_scene *s)
+{
+    if (!s->life->woken)
+        bp_sys_continue(s->pid);
+    s->life->woken = true;
+}
+
 /* Listen: the ghost stays stopped and the kernel tells us of its continuation. */
 static void stopped(struct bp_scene *s)
 {
     __atomic_store_n(&s->slot->stopped, 1, __ATOMIC_RELEASE);
+    s->life->stopping = false;
     state_set(s, BP_LIFE_STOPPED);
     bp_muster_answered(s->herder, s->number);
     bp_sys_ptrace(PTRACE_LISTEN, s->pid, 0);
     if (!s->slot->want_stop) /* its process was continued meanwhile */
-        bp_sys_continue(s->pid);
+        wake(s);
 }
 
-static void stop_by(struct bp_scene *s, int signo)
+static void stop_by(struct bp_scene *s, int signo, uint32_t after)
 {
     if (signo != SIGTSTP && signo != SIGTTIN && signo != SIGTTOU)
         signo = SIGSTOP;
+    s->slot->stop_after = after;
     __atomic_store_n(&s->slot->want_stop, signo, __ATOMIC_RELEASE);
     bp_herder_order(s->number, BP_ORDER_STOP);
 }
@@ -148,10 +168,11 @@ static void woken(struct bp_scene *s)
     int signo = s->life->again;
 
     s->life->again = 0;
+    s->life->woken = false;
     state_set(s, BP_LIFE_RUNNING);
     resume(s);
     if (signo)
-        stop_by(s, signo);
+        stop_by(s, signo, s->life->again_after);
 }
 
 /* Only SIGKILL ends a ghost without an order; who sent it the kernel does not say. As long as its
@@ -284,7 +305,7 @@ static void exit_stopped(struct bp_scene *s)
 
 static void stop_order(struct bp_scene *s)
 {
-    stop_by(s, s->what->signo);
+    stop_by(s, s->what->signo, (uint32_t)s->what->value);
 }
 
 /* It may have been continued already, which the kernel has yet to tell: a SIGCONT that a stop
@@ -292,19 +313,22 @@ static void stop_order(struct bp_scene *s)
 static void stop_again(struct bp_scene *s)
 {
     s->life->again = s->what->signo ? s->what->signo : SIGSTOP;
+    s->life->again_after = (uint32_t)s->what->value;
 }
 
 /* On its way to a stop it may be or not: in both cases it goes on. */
 static void continue_running(struct bp_scene *s)
 {
     __atomic_store_n(&s->slot->want_stop, 0, __ATOMIC_RELEASE);
+    if (s->life->stopping)
+        wake(s);
 }
 
 static void continue_stopped(struct bp_scene *s)
 {
     s->life->again = 0;
     __atomic_store_n(&s->slot->want_stop, 0, __ATOMIC_RELEASE);
-    bp_sys_continue(s->pid);
+    wake(s);
 }
 
 static void name_order(struct bp_scene *s)

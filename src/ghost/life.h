@@ -46,7 +46,10 @@ enum bp_life_event {
 
 struct bp_life {
     enum bp_life_state state;
-    int again;     /* stopped: by this signal again, should it go on */
+    int again;     /* stopped: by this signal again, should it go on, */
+    uint32_t again_after; /* as the slot's stop_after */
+    bool stopping; /* on its way to a stop that we have not seen yet */
+    bool woken;    /* since then it was sent our SIGCONT, what came of which we have not seen yet */
     bool asked;    /* the muster waits for an answer of this ghost */
     uint8_t queries; /* of bpmaster, that this ghost has not answered */
     bool leaving;  /* it has said its last word, */

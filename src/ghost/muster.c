@@ -159,9 +159,13 @@ static bool repair(struct bp_herder *herder)
             if (!bp_herder_has_room(herder))
                 return false;
             record.slot = muster->repair_slot;
-            if (!(life->told & bit) &&
-                (life->state == BP_LIFE_RUNNING || life->state == BP_LIFE_STOPPED))
-                bp_queue_put(&herder->queue, &record);
+            if ((life->told & bit) ||
+                (life->state != BP_LIFE_RUNNING && life->state != BP_LIFE_STOPPED))
+                continue;
+            if (record.signo == SIGCONT)
+                __atomic_fetch_add(&bp_herd.slots[muster->repair_slot].continues, 1,
+                                   __ATOMIC_ACQ_REL);
+            bp_queue_put(&herder->queue, &record);
         }
     }
     return true;

@@ -179,6 +179,7 @@ int breed_said(struct herd *herd, const struct bp_ghost_record *record)
         if (bred->state != BRED_BORN || record->signo < 1 || record->signo > 64)
             return -EPROTO;
         if (proc_of(herd, bred, &job) != NULL) {
+            job->procs[bred->rank].continues += record->signo == SIGCONT;
             mirror_witness(job, &job->procs[bred->rank], record);
             herd_said_signal(job, &job->procs[bred->rank], record);
         }

@@ -60,10 +60,11 @@ void herd_end_ghost(struct proc *proc, int32_t status)
         herd_order(proc->herd, &record);
 }
 
-void herd_mirror(struct proc *proc, int signal)
+void herd_mirror(const struct proc *proc, int signal)
 {
     struct bp_ghost_record record = {.type = signal != 0 ? BP_GHOST_STOPPED : BP_GHOST_CONTINUED,
-                                     .slot = proc->slot, .signo = signal};
+                                     .slot = proc->slot, .signo = signal,
+                                     .value = proc->continues};
     if (proc->herd != NULL)
         herd_order(proc->herd, &record);
 }
@@ -291,6 +292,8 @@ static int said(struct herd *herd, const struct bp_ghost_record *record)
         if ((proc == NULL && record->slot != BP_GHOST_SLOT_ALL) || record->signo < 1 ||
             record->signo > 64)
             return -EPROTO;
+        if (proc != NULL && record->signo == SIGCONT)
+            proc->continues++;
         herd_said_signal(job, proc, record);
         return 0;
     case BP_GHOST_GONE:

@@ -83,24 +83,30 @@ void job_free(struct job *job)
 
 /* ---- processes ---- */
 
-static void note_stop(struct proc *proc, uint32_t signal)
+static void note_stop(struct proc *proc, const Bpmix__ProcSignal *signal)
 {
-    if (signal == SIGSTOP)
+    if (signal->signal == SIGSTOP)
         proc->stop_due = 1;
-    if (signal == SIGCONT)
-        proc->stop_due = 0;
+    if (signal->signal != SIGCONT)
+        return;
+    proc->stop_due = 0;
+    proc->cont_sent = signal->number;
 }
 
-static void signal_now(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
+static void mirror_state(struct job *job, const struct proc *proc, int signal)
 {
-    if (proc != NULL) {
-        note_stop(proc, signal->signal);
-        if (proc->state != PROC_GONE)
-            proc_signal(job, proc, signal);
-        return;
+    herd_mirror(proc, signal);
+    mirror_stop(job, proc, signal);
+}
+
+/* A SIGCONT that its ghost did not get: that goes on at once, as it would by one of its own. */
+static void signal_all(struct job *job, const Bpmix__ProcSignal *signal)
+{
+    for (unsigned i = 0; i < job->proc_count; i++) {
+        note_stop(&job->procs[i], signal);
+        if (signal->signal == SIGCONT && job->procs[i].state == PROC_STOPPED)
+            mirror_state(job, &job->procs[i], 0);
     }
-    for (unsigned i = 0; i < job->proc_count; i++)
-        note_stop(&job->procs[i], signal->signal);
     for (unsigned i = 0; i < job->place_count; i++)
         if (!job->places[i].ended)
             node_send(job->places[i].node,
@@ -108,6 +114,20 @@ static void signal_now(struct job *job, struct proc *proc, const Bpmix__ProcSign
                                          .node = job->places[i].node->number}, signal);
     stays_signal(job, signal);
     home_signal_all(job, signal);
+}
+
+static void signal_now(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
+{
+    Bpmix__ProcSignal numbered = *signal;
+    if (signal->signal == SIGCONT)
+        numbered.number = ++job->last_cont;
+    if (proc == NULL) {
+        signal_all(job, &numbered);
+        return;
+    }
+    note_stop(proc, &numbered);
+    if (proc->state != PROC_GONE)
+        proc_signal(job, proc, &numbered);
 }
 
 /* As in the kernel: one that stops undoes a SIGCONT that waits, and that undoes those. */
@@ -299,8 +319,8 @@ void job_proc_event(struct job *job, struct proc *proc, enum proc_event event, i
         proc_signal(job, proc, &kill);
         break;
     case ACT_MIRROR:
-        herd_mirror(proc, event == PROC_STOP ? status : 0);
-        mirror_stop(job, proc, event == PROC_STOP ? status : 0);
+        if (event == PROC_CONT || !proc_goes_on(proc))
+            mirror_state(job, proc, event == PROC_STOP ? status : 0);
         break;
     case ACT_END:
         proc_ended(job, proc, status, more);

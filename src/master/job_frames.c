@@ -105,6 +105,7 @@ int job_proc_frame(struct job *job, struct proc *proc, const struct bp_frame *fr
             return err->code;
         if (stopped->signal > 64)
             return bp_error_set(err, -EPROTO, "stopped by signal %u", stopped->signal);
+        proc->cont_had = stopped->signal != 0 ? stopped->continued : proc->cont_had;
         job_proc_event(job, proc, stopped->signal != 0 ? PROC_STOP : PROC_CONT,
                        (int32_t)stopped->signal, NULL);
     }
@@ -123,6 +124,8 @@ static int proc_frame(struct job *job, struct place *place, const struct bp_fram
     if (frame->type == BP_PROC_EXIT) {
         proc->leaving = 0;
         onward_has_left(job, proc);
+    } else if (frame->type == BP_PROC_STOPPED) {
+        return onward_stopped_behind(job, proc, place->node, frame, body, err);
     }
     return 0;
 }

@@ -217,6 +217,10 @@ struct proc_step {
 };
 struct proc_step proc_step(enum proc_state state, enum proc_event event);
 const char *proc_state_name(enum proc_state state);
+struct proc;
+/* It is stopped, or not, and a SIGCONT is on its way to it: its node will say what then became of
+ * it. Until then its ghost is not stopped. */
+int proc_goes_on(const struct proc *proc);
 
 struct herd;
 struct proc { /* a rank */
@@ -231,6 +235,9 @@ struct proc { /* a rank */
     struct trip *trip; /* it is on its way to another node */
     uint8_t leaving;   /* it has left its place, but is not gone from there yet */
     uint8_t stop_due;  /* it was sent SIGSTOP, and has not stopped yet */
+    uint32_t continues; /* SIGCONTs that its ghost has told of */
+    uint32_t cont_sent; /* number of the last one that was sent to it where it is; 0 = none */
+    uint32_t cont_had;  /* of the last one that it had got when it last stopped there */
     uint8_t ghost_gone;
     uint8_t finalized; /* PMIx */
     int32_t status;
@@ -309,6 +316,7 @@ struct job {
     struct nested *nested; /* opened by a process on a node, and not answered yet */
     uint64_t parent;       /* the job of that process; 0 = opened here */
     struct waiting_signal *signals; /* to be sent when the processes are created */
+    uint32_t last_cont;             /* number of the last SIGCONT to any of them */
     uint64_t waiting;               /* those of them that are for all, a bit each */
     unsigned queued;                /* real-time signals among them: each one counts */
     struct job *host;  /* whose spaces it uses, inside.c; NULL = it has its own */
@@ -520,7 +528,7 @@ int herd_parent(int pid);
 /* 1 = that process is such that this user may send it signals. */
 int herd_may_signal(int pid, uid_t uid);
 void herd_end_ghost(struct proc *proc, int32_t status);
-void herd_mirror(struct proc *proc, int signal);
+void herd_mirror(const struct proc *proc, int signal);
 void herd_forward(struct job *job, const Bpmix__JobForward *forward);
 
 /* ---- breed.c: ghosts that are children of ghosts ---- */

@@ -19,6 +19,7 @@ struct mirror {
     uint64_t number;
     uint8_t open, herding, stuck;
     uint8_t *born, *gone; /* by rank */
+    uint32_t *continues;  /* too: SIGCONTs that it has told of */
     int32_t pid;          /* the herder's, as its space numbers it */
     uint64_t seen_ms, ping;
     struct {
@@ -37,6 +38,7 @@ void mirror_open(struct job *job)
                               .open = 1, .seen_ms = bp_clock_ms()};
     mirror->born = bp_calloc(job->proc_count, 1);
     mirror->gone = bp_calloc(job->proc_count, 1);
+    mirror->continues = bp_calloc(job->proc_count, sizeof *mirror->continues);
     open.number = mirror->number;
     node_send(mirror->node, &(struct bp_frame){.type = BP_HERD_OPEN, .job = job->parent,
                                                .node = mirror->node->number,
@@ -71,7 +73,7 @@ void mirror_stop(const struct job *job, const struct proc *proc, int signal)
     if (job->mirror != NULL && job->mirror->herding)
         order(job, &(struct bp_ghost_record){
             .type = signal != 0 ? BP_GHOST_STOPPED : BP_GHOST_CONTINUED, .slot = proc->rank,
-            .signo = signal});
+            .signo = signal, .value = job->mirror->continues[proc->rank]});
 }
 
 /* ---- signals to the launcher ---- */
@@ -193,6 +195,7 @@ static int said_of(struct job *job, const struct bp_ghost_record *record)
     case BP_GHOST_SIGNAL:
         if (record->signo < 1 || record->signo > 64)
             return -EPROTO;
+        mirror->continues[record->slot] += record->signo == SIGCONT;
         herd_said_signal(job, proc, record);
         return 0;
     case BP_GHOST_GONE: /* it was ordered, or it was killed before it was one of the herd */
@@ -309,6 +312,7 @@ void mirror_free(struct job *job)
     tell_node(job, BP_HERD_GONE, NULL, 0);
     free(job->mirror->born);
     free(job->mirror->gone);
+    free(job->mirror->continues);
     free(job->mirror);
     job->mirror = NULL;
 }

@@ -248,6 +248,7 @@ void onward_arrive(struct stay *stay)
     onward_tell_old(job, proc);
     proc->leaving |= is_first && !job->places[proc->place].ended;
     proc->stay = stay;
+    proc->cont_sent = proc->cont_had = 0;
     trip_free(proc);
     if (is_first)
         leave_place(job, proc->place);
@@ -271,6 +272,29 @@ void onward_asks(struct job *host, const struct node *node, int32_t pid)
 }
 
 /* ---- what is left behind ---- */
+
+/* Somebody there meant the process, and is right but for the place: it is stopped where it is,
+ * unless it was told to go on since it came. What is behind has to go on, and end. */
+int onward_stopped_behind(struct job *job, struct proc *proc, struct node *node,
+                          const struct bp_frame *frame, const uint8_t *body,
+                          struct bp_error *err)
+{
+    auto_unpack Bpmix__ProcStopped *stopped =
+        BP_UNPACK(ProcStopped, proc_stopped, body, frame->length, err);
+    Bpmix__ProcSignal go = BPMIX__PROC_SIGNAL__INIT;
+    if (stopped == NULL)
+        return err->code;
+    if (stopped->signal == 0)
+        return 0;
+    go.signal = SIGCONT;
+    go.code = SI_QUEUE;
+    go.value = BP_LEAVE_VALUE;
+    node_send(node, &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = frame->job,
+                                       .node = node->number, .tag = frame->tag}, &go);
+    if (proc->cont_sent == 0 && proc->state != PROC_GONE && proc->state != PROC_HELD)
+        signal_it(job, proc, SIGSTOP, 0);
+    return 0;
+}
 
 void onward_has_left(struct job *job, struct proc *proc)
 {

@@ -75,6 +75,10 @@ void onward_tell_old(const struct job *job, const struct proc *proc);
 void onward_arrive(struct stay *stay);
 /* It is at home: what is where it was is only left behind. */
 void onward_leave(struct job *job, struct proc *proc);
+/* What it left behind there was stopped, or went on. */
+int onward_stopped_behind(struct job *job, struct proc *proc, struct node *node,
+                          const struct bp_frame *frame, const uint8_t *body,
+                          struct bp_error *err);
 /* It does not go there: it goes on where it is. */
 void onward_fail(struct proc *proc, struct job *job, int code, const char *text);
 /* Something that it left behind is gone. */

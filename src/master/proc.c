@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* proc.c - the life of a process on the master: state x event -> next state and action. */
+#include <signal.h>
+
 #include "master/master.h"
 
 #define S(next, action) {PROC_##next, ACT_##action}
@@ -41,6 +43,12 @@ static const struct proc_step table[PROC_STATES][PROC_EVENTS] = {
 struct proc_step proc_step(enum proc_state state, enum proc_event event)
 {
     return table[state][event];
+}
+
+int proc_goes_on(const struct proc *proc)
+{
+    return proc->cont_had != proc->cont_sent ||
+           (proc->waiting & UINT64_C(1) << (SIGCONT - 1)) != 0;
 }
 
 const char *proc_state_name(enum proc_state state)

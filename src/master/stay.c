@@ -172,7 +172,8 @@ static void did_not_start(struct stay *stay, const struct bp_frame *frame, const
 }
 
 /* It is not yet, or not any more, where the process is. */
-static int said_aside(struct stay *stay, const struct bp_frame *frame, const uint8_t *body)
+static int said_aside(struct stay *stay, const struct bp_frame *frame, const uint8_t *body,
+                      struct bp_error *err)
 {
     switch (frame->type) {
     case BP_PROC_CREATED:
@@ -189,7 +190,9 @@ static int said_aside(struct stay *stay, const struct bp_frame *frame, const uin
         stay_close(stay);
         onward_has_left(stay->job, stay->proc);
         break;
-    default: /* it was stopped, or went on: that concerns it where it is */
+    default:
+        if (!is_coming(stay) && !stay->gone)
+            return onward_stopped_behind(stay->job, stay->proc, stay->node, frame, body, err);
         break;
     }
     return 0;
@@ -202,7 +205,7 @@ static int said(struct stay *stay, const struct bp_frame *frame, const uint8_t *
         return bp_error_set(err, -EPERM, "a frame about process %llu, which is not there",
                             (unsigned long long)frame->tag);
     if (stay->proc->stay != stay)
-        return said_aside(stay, frame, body);
+        return said_aside(stay, frame, body, err);
     if (frame->type == BP_PROC_CREATED)
         return 0; /* it was faster, and has asked */
     int r = job_proc_frame(stay->job, stay->proc, frame, body, err);

@@ -210,6 +210,7 @@ static void said(struct space *host, const struct bp_space_packet *packet)
     case BP_SPACE_STOPPED:
     case BP_SPACE_CONTINUED:
         stopped.signal = record->type == BP_SPACE_STOPPED ? (uint32_t)record->signo : 0;
+        stopped.continued = (uint32_t)record->status;
         if (rank != NULL)
             space_tell(space, BP_PROC_STOPPED, rank->serial, &stopped);
         return;
@@ -304,7 +305,8 @@ void space_signal(struct space *space, uint64_t serial, const Bpmix__ProcSignal 
                                      .code = signal->code,
                                      .sender_pid = signal->sender_pid,
                                      .uid = signal->sender_uid,
-                                     .value = signal->value};
+                                     .value = signal->value,
+                                     .status = (int32_t)signal->number};
     if (signal->signal < 1 || signal->signal > 64)
         return;
     struct rank *rank, *next;

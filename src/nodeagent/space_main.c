@@ -141,7 +141,8 @@ static void reap(struct space *space)
         int stub = process == NULL && bp_space_family_has(&space->family, record.pid);
         if (process == NULL && !stub && space->processes.asked > 0)
             return;
-        bp_space_wait_consume(&record);
+        if (!bp_space_wait_consume(&record))
+            continue;
         if (process != NULL)
             happened(space, process, &record);
         else if (stub && record.type == BP_SPACE_STOPPED)

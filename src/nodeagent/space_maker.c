@@ -57,23 +57,27 @@ int bp_space_wait_peek(struct bp_space_record *ret_record)
     return 1;
 }
 
-void bp_space_wait_consume(const struct bp_space_record *record)
+int bp_space_wait_consume(const struct bp_space_record *record)
 {
     int what = record->type == BP_SPACE_EXIT      ? WEXITED
                : record->type == BP_SPACE_STOPPED ? WSTOPPED
                                                   : WCONTINUED;
-    siginfo_t info;
-    waitid(P_PID, (id_t)record->pid, &info, what | WNOHANG);
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)record->pid, &info, what | WNOHANG) == 0 && info.si_pid != 0;
 }
 
-/* Told first, reaped after: should we be killed in between, PID 1 inherits the dead child. */
+/* An end is told first, and reaped after: should we be killed in between, PID 1 inherits the dead
+ * child. A stop is taken first: what is taken after it was told may be the next one. */
 static void tell_waits(int socket)
 {
     struct bp_space_record record;
     while (bp_space_wait_peek(&record) > 0) {
+        if (record.type != BP_SPACE_EXIT && !bp_space_wait_consume(&record))
+            continue;
         if (bp_space_send(socket, &record, NULL, NULL, 0) < 0)
             _exit(1);
-        bp_space_wait_consume(&record);
+        if (record.type == BP_SPACE_EXIT)
+            bp_space_wait_consume(&record);
     }
 }
 

@@ -22,7 +22,7 @@ _Noreturn void bp_space_maker_run(struct bp_space_job *job, int socket, int as_s
  * reaping it: 1 = *ret_record is filled, 0 = nothing to tell, -ECHILD. */
 int bp_space_wait_peek(struct bp_space_record *ret_record);
 
-/* Take what peek showed out of the kernel; after an EXIT the PID is free. */
-void bp_space_wait_consume(const struct bp_space_record *record);
+/* Take what peek showed out of the kernel; after an EXIT the PID is free. 0 = it is over. */
+int bp_space_wait_consume(const struct bp_space_record *record);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* space_process.c - the table of the processes that CREATE made: state × event. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -243,10 +245,29 @@ static void signal_now(struct bp_space_process *process, const struct happening 
     deliver(process, event->record);
 }
 
+/* Or was it continued since? Where nothing can be read it was not. */
+static int is_stopped_now(pid_t pid)
+{
+    char path[32], text[128];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    text[got > 0 ? got : 0] = '\0';
+    const char *end = strrchr(text, ')');
+    return end == NULL || strlen(end) < 3 || strchr("RSD", end[2]) == NULL;
+}
+
+/* Told only while it lasts: so the SIGCONT that is named came before it, and not after. One that is
+ * over is followed by CONTINUE, or by another stop. */
 static void stop(struct bp_space_process *process, const struct happening *event)
 {
+    struct bp_space_record told = *event->record;
+    struct happening numbered = {.all = event->all, .record = &told};
+    if (!is_stopped_now(process->birth.pid))
+        return;
+    told.status = process->continued;
     process->state = BP_STATE_STOPPED;
-    tell(event, process, BP_SPACE_STOPPED);
+    tell(&numbered, process, BP_SPACE_STOPPED);
 }
 
 static void go_on(struct bp_space_process *process, const struct happening *event)
@@ -383,7 +404,10 @@ void bp_space_process_signal(struct bp_space_processes *all, const struct bp_spa
     for (unsigned i = 0; i < all->used; i++) {
         struct bp_space_process *process = &all->slots[i];
         int meant = record->serial == 0 ? !process->helper : process->serial == record->serial;
-        if (process->state != BP_STATE_FREE && meant)
-            bp_space_process_event(all, process, BP_EVENT_SIGNAL, record, NULL);
+        if (process->state == BP_STATE_FREE || !meant)
+            continue;
+        if (record->signo == SIGCONT && record->status != 0)
+            process->continued = record->status;
+        bp_space_process_event(all, process, BP_EVENT_SIGNAL, record, NULL);
     }
 }

@@ -38,6 +38,7 @@ struct bp_space_process {
     uint64_t serial;
     int helper;
     int killed; /* SIGKILL came before it was born */
+    int32_t continued; /* number of the last SIGCONT that it got */
     struct bp_space_birth birth;
     struct bp_space_mishap mishap;
     char *why; /* the restorer's sentence, or NULL */

@@ -60,7 +60,9 @@ enum bp_ghost_type {
                         * stopped by signo; 0: it goes on */
     /* bpmaster to herder */
     BP_GHOST_EXIT = 64, /* slot, status: end the ghost with exactly this wait status */
-    BP_GHOST_STOPPED,   /* slot, signo: the process stopped by signo; stop the ghost likewise */
+    BP_GHOST_STOPPED,   /* slot, signo: the process stopped by signo; stop the ghost, too, unless
+                         * it got a SIGCONT that is not among the `value` ones that bpmaster has
+                         * heard of by now: then the process will go on, too */
     BP_GHOST_CONTINUED, /* slot: the process was continued */
     BP_GHOST_NAME,      /* slot, name: the process's new comm */
     BP_GHOST_FORWARD,   /* signo, code, sender_pid, sender_uid, value: the launcher itself got this

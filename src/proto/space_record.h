@@ -35,7 +35,8 @@ enum bp_space_type {
                          * payload: bp_space_create, CPU mask, extra environment.
                          * fds: stdin, stdout, stderr, then `extra_fds` more, put at 3, 4, ...;
                          * with BP_SPACE_IMAGE the last of them is the image */
-    BP_SPACE_SIGNAL,    /* serial, signo, code, sender_pid, uid, value; serial 0 = every process
+    BP_SPACE_SIGNAL,    /* serial, signo, code, sender_pid, uid, value, status = number of a SIGCONT
+                         * or 0; serial 0 = every process
                          * that CREATE made except helpers. Before CREATED signals wait, but for
                          * SIGKILL and SIGCONT. A code below 0 comes with sender and value, others
                          * as kill() by PID 1. An unknown serial is a late one: dropped */
@@ -55,7 +56,7 @@ enum bp_space_type {
                           * follows), or serial 0: SETUP failed and bpspace exits. payload: with
                           * BP_STEP_IMAGE what the restorer said, without a NUL */
     BP_SPACE_EXIT,       /* serial, pid, status, cpu_us, maxrss_kib */
-    BP_SPACE_STOPPED,    /* serial, signo */
+    BP_SPACE_STOPPED,    /* serial, signo, status = number of the last SIGCONT that it had got */
     BP_SPACE_CONTINUED,  /* serial; a stop or a continue that is over before anybody looked is not
                           * told */
     BP_SPACE_LEASE_SEEN, /* value: the LEASE's */

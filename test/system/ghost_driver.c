@@ -105,6 +105,8 @@ static void order(uint32_t type, uint32_t slot, int signo)
 {
     struct bp_ghost_record record = {.type = type, .slot = slot, .signo = signo};
 
+    if (type == BP_GHOST_STOPPED && slot < BP_GHOST_SLOTS)
+        record.value = herd.continues[slot];
     herd_send(&herd, &record);
 }
 
@@ -320,6 +322,46 @@ static bool test_stop_keeps_order(void)
                 last = seen[k].signo;
         }
         CHECK(last == sent[(i + 1) % 2]);
+    }
+    return herd_finish(&herd);
+}
+
+/* Every order before this one was obeyed. */
+static bool obeyed(uint32_t slot)
+{
+    struct bp_ghost_record record;
+
+    order(BP_GHOST_ASK, slot, 0);
+    return next_is(BP_GHOST_TOLD, slot, 0, &record);
+}
+
+/* bpmaster has not heard of the SIGCONT when it says that the process was stopped: the ghost must
+ * not stop. There a SIGSTOP would wait, and be dropped by the SIGCONT of its process's going on. */
+static bool test_stop_is_outdated(void)
+{
+    struct bp_ghost_record record, old = {.type = BP_GHOST_STOPPED, .signo = SIGSTOP};
+    int status = 0;
+
+    CHECK(herd_make(&herd, 1, LEASE_MS));
+    for (uint32_t i = 0; i < 20; i++) {
+        old.value = herd.continues[0];
+        kill(herd.pids[0], SIGSTOP);
+        CHECK(next_is(BP_GHOST_SIGNAL, 0, SIGSTOP, &record));
+        kill(herd.pids[0], SIGCONT);
+        CHECK(next_is(BP_GHOST_SIGNAL, 0, SIGCONT, &record));
+        herd_send(&herd, &old);
+        CHECK(obeyed(0));
+        CHECK(waitpid(herd.pids[0], &status, WNOHANG | WUNTRACED) == 0);
+        kill(herd.pids[0], SIGSTOP);
+        CHECK(next_is(BP_GHOST_SIGNAL, 0, SIGSTOP, &record));
+        order(BP_GHOST_CONTINUED, 0, 0);
+        order(BP_GHOST_STOPPED, 0, SIGSTOP);
+        CHECK(waitpid(herd.pids[0], &status, WUNTRACED) == herd.pids[0] && WIFSTOPPED(status));
+        herd_send(&herd, &old); /* when it goes on, by this SIGCONT: still outdated */
+        CHECK(quiet());
+        kill(herd.pids[0], SIGCONT);
+        CHECK(next_is(BP_GHOST_SIGNAL, 0, SIGCONT, &record) && obeyed(0));
+        CHECK(waitpid(herd.pids[0], &status, WNOHANG | WUNTRACED) == 0);
     }
     return herd_finish(&herd);
 }
@@ -1204,11 +1246,14 @@ static bool herder_hold(pid_t *ret_herder)
     return child_hold(midwife, ret_herder);
 }
 
-/* Run the herder to where it begins to trace its maker (entry), or has just done so. */
-static bool herder_step(pid_t herder, bool entry)
+/* How far the herder is: it is about to trace its maker, has just done so, or has let it go on to be
+ * the ghost and not heard of that yet. */
+enum herder_stage { STAGE_BEFORE, STAGE_TRACED, STAGE_LET_GO };
+
+static bool herder_step(pid_t herder, enum herder_stage stage)
 {
     struct __ptrace_syscall_info info = {0};
-    bool seizes = false;
+    bool there = false;
     int status;
 
     do {
@@ -1217,16 +1262,31 @@ static bool herder_step(pid_t herder, bool entry)
         if (WSTOPSIG(status) != (SIGTRAP | 0x80))
             continue;
         CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, herder, sizeof(info), &info) > 0);
-        if (seizes)
+        if (there)
             break;
-        seizes = info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_ptrace &&
-                 info.entry.args[0] == PTRACE_SEIZE;
-    } while (!seizes || !entry);
+        if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+            continue;
+        there = stage == STAGE_LET_GO
+                    ? info.entry.nr == SYS_kill && info.entry.args[1] == SIGKILL
+                    : info.entry.nr == SYS_ptrace && info.entry.args[0] == PTRACE_SEIZE;
+    } while (!there || stage != STAGE_BEFORE);
     return true;
 }
 
-/* A process that becomes a ghost is stopped on the way, before or after it is traced. */
-static bool stop_on_the_way(bool before)
+/* The maker has become the ghost, and waits for signals. */
+static bool maker_is_ghost(void)
+{
+    char text[64];
+
+    do {
+        sched_yield();
+        CHECK(proc_read(herd.maker, "comm", text, sizeof(text)));
+    } while (strcmp(text, "solver\n") != 0 || pid_state(herd.maker) != 'S');
+    return true;
+}
+
+/* A process that becomes a ghost is stopped on the way. */
+static bool stop_on_the_way(enum herder_stage stage)
 {
     struct bp_ghost_setup setup = {.version = BP_GHOST_VERSION, .count = 1, .comm = "solver",
                                    .lease_ms = LEASE_MS, .flags = BP_GHOST_IN_PLACE};
@@ -1237,9 +1297,10 @@ static bool stop_on_the_way(bool before)
 
     prctl(PR_SET_DUMPABLE, 1); /* lost with its user; inherited by the maker */
     herd_start_gated(&herd, &setup);
-    CHECK(herder_hold(&herder) && herder_step(herder, before));
+    CHECK(herder_hold(&herder) && herder_step(herder, stage));
+    CHECK(stage != STAGE_LET_GO || maker_is_ghost());
     kill(herd.maker, SIGSTOP);
-    while (pid_state(herd.maker) != (before ? 'T' : 't'))
+    while (pid_state(herd.maker) != (stage == STAGE_BEFORE ? 'T' : 't'))
         sched_yield();
     kill(herd.maker, SIGUSR1);
     CHECK(ptrace(PTRACE_DETACH, herder, 0, 0) == 0);
@@ -1253,7 +1314,7 @@ static bool stop_on_the_way(bool before)
         CHECK(record.signo == (told ? SIGUSR1 : SIGSTOP)); /* in the order they were sent */
         told = record.signo;
     }
-    if (before)
+    if (stage == STAGE_BEFORE)
         CHECK(waitpid(herd.maker, &status, WUNTRACED) == herd.maker && WIFSTOPPED(status));
     order(BP_GHOST_STOPPED, 0, SIGSTOP);
     while (pid_state(herd.maker) != 't')
@@ -1271,7 +1332,63 @@ static bool stop_on_the_way(bool before)
 
 static bool test_stop_on_the_way(void)
 {
-    return stop_on_the_way(false) && stop_on_the_way(true);
+    return stop_on_the_way(STAGE_TRACED) && stop_on_the_way(STAGE_BEFORE) &&
+           stop_on_the_way(STAGE_LET_GO);
+}
+
+/* Without bpmaster bphome ends with 127: the parent sees its own child's end, and no herder. */
+static bool test_become(void)
+{
+    struct bp_ghost_record record;
+    int status = 0;
+
+    CHECK(herd_make(&herd, 3, LEASE_MS));
+    order(BP_GHOST_BECOME, 3, 0); /* none of its */
+    order(BP_GHOST_STOPPED, 1, SIGSTOP);
+    CHECK(waitpid(herd.pids[1], &status, WUNTRACED) == herd.pids[1] && WIFSTOPPED(status));
+    order(BP_GHOST_BECOME, 1, 0); /* a stopped one becomes it when it goes on */
+    kill(herd.pids[0], SIGUSR1);
+    order(BP_GHOST_BECOME, 0, 0);
+    CHECK(next_is(BP_GHOST_SIGNAL, 0, SIGUSR1, &record));
+    CHECK(next_is(BP_GHOST_HOME, 0, 0, &record) && record.pid == herd.pids[0]);
+    CHECK(waitpid(herd.pids[0], &status, 0) == herd.pids[0] && status == 127 << 8);
+    order(BP_GHOST_EXIT, 0, 0); /* it is nobody's ghost any more */
+    order(BP_GHOST_BECOME, 0, 0);
+    CHECK(quiet() && waitpid(herd.pids[1], &status, WNOHANG) == 0);
+    order(BP_GHOST_CONTINUED, 1, 0);
+    CHECK(next_is(BP_GHOST_HOME, 1, 0, &record));
+    CHECK(waitpid(herd.pids[1], &status, 0) == herd.pids[1] && status == 127 << 8);
+    herd.pids[0] = herd.pids[1] = 0;
+    return herd_finish(&herd);
+}
+
+/* Killed on the way it is held as a ghost, or dead as what it had become; never both or neither. */
+static bool test_become_killed(void)
+{
+    struct bp_ghost_record record;
+    int status, held = 0;
+
+    for (int i = 0; i < 40; i++) {
+        CHECK(herd_make(&herd, 1, LEASE_MS));
+        order(BP_GHOST_BECOME, 0, 0);
+        for (int k = 0; k < i % 10; k++)
+            sched_yield();
+        kill(herd.pids[0], SIGKILL);
+        CHECK(herd_next(&herd, &record) == 1);
+        CHECK(record.type == BP_GHOST_SIGNAL || record.type == BP_GHOST_HOME);
+        if (record.type == BP_GHOST_SIGNAL) {
+            CHECK(record.signo == SIGKILL && waitpid(herd.pids[0], &status, WNOHANG) == 0);
+            held++;
+            herd_exit(&herd, 0, 3 << 8);
+            CHECK(next_is(BP_GHOST_GONE, 0, 0, &record) && record.status == SIGKILL);
+        }
+        CHECK(waitpid(herd.pids[0], &status, 0) == herd.pids[0]);
+        CHECK(status == SIGKILL || (record.type == BP_GHOST_HOME && status == 127 << 8));
+        herd.pids[0] = 0;
+        CHECK(herd_finish(&herd));
+    }
+    printf("# %d of 40 were killed as ghosts\n", held);
+    return true;
 }
 
 static const struct {
@@ -1286,6 +1403,7 @@ static const struct {
     {"stop and continue are mirrored", test_stop_is_mirrored},
     {"stop races continue", test_stop_races_continue},
     {"stop keeps its order among signals", test_stop_keeps_order},
+    {"a stop that is outdated", test_stop_is_outdated},
     {"end while stopped", test_exit_while_stopped},
     {"signals from the moment of birth", test_signals_from_birth},
     {"group signal or launcher's", test_group_or_launcher},
@@ -1309,6 +1427,8 @@ static const struct {
     {"many children", test_many_children},
     {"PIDs that are given", test_given},
     {"stopped on the way to be a ghost", test_stop_on_the_way},
+    {"a ghost becomes its process", test_become},
+    {"killed while it becomes it", test_become_killed},
 };
 
 #define TESTS ((int)(sizeof(tests) / sizeof(tests[0])))

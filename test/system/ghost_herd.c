@@ -82,6 +82,10 @@ int herd_next(struct herd *herd, struct bp_ghost_record *record)
         herd->batch_count = (uint32_t)n / sizeof(*record);
     }
     *record = herd->batch[herd->batch_first++];
+    if (record->slot < BP_GHOST_SLOTS && record->type == BP_GHOST_BORN)
+        herd->continues[record->slot] = 0;
+    if (record->slot < BP_GHOST_SLOTS && record->type == BP_GHOST_SIGNAL)
+        herd->continues[record->slot] += record->signo == SIGCONT;
     return 1;
 }
 

@@ -23,6 +23,7 @@ struct herd {
     uint32_t early_count;
     struct bp_ghost_record batch[BP_GHOST_BATCH];
     uint32_t batch_first, batch_count;
+    uint32_t continues[BP_GHOST_SLOTS]; /* SIGCONTs told since the slot's ghost was born */
 };
 
 /* Start bpghost; the maker is not waited for. */

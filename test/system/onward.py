@@ -159,6 +159,52 @@ def _():
         assert finish(p).code == -signal.SIGKILL
 
 
+@test("stopped on its node at any moment of its hops, and continued: ghost and process agree")
+def _():
+    def status(pid):
+        try:
+            with open("/proc/%d/status" % pid, encoding="utf-8") as f:
+                return dict(line.split(":", 1) for line in f)
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+
+    def stopped(pid):
+        row = status(pid)
+        return None if row is None or row["State"].split()[0] in "ZX" else row["State"].split()[0] in "tT"
+
+    def there():
+        """Where the process is or was: {PID as seen from here: is it stopped?}"""
+        found = {}
+        for pid in descendants(cluster.daemon_pid("n0")) | descendants(cluster.daemon_pid("n1")):
+            row = status(pid)
+            if row and row["Name"].strip() == "onward" and row["NSpid"].split()[-1] == str(p.pid):
+                found[pid] = stopped(pid)
+        return {pid: is_stopped for pid, is_stopped in found.items() if is_stopped is not None}
+    with remains.none(cluster):
+        p = start([PROGRAM, "100000", "0", "1"])
+        stops = 0
+        for _ in range(400):
+            targets = list(there())
+            if not targets or stops == 25:
+                continue
+            try:
+                os.kill(targets[-1], signal.SIGSTOP)
+            except ProcessLookupError:
+                continue
+            # One that was at its end already does not stop any more: then nothing was stopped.
+            wait_for(lambda: stopped(p.pid) or stopped(targets[-1]) is None,
+                     what=lambda: "%s of %s on %s" % (stopped(p.pid), p.pid, there()))
+            if not stopped(p.pid):
+                continue
+            stops += 1
+            wait_for(lambda: set(there().values()) == {True}, what=lambda: "all stopped: %s" % there())
+            os.kill(p.pid, signal.SIGCONT)
+            wait_for(lambda: not stopped(p.pid))
+        assert stops == 25, stops
+        os.kill(p.pid, signal.SIGKILL)
+        assert finish(p).code == -signal.SIGKILL
+
+
 @test("the node that it goes to dies, or hangs and then dies: it goes on where it is")
 def _():
     for first in (None, signal.SIGSTOP):

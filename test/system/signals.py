@@ -3,6 +3,7 @@
 """signals.py - signals, stop and continue, the terminal: ranks through their ghosts."""
 import ctypes
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -186,6 +187,25 @@ def _():
     both("tT")
     os.kill(ghost, signal.SIGCONT)
     both("SR")
+    job.end()
+
+
+@test("storms of SIGSTOP and SIGCONT: the last one counts, for the ghost and for its rank")
+def _():
+    dice = random.Random(7)
+    job = Job(ranks=1)
+    ghost = job.ghosts[0]
+    [rank] = [p for p, row in bptest.processes().items() if row[4] == "sigrank" and p != ghost]
+    for _ in range(120):
+        sent = [dice.choice((signal.SIGSTOP, signal.SIGCONT)) for _ in range(dice.randint(2, 9))]
+        for signo in sent:
+            os.kill(ghost, signo)
+            for _ in range(dice.choice((0, 0, 20, 300))):
+                os.sched_yield()
+        letters = "tT" if sent[-1] == signal.SIGSTOP else "SR"
+        wait_for(lambda: state(ghost) in letters and state(rank) in letters,
+                 what=lambda: "%s after %s, not %s and %s" % (letters, sent, state(ghost), state(rank)))
+    os.kill(ghost, signal.SIGCONT)
     job.end()
 
 

@@ -33,6 +33,16 @@ void onward_has_left(struct job *job, struct proc *proc)
     left++;
 }
 
+static int stopped_behind;
+
+int onward_stopped_behind(struct job *job, struct proc *proc, struct node *node,
+                          const struct bp_frame *frame, const uint8_t *body, struct bp_error *err)
+{
+    (void)job, (void)proc, (void)node, (void)frame, (void)body, (void)err;
+    stopped_behind++;
+    return 0;
+}
+
 struct node *proc_node(const struct job *job, const struct proc *proc)
 {
     return job->places[proc->place].node;
