@@ -22,11 +22,6 @@ void job_close(struct job *job)
 
 static int left;
 
-int proc_where(const struct job *job, const struct proc *proc)
-{
-    return job->places[proc->place].node->number;
-}
-
 void onward_has_left(struct job *job, struct proc *proc)
 {
     (void)job, (void)proc;
