@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* homes.c - see homes.h. A process comes home from a node: so one that is to be there is made on the
- * caller's node first, with ghost and placeholder as any child, and goes home as any process does. */
+/* homes.c - see homes.h. A process comes home from a node: so one that is to be there is made on
+ * the caller's node first, with ghost and placeholder as any child, and goes home as any does. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/bproc.h>

@@ -10,8 +10,8 @@
 struct bp_homes {
     int count;
     struct bp_image_options options; /* of the image */
-    /* In each child, on the caller's node, all signals blocked: goes home. -errno, or never returns,
-     * or 0: it has come. blocked: what the caller had. */
+    /* In each child, on the caller's node, all signals blocked: goes home. -errno, or never
+     * returns, or 0: it has come. blocked: what the caller had. */
     int (*go)(void *arg, const sigset_t *blocked);
     void *arg;
 };

@@ -14,6 +14,7 @@
  *                                      at the end says how many of them came, when it is told by SIGUSR1.
  * homecall child END                 : a child at home, which ends with the status END, or -SIGNAL.
  * homecall children NODE...          : one on each by vrfork, and by vexecmove.
+ * homecall closed                    : a child at home when its node has been closed: after SIGUSR1.
  * homecall talk                      : signals to and from a child at home, which is stopped, too.
  * homecall many COUNT                : children at home, one after the other.
  * homecall refused                   : why there can be none at home, when it has denied itself new code.
@@ -354,6 +355,21 @@ static int do_talk(char **argv)
     return 7;
 }
 
+static int do_closed(char **argv)
+{
+    (void)argv;
+    sigset_t set = with(SIGUSR1, SIGUSR1);
+    siginfo_t info;
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    go(0);
+    printf("there\n");
+    sigwaitinfo(&set, &info);
+    int pid = bproc_rfork(BPROC_NODE_MASTER);
+    if (pid == 0)
+        return 5;
+    return pid < 0 ? failed("rfork") : await(pid);
+}
+
 static int do_many(char **argv)
 {
     int good = 0;
@@ -435,6 +451,7 @@ static const struct {
     {"hear", do_hear}, {"away", do_away},
     {"child", do_child}, {"children", do_children}, {"exec", do_exec}, {"talk", do_talk},
     {"many", do_many}, {"refused", do_refused}, {"left", do_left}, {"files", do_files},
+    {"closed", do_closed},
 };
 
 int main(int argc, char **argv)

@@ -257,6 +257,18 @@ def _():
             assert (result.code, result.out) == (9, "child: %s at 0\n" % error), result
 
 
+@test("whose node has been closed to its user has children at home, too")
+def _():
+    with remains.none(cluster):
+        p = start([PROGRAM, "closed"], user=USER)
+        assert p.stdout.readline() == "there\n", finish(p)
+        bptest.must(["bpctl", "-S", "0", "-m", "0", "-s", "busy"])
+        os.kill(p.pid, signal.SIGUSR1)
+        result = finish(p)
+        bptest.must(["bpctl", "-S", "0", "-m", "0111", "-s", "up"])
+        assert (result.code, result.out) == (5, ""), result
+
+
 @test("a child at home with files of the master")
 def _():
     with remains.none(cluster):
