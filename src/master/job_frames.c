@@ -118,8 +118,7 @@ static int proc_frame(struct job *job, struct place *place, const struct bp_fram
     struct proc *proc = proc_of(job, place, frame, err);
     if (proc == NULL)
         return err->code;
-    if ((proc->stay == NULL && proc->resident == NULL) || frame->type == BP_PROC_CREATED ||
-        (frame->type == BP_PROC_STOPPED && proc->homing != NULL))
+    if ((proc->stay == NULL && proc->resident == NULL) || frame->type == BP_PROC_CREATED)
         return job_proc_frame(job, proc, frame, body, err);
     if (frame->type == BP_PROC_EXIT) {
         proc->leaving = 0;

@@ -26,8 +26,7 @@ def build(compiler, name, source="bproc_calls.c"):
     """A stranger's program, as all machines see it: its path."""
     path = os.path.join(bptest.BUILD, "test", name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    sanitize = ["-fsanitize=address,undefined"] if bptest.SANITIZED else []
-    must(compiler + ["-Wall", "-Wextra", "-Wpedantic", "-Werror", *sanitize, *flags("--cflags"),
+    must(compiler + ["-Wall", "-Wextra", "-Wpedantic", "-Werror", *flags("--cflags"),
                      os.path.join(bptest.SOURCE, "test/system", source), "-o", path,
                      *flags("--libs"), "-Wl,-rpath," + bptest.PREFIX + "/lib"], timeout=60)
     return path
@@ -465,8 +464,6 @@ while lib.bproc_notifier() >= 0:
     count += 1
 print(count == 32, lib.bproc_numnodes()) # others may still ask
 """ % bptest.PREFIX
-    if bptest.SANITIZED:
-        return  # the sanitizer wants to come first
     out = must(["bpsh", "2", "python3", "-c", script], user=USER).splitlines()
     assert out == ["2 10 True True", str(NODES), "True %d" % NODES], out
 
@@ -511,16 +508,13 @@ def _():
     for name in ("rfork", "vrfork", "move", "vexecmove"):
         for node, why in ((1, "Permission denied"), (9, "Invalid node"), (2, "Node is down")):
             result = run([program, name, str(node)], user=USER)
-            # A sanitizer may say before that it does not know the stack of the capture.
-            said = result.err.splitlines()[-1 if bptest.SANITIZED else 0:]
+            said = result.err.splitlines()
             assert result.code == 1 and said == ["%s: %s" % (name, why)], result
     calls("chmod:1:0111", "nodesetstatus:2:up")
 
 
 @test("the same program as C++")
 def _():
-    if bptest.SANITIZED:
-        raise bptest.Skip("the sanitizer of gcc is not clang's")
     program = build(["clang", "-x", "c++", "-Wno-deprecated"], "bproc_calls_cxx")
     words = ["numnodes", "nodelist", "nodeinfo:1", "nodespec:0,1", "version", "nodeset", "notifier",
              "nodelist_", "proclist:-4", "liblist"]
@@ -531,8 +525,6 @@ def _():
 
 @test("when memory is out a call says so and the program goes on; threads may call at once")
 def _():
-    if bptest.SANITIZED:
-        raise bptest.Skip("the sanitizer has its own malloc")
     program = build(["cc", "-std=gnu17", "-pthread"], "bproc_nomem", "bproc_nomem.c")
     result = run([program], timeout=60)
     assert result.code == 0 and result.out.endswith("failures 0\n"), repr(result)
@@ -565,8 +557,6 @@ for _ in range(10):
 assert used() == before, (before, used())
 """ % (NODES, NODES)
     env = {"LD_LIBRARY_PATH": bptest.PREFIX + "/lib"}
-    if bptest.SANITIZED:
-        raise bptest.Skip("the sanitizer wants to come first")
     must(["python3", "-c", script], env=env)
 
 

@@ -22,7 +22,6 @@ def keepers():
 
 @test("the caller ends, its child goes on, and is heard")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(1):
         before = bptest.Snapshot()
         p = start([PROGRAM, "orphan", "0"])
@@ -36,7 +35,6 @@ def _():
 
 @test("the keeper is killed: its processes end as killed, and nothing is left")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(1):
         before = bptest.Snapshot()
         p = start([PROGRAM, "child", "0"])
@@ -49,7 +47,6 @@ def _():
 
 @test("the keeper is killed in the middle of a call: an error, no child")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(2, lease=4) as cluster:
         os.kill(cluster.daemon_pid("n1"), signal.SIGSTOP)
         p = start([PROGRAM, "child", "1"])
@@ -62,7 +59,6 @@ def _():
 
 @test("the node is killed in the middle of a call: an error, no child")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(2, lease=4) as cluster:
         os.kill(cluster.daemon_pid("n1"), signal.SIGSTOP)
         p = start([PROGRAM, "child", "1"])
@@ -74,7 +70,6 @@ def _():
 
 @test("the node of a child is killed: the child ends as killed")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(2) as cluster:
         p = start([PROGRAM, "child", "1"])
         p.stdout.readline()
@@ -84,14 +79,12 @@ def _():
 
 @test("a caller that ignores SIGCHLD goes on ignoring it")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(1):
         assert must([PROGRAM, "ignoring", "0"]) == "wait -1 ECHILD\n"
 
 
 @test("a caller with threads is copied; it cannot move, and goes on")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(1):
         out = must([PROGRAM, "threads", "0"], timeout=60)
         assert out in ("good 20 move -1 EOPNOTSUPP\n", "good 20 move -1 EBUSY\n"), out
@@ -99,7 +92,6 @@ def _():
 
 @test("_io: files of the node and connections in place of descriptors")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(1) as cluster, socket.create_server(("0.0.0.0", 0)) as server:
         must(cluster.base + ["exec", "n0", "sh", "-c", "test -s /etc/hostname"])
         p = start([PROGRAM, "io", MASTER, str(server.getsockname()[1])])
@@ -170,7 +162,6 @@ def _():
 
 @test("on a node a call forks on that node, and forks to and leaves for the master")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(2):
         rows = must([PROGRAM, "nested", "0"]).splitlines()
         assert sorted(rows) == ["own d00 home e00 move 0 at -1", "status 0"], rows
@@ -185,14 +176,12 @@ def _():
 
 @test("move: signals that wait and timers come along, and once")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(1):
         assert must([PROGRAM, "pending", "0"]) == "node 0 usr1 1 alarm 1 rt 2 value 5\n"
 
 
 @test("many rforks by several callers at once, one after the other in each: nothing grows")
 def _():
-    bptest.need_plain_build()
     with bptest.Cluster(2):
         before = bptest.Snapshot()
         callers = [start([PROGRAM, "many", str(i % 2), "25"]) for i in range(4)]

@@ -136,8 +136,6 @@ with talk() as t:
 
 @test("orders to nodes fail on a node and leave nothing")
 def _():
-    if bptest.SANITIZED:
-        raise bptest.Skip("the sanitizer cannot be loaded late")
     script = """
 import ctypes, errno
 lib = ctypes.CDLL(sys.argv[1], use_errno=True)

@@ -8,7 +8,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import bptest  # noqa: E402
 from bptest import must, test  # noqa: E402
 
-bptest.need_plain_build()
 LIBS, EXEC, ALL = 1, 2, 7
 ENOENT, ESTALE = 2, 116
 LIBRARY = "/tmp/libcarried.so"  # of each machine's own /tmp

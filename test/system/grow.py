@@ -16,7 +16,6 @@ import bptest  # noqa: E402
 import remains  # noqa: E402
 from bptest import processes, start, test, wait_for  # noqa: E402
 
-bptest.need_plain_program()
 PROGRAM = bptest.build_caller("grow", flags=("-Wall", "-Wextra", "-pthread"))
 USER = 12345
 NODES = 3

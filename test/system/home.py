@@ -3,6 +3,7 @@
 # time limit: 600 s
 """home.py - a process that went to a node comes home: a native process again, whatever happens on
 the way."""
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,6 @@ import remains  # noqa: E402
 import wire  # noqa: E402
 from bptest import finish, processes, run, start, test, wait_for  # noqa: E402
 
-bptest.need_plain_build()
 PROGRAM = bptest.build_caller("home")
 TRAVELLER = bptest.build_caller("onward")
 USER = 12345
@@ -103,7 +103,8 @@ def _():
         for _ in range(8):
             wait_lines(p, 3)
             os.kill(p.pid, signal.SIGSTOP)
-            assert os.WIFSTOPPED(os.waitpid(p.pid, os.WUNTRACED)[1])
+            status = os.waitpid(p.pid, os.WUNTRACED)[1]
+            assert os.WIFSTOPPED(status), hex(status)
             os.kill(p.pid, signal.SIGCONT)
         result = finish(p, timeout=60)
         assert result.code == 7 and "wrong 0 wait -1" in result.out, result
@@ -127,7 +128,8 @@ def _():
                 p = start([PROGRAM, "wait"])
                 wait_lines(p, lines)
                 for pid in named(name):
-                    os.kill(pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):  # the herder ends by itself
+                        os.kill(pid, signal.SIGKILL)
                 os.kill(p.pid, signal.SIGTERM)
                 code = finish(p).code  # 1: it was at home, and could not set out
                 assert code in (1, -signal.SIGKILL, -signal.SIGTERM), (name, lines, code)
@@ -198,7 +200,7 @@ def _():
         assert (result.code, result.out) == (7, "done wrong 0 heard 0\n"), result
         assert most <= 12, most
         after = [memory_kib(pid) for pid in daemons]
-        assert all(b - a < 2048 for a, b in zip(memory, after)), (memory, after)
+        assert bptest.SANITIZED or all(b - a < 2048 for a, b in zip(memory, after)), (memory, after)
         wait_for(lambda: all(remains.things(cluster)[k] <= v for k, v in before.items()))
 
 

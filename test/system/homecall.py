@@ -14,7 +14,6 @@ import bptest  # noqa: E402
 import remains  # noqa: E402
 from bptest import finish, processes, run, start, test, wait_for  # noqa: E402
 
-bptest.need_plain_build()
 PROGRAM = bptest.build_caller("homecall")
 FORMS = ("rexec", "execmove")
 USER = 12345

@@ -11,7 +11,6 @@ import bptest  # noqa: E402
 import remains  # noqa: E402
 from bptest import finish, processes, run, start, test, wait_for  # noqa: E402
 
-bptest.need_plain_build()
 PROGRAM = bptest.build_caller("homeward")
 USER = 12345
 HERE = [PROGRAM]              # the parent is on the master

@@ -10,9 +10,9 @@ import sys
 import bptest
 from bptest import run, test
 
-DRIVER = os.path.join(bptest.BUILD, "image_driver")
+DRIVER = os.path.join(bptest.PLAIN, "image_driver")
 RESTORE = os.path.join(bptest.PREFIX, "libexec", "bpmix", "bprestore")
-HOP = os.path.join(bptest.BUILD, ".libs", "libimagehop.so")
+HOP = os.path.join(bptest.PLAIN, ".libs", "libimagehop.so")
 IMAGE = "/tmp/image"
 PROGRAM = "/tmp/program"
 SHARED, CWD, ENV, VDSO = 1, 2, 4, 8
@@ -253,8 +253,4 @@ def clean():
 
 
 atexit.register(clean)
-if bptest.SANITIZED:
-    bptest.plan(1)
-    bptest.skip("images", "a program with sanitizers cannot be restored")
-else:
-    bptest.main()
+bptest.main()

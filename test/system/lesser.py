@@ -11,7 +11,6 @@ import bptest  # noqa: E402
 import remains  # noqa: E402
 from bptest import must, run, test  # noqa: E402
 
-bptest.need_plain_build()
 PROCS = bptest.build_caller("bproc_procs")
 ONWARD = bptest.build_caller("onward")
 WARM = bptest.build_caller("warm_program")

@@ -7,11 +7,11 @@ import os
 import sys
 
 import bptest
-from bptest import BUILD, SOURCE, run, tap
+from bptest import PLAIN, SOURCE, run, tap
 
-BUILT = os.path.join(BUILD, "test/system/move")
+BUILT = os.path.join(PLAIN, "test/system/move")
 HERE = os.path.join(SOURCE, "test/system/move")
-LIBRARY = os.path.join(BUILD, ".libs/libmove.so")
+LIBRARY = os.path.join(PLAIN, ".libs/libmove.so")
 WRONG, SKIPPED = 3, 77
 NOT_STATES = {"hop", "move_test", "plugin", "perl", "driver",
               "cluster"}
@@ -59,8 +59,7 @@ CLUSTER_WAYS = (
     ("bprun --start=entry", "stay", ["bprun", "--mpi=none", "-n", "1", "--start=entry",
                                         "--status=json"], {}),
 )
-if not bptest.SANITIZED:  # programs that are not cannot load a library that is
-    WAYS += CLUSTER_WAYS
+WAYS += CLUSTER_WAYS
 
 
 def programs():

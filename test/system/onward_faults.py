@@ -13,7 +13,6 @@ import remains  # noqa: E402
 import wire  # noqa: E402
 from bptest import finish, must, processes, run, start, test, wait_for  # noqa: E402
 
-bptest.need_plain_build()
 PROGRAM = bptest.build_caller("onward")
 USER = 12345
 PROC_LIST = 21  # frame.h

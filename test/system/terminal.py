@@ -227,7 +227,6 @@ def _():
 def _():
     result = run(["bprun", "--pty", "-n", "2", "sh", "-c", "[ $BPROC_RANK != 0 ] || tty"])
     assert "/dev/pts/" in result.out, repr(result)
-    bptest.need_plain_build()
     result = run(PTY + ["--start=ld", "tty"])
     assert result.code == 0 and "/dev/pts/" in result.out, repr(result)
 

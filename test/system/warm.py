@@ -16,7 +16,6 @@ USER = 12345
 
 
 def warm(*words, **more):
-    bptest.need_plain_build()
     return run(["bprun", "--warm", "--mpi=none", *words], **more)
 
 
@@ -84,7 +83,6 @@ def _():
 
 @test("without bprun --warm the call returns 0 at once; --start and --warm exclude each other")
 def _():
-    bptest.need_plain_build()
     out = must([PROGRAM]).splitlines()
     assert out[1].startswith("0 0 - "), out
     for words in (["--warm", "--start=exec"], ["--start=ld", "--warm"]):
