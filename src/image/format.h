@@ -194,13 +194,14 @@ struct bp_image_mailbox {
     uint64_t scrap, scrap_bytes; /* the restorer's last memory; the image unmaps it */
 };
 
-/* The restorer: execve(BP_LIBEXECDIR "/bprestore", {name, "IMAGE,REPORT,FLAGS,RESULT,EXE",
+/* The restorer: execve(BP_LIBEXECDIR "/bprestore", {name, "IMAGE,REPORT,FLAGS,RESULT,EXE,GATE",
  * arguments of the program from its argv[0] on...}, environment). IMAGE is a descriptor with the
  * image, which can be read at any place; REPORT is one to write to; FLAGS in hexadecimal; RESULT
  * for the mailbox. EXE may be left out or -1: a descriptor of what /proc/self/exe shall be, which
  * the kernel takes from who has CAP_CHECKPOINT_RESTORE; that is set, and the capabilities dropped,
- * before IMAGE is read. Where the image starts to run REPORT is closed and nothing was written;
- * else a report was written and the exit status is 127. */
+ * before IMAGE is read. GATE may be left out or -1: a pipe of which a byte is read before IMAGE is;
+ * its end says that IMAGE will never be whole. Where the image starts to run REPORT is closed and
+ * nothing was written; else a report was written and the exit status is 127. */
 enum bp_restore_flags {
     BP_RESTORE_SHARED = 1, /* map big runs from IMAGE (a sealed memory file), do not copy them */
     BP_RESTORE_CWD = 2,    /* SELF: go to the image's directory */

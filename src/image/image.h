@@ -34,6 +34,9 @@ struct bp_image_options {
     bool is_move;     /* the process goes on elsewhere, it is not copied: pending signals and timers
                        * travel too, and what a copy would just not have (other threads, POSIX
                        * timers) is refused */
+    void (*meanwhile)(void *arg); /* NULL, or called when the copy of a process that captures itself
+                                   * is there and not yet looked at; all signals are blocked */
+    void *meanwhile_arg;
     bool no_pagemap_scan; /* read /proc/PID/pagemap as kernels before 6.7 need it (for tests) */
 };
 

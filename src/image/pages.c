@@ -39,14 +39,16 @@ int bp_pages_open(struct bp_pages *pages, pid_t pid, bool without_scan, struct b
 {
     char path[64];
     struct scan nothing = {.size = sizeof(nothing), .any_of = SCAN_PRESENT};
-    struct scan guards = {.size = sizeof(guards), .any_of = SCAN_GUARD};
+    struct scan_region guard;
+    struct scan guards = {.size = sizeof(guards), .any_of = SCAN_GUARD, .end = BP_IMAGE_HIGHEST,
+                          .vec = (uint64_t)(uintptr_t)&guard, .vec_len = 1, .max_pages = 1};
 
     snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
     pages->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (pages->fd < 0)
         return bp_error_set(err, -errno, "%s cannot be opened: %s", path, strerror(errno));
     pages->has_scan = !without_scan && ioctl(pages->fd, SCAN, &nothing) >= 0;
-    pages->has_guards = ioctl(pages->fd, SCAN, &guards) >= 0;
+    pages->has_guards = ioctl(pages->fd, SCAN, &guards) > 0;
     return 0;
 }
 

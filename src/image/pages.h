@@ -13,7 +13,7 @@
 struct bp_pages {
     int fd;
     bool has_scan;
-    bool has_guards; /* the scan tells MADV_GUARD_INSTALL's pages */
+    bool has_guards; /* there are pages of MADV_GUARD_INSTALL, and the scan tells them */
 };
 
 int bp_pages_open(struct bp_pages *pages, pid_t pid, bool without_scan, struct bp_error *err);

@@ -34,11 +34,12 @@ struct bp_restore_piece { /* of the kernel's own mappings: [vvar...] and [vdso] 
 };
 
 struct bp_restore {
-    int image_fd, report_fd, exe_fd;
+    int image_fd, report_fd, exe_fd, gate_fd;
     uint64_t exec_place, exec_bytes; /* where exec put the code, when it runs elsewhere */
     uint32_t flags; /* enum bp_restore_flags */
     int64_t result;
     uint64_t signal_mask; /* as exec left it; all are blocked since */
+    uint32_t cpu[BP_IMAGE_CPU_WORDS]; /* what this one can do */
     struct bp_restore_args args; /* SELF; in LD and ENTRY */
     struct bp_block block;       /* it becomes the program's own block, */
     uint64_t stack, stack_bytes; /* and these pages of the stack stay */

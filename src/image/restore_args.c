@@ -54,6 +54,7 @@ void bp_restore_args_read(struct bp_restore *restore, uint64_t *block)
     restore->flags = (uint32_t)number_read(restore, &orders, 16);
     restore->result = number_read(restore, &orders, 10);
     restore->exe_fd = *orders != 0 ? (int)number_read(restore, &orders, 10) : -1;
+    restore->gate_fd = *orders != 0 ? (int)number_read(restore, &orders, 10) : -1;
 }
 
 static void *moved(const struct bp_restore_args *args, const void *pointer, uint64_t by)

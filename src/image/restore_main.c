@@ -137,11 +137,8 @@ static void prologue_read(struct bp_restore *restore)
 /* A process that began on a better CPU has chosen its functions for that. */
 static void cpu_check(const struct bp_restore *restore)
 {
-    uint32_t have[BP_IMAGE_CPU_WORDS];
-    const char *missing;
+    const char *missing = bp_cpu_missing(restore->view.head->cpu, restore->cpu);
 
-    bp_cpu_read(have);
-    missing = bp_cpu_missing(restore->view.head->cpu, have);
     if (missing != NULL)
         bp_restore_fail(restore, -ENOTSUP, "this CPU has not all that the process began with",
                         missing);
@@ -289,17 +286,41 @@ static __attribute__((noreturn)) void first_part(struct bp_restore *restore)
     __builtin_unreachable();
 }
 
+/* Until the image is whole. */
+static void image_await(const struct bp_restore *restore)
+{
+    char byte;
+    long n;
+
+    do {
+        n = BP_SYS(SYS_read, restore->gate_fd, &byte, 1, 0, 0, 0);
+    } while (n == -EINTR);
+    if (n != 1)
+        bp_restore_fail(restore, -ECANCELED, "the image did not come", NULL);
+    BP_SYS(SYS_close, restore->gate_fd, 0, 0, 0, 0, 0);
+}
+
 static __attribute__((noreturn)) void go_on(struct bp_restore *restore)
 {
     uint64_t *block = (uint64_t *)restore->args.start;
+    bool has_cpu = false;
 
     if (restore->exe_fd >= 0)
         bp_restore_exe_set(restore);
     if ((restore->flags & BP_RESTORE_DROP) != 0)
         bp_restore_exe_drop(restore);
+    if (restore->gate_fd >= 0 && (restore->flags & BP_RESTORE_ENV) != 0) {
+        bp_cpu_read(restore->cpu); /* meanwhile, as it will be a SELF */
+        has_cpu = true;
+    }
+    if (restore->gate_fd >= 0)
+        image_await(restore);
     prologue_read(restore);
-    if (restore->view.head->kind != BP_IMAGE_LD) /* cpuid is slow in virtual machines */
+    if (restore->view.head->kind != BP_IMAGE_LD) { /* cpuid is slow in virtual machines */
+        if (!has_cpu)
+            bp_cpu_read(restore->cpu);
         cpu_check(restore);
+    }
     if (restore->view.head->kind != BP_IMAGE_SELF)
         bp_restore_start_find(restore, block);
     bp_restore_vdso_find(restore);
@@ -312,7 +333,7 @@ void bp_restore_main(uint64_t *block)
     uint64_t all = ~0ULL;
 
     bp_bytes_zero(&restore, offsetof(struct bp_restore, vectors));
-    restore.report_fd = -1;
+    restore.report_fd = restore.gate_fd = -1;
     BP_SYS(SYS_rt_sigprocmask, SIG_SETMASK, &all, &restore.signal_mask, sizeof(all), 0, 0);
     bp_restore_args_read(&restore, block);
     if (restore.exe_fd >= 0)

@@ -162,6 +162,8 @@ static int captured(struct bp_freeze *freeze, const struct bp_image_options *opt
 
     if (memory_fd < 0)
         return memory_fd;
+    if (options->meanwhile != NULL)
+        options->meanwhile(options->meanwhile_arg);
     bp_tables_init(&tables, BP_IMAGE_SELF);
     tables.keep = keep;
     rc = bp_process_check(&tables, getpid(), options, err);

@@ -77,9 +77,11 @@ static int send_copies(struct copies *copies, int flags, int *ret_entry)
     int caller_errno = errno, r = ask(copies, &order, &crew, &err);
     if (r < 0)
         return r;
+    options.meanwhile = bp_crew_begin;
+    options.meanwhile_arg = crew;
     r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
     if (r == 0 && role == BP_IMAGE_RESTORED) {
-        free(crew);
+        bp_crew_leave(crew);
         free((void *)order.argv);
         *ret_entry = begin(copies, &mailbox);
         errno = caller_errno;

@@ -49,50 +49,70 @@ static void give_back(struct kept *kept)
     free(kept->infos);
 }
 
-/* on_master: from there, to become its ghost. */
-static int go(bool on_master, int node, struct bp_image *image, const struct bproc_io_t *io,
-              int io_count, struct bp_error *err)
+/* From the master the job is asked for first, from a node with the image. */
+static int ask(bool on_master, const struct bp_order *order, struct bp_passage *ret_passage,
+               struct bp_error *err)
 {
-    static char *const in_image[] = {NULL}; /* where the environment is */
-    auto_free char **words = bp_order_own_words();
-    if (words == NULL)
-        return -ENOMEM;
-    struct bp_order order = {.nodes = &node, .count = 1, .in_place = true, .argv = words,
-                             .envp = in_image,
-                             .start = BPMIX__START__SELF, .image = image, .io = io,
-                             .io_count = io_count};
-    return on_master ? bp_passage_make(&order, err) : bp_onward_make(&order, err);
+    return on_master ? bp_passage_ask(order, ret_passage, err)
+                     : bp_public_cpu_check(order->nodes[0]);
+}
+
+static int go(bool on_master, struct bp_order *order, struct bp_passage *passage,
+              struct bp_image *image, struct bp_error *err)
+{
+    struct kept kept;
+    int r = take_signals(&kept, image);
+    order->image = image;
+    if (r < 0 && on_master)
+        bp_passage_drop(passage);
+    if (r < 0)
+        return r;
+    r = on_master ? bp_passage_go(passage, image, err) : bp_onward_make(order, err);
+    give_back(&kept);
+    return r;
+}
+
+/* In the process on the node. */
+static int arrive(bool on_master, const struct bp_order *order,
+                  const struct bp_image_mailbox *mailbox)
+{
+    if (mailbox->strings != 0)
+        munmap((void *)(uintptr_t)mailbox->strings, mailbox->strings_bytes);
+    /* A node has opened none of them for who comes from another one. */
+    int r = bp_descriptors_apply(order->io, order->io_count,
+                                 on_master || order->nodes[0] == BPROC_NODE_MASTER);
+    if (r < 0)
+        _exit(-r); /* there is no way back */
+    return 0;
 }
 
 /* All signals are blocked. 0 = on the node. */
 static int move(int node, const struct bproc_io_t *io, int io_count, int flags)
 {
+    static char *const in_image[] = {NULL}; /* where the environment is */
     auto_free char *libraries = bp_public_libraries(flags);
+    auto_free char **words = bp_order_own_words();
+    struct bp_order order = {.nodes = &node, .count = 1, .in_place = true, .argv = words,
+                             .envp = in_image, .start = BPMIX__START__SELF, .io = io,
+                             .io_count = io_count};
     struct bp_image_options options = bp_public_options(flags, libraries);
     struct bp_image_mailbox mailbox;
     struct bp_image *image = NULL;
+    struct bp_passage passage;
     enum bp_image_role role;
     struct bp_error err = {0};
-    struct kept kept;
     bool on_master = bproc_currnode() == BPROC_NODE_MASTER; /* as it was before it went */
     options.is_move = true;
-    int r = on_master ? 0 : bp_public_cpu_check(node); /* else with the job */
+    int r = words != NULL ? ask(on_master, &order, &passage, &err) : -ENOMEM;
+    if (r < 0)
+        return r;
+    r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
+    if (r == 0 && role == BP_IMAGE_RESTORED)
+        return arrive(on_master, &order, &mailbox);
+    if (r < 0 && on_master)
+        bp_passage_drop(&passage);
     if (r == 0)
-        r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
-    if (r == 0 && role == BP_IMAGE_RESTORED) {
-        if (mailbox.strings != 0)
-            munmap((void *)(uintptr_t)mailbox.strings, mailbox.strings_bytes);
-        r = bp_descriptors_apply(io, io_count, on_master || node == BPROC_NODE_MASTER);
-        if (r < 0)
-            _exit(-r); /* there is no way back */
-        return 0;
-    }
-    if (r == 0)
-        r = take_signals(&kept, image);
-    if (r == 0) {
-        r = go(on_master, node, image, io, io_count, &err);
-        give_back(&kept);
-    }
+        r = go(on_master, &order, &passage, image, &err);
     bp_image_free(image);
     return r;
 }

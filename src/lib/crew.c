@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* crew.c - the processes of one call of libbproc: keeper, map, ghosts, and what became of them. */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,9 +17,17 @@ struct bp_crew {
     const struct bp_order *order;
     enum bp_keeper_kind kind;
     bool on_master;
-    int keeper, asked; /* descriptors, or -1 */
-    int *codes;        /* by rank: 0 = not known yet */
-    int32_t pids[];    /* by rank: its ghost */
+    int keeper, asked; /* descriptors, or -1; asked: until there is the answer */
+    int answer;        /* 0, and there are launch and herds; or a negative errno, and why */
+    struct bp_error why;
+    struct bp_launch launch;
+    struct bp_local_message herds;
+    bool begun; /* the ghosts are being made */
+    struct bp_herd_making making;
+    bool is_quiet;
+    struct bp_quiet quiet;
+    int *codes;     /* by rank: 0 = not known yet */
+    int32_t pids[]; /* by rank: its ghost */
 };
 
 /* ---- where processes may go ---- */
@@ -121,7 +130,10 @@ int bp_crew_ask(const struct bp_order *order, struct bp_crew **ret_crew, struct 
     if (crew == NULL)
         return bp_error_set(err, -ENOMEM, "no memory");
     crew->order = order;
-    crew->keeper = crew->asked = -1;
+    crew->keeper = crew->asked = crew->launch.fd = -1;
+    crew->answer = -ENODATA;
+    bp_quiet_begin(&crew->quiet);
+    crew->is_quiet = true;
     int r = ask(crew, err);
     if (r < 0)
         bp_crew_free(crew);
@@ -130,54 +142,108 @@ int bp_crew_ask(const struct bp_order *order, struct bp_crew **ret_crew, struct 
     return r;
 }
 
+static void take_answer(struct bp_crew *crew)
+{
+    crew->answer = bp_launch_answer(bp_take_fd(crew->asked), NULL, NULL, &crew->launch,
+                                    &crew->herds, &crew->why);
+}
+
+void bp_crew_begin(void *arg)
+{
+    struct bp_crew *crew = arg;
+    struct pollfd fds = {.fd = crew->asked, .events = POLLIN};
+    if (poll(&fds, 1, 0) != 1)
+        return;
+    take_answer(crew);
+    if (crew->answer < 0 || crew->herds.fd_count != 1)
+        return;
+    crew->answer = bp_launch_begin(&crew->launch, crew->order->argv, &crew->herds, &crew->making,
+                                   &crew->why);
+    crew->begun = crew->answer == 0;
+    if (!crew->begun)
+        bp_launch_done(&crew->launch);
+}
+
+/* ---- taking it back ---- */
+
+static void hush(struct bp_crew *crew)
+{
+    if (crew->is_quiet)
+        bp_quiet_end(&crew->quiet);
+    crew->is_quiet = false;
+}
+
+/* When nobody wants the job any more its ghosts end. */
+static void take_back(struct bp_crew *crew)
+{
+    struct bp_error err;
+    bool is_there = crew->answer == 0;
+    bool has_ghosts = crew->begun && bp_herd_end(&crew->making, crew->pids, &err) == 0;
+    if (crew->keeper >= 0)
+        close(bp_take_fd(crew->keeper));
+    if (crew->asked >= 0)
+        close(bp_take_fd(crew->asked));
+    if (is_there && !crew->begun)
+        bp_local_done(&crew->herds);
+    if (is_there)
+        bp_launch_done(&crew->launch);
+    for (int rank = 0; has_ghosts && rank < crew->order->count; rank++)
+        while (waitpid(crew->pids[rank], NULL, 0) < 0 && errno == EINTR)
+            ;
+    crew->begun = false;
+    crew->answer = -ECANCELED;
+}
+
 void bp_crew_free(struct bp_crew *crew)
 {
-    if (crew != NULL && crew->keeper >= 0)
-        close(crew->keeper);
-    if (crew != NULL && crew->asked >= 0)
-        close(crew->asked);
+    if (crew == NULL)
+        return;
+    take_back(crew);
+    hush(crew);
+    free(crew);
+}
+
+void bp_crew_leave(struct bp_crew *crew)
+{
+    hush(crew);
     free(crew);
 }
 
 /* ---- making them ---- */
 
-static int take_answer(struct bp_crew *crew, struct bp_launch *ret_launch,
-                       struct bp_local_message *ret_herds, struct bp_error *err)
+/* As a guest of a job that cannot be used any more, if that is what it is; once more then. */
+static int settle_answer(struct bp_crew *crew, struct bp_error *err)
 {
-    return bp_launch_answer(bp_take_fd(crew->asked), NULL, NULL, ret_launch, ret_herds, err);
+    if (crew->asked >= 0)
+        take_answer(crew);
+    if (crew->answer == -ESTALE && crew->kind == BP_KEEPER_GUEST) {
+        bp_keeper_refuse(bp_take_fd(crew->keeper));
+        crew->answer = ask_host(crew, &crew->why);
+        if (crew->answer == 0)
+            take_answer(crew);
+    }
+    if (crew->answer < 0)
+        *err = crew->why;
+    return crew->answer;
 }
 
 /* The keeper sends the image while the ghosts are made. */
-static int give(struct bp_crew *crew, struct bp_launch *launch,
-                struct bp_local_message *take_herds, const struct bp_image *image,
-                struct bp_error *err)
-{
-    int r = bp_keeper_give(crew->keeper, crew->kind, launch, image, err);
-    if (r < 0) {
-        bp_local_done(take_herds);
-        return r;
-    }
-    r = bp_launch_children(launch, crew->order->argv, take_herds, crew->pids, err);
-    if (r == 0)
-        hear_all(crew);
-    return r;
-}
-
 static int make(struct bp_crew *crew, const struct bp_image *image, struct bp_error *err)
 {
-    struct bp_launch launch;
-    struct bp_local_message herds;
-    int r = take_answer(crew, &launch, &herds, err);
-    if (r == -ESTALE && crew->kind == BP_KEEPER_GUEST) { /* that one cannot be used any more */
-        bp_keeper_refuse(bp_take_fd(crew->keeper));
-        r = ask_host(crew, err);
-        if (r == 0)
-            r = take_answer(crew, &launch, &herds, err);
-    }
+    int r = settle_answer(crew, err);
+    if (r == 0)
+        r = bp_keeper_give(crew->keeper, crew->kind, &crew->launch, image, err);
     if (r < 0)
         return r;
-    r = give(crew, &launch, &herds, image, err);
-    bp_launch_done(&launch);
+    if (crew->begun)
+        r = bp_herd_end(&crew->making, crew->pids, err);
+    else
+        r = bp_launch_children(&crew->launch, crew->order->argv, &crew->herds, crew->pids, err);
+    crew->answer = -EALREADY;
+    crew->begun = false;
+    bp_launch_done(&crew->launch); /* the keeper's alone: its death must end the job */
+    if (r == 0)
+        hear_all(crew);
     return r;
 }
 
@@ -185,13 +251,13 @@ int bp_crew_make(struct bp_crew *crew, const struct bp_image *image, int *ret_co
                  struct bp_error *err)
 {
     int count = crew->order->count;
-    struct bp_quiet quiet;
     crew->codes = ret_codes;
     memset(ret_codes, 0, (size_t)count * sizeof *ret_codes);
-    bp_quiet_begin(&quiet);
     int r = make(crew, image, err);
-    bp_quiet_end(&quiet);
+    if (r < 0)
+        take_back(crew);
+    hush(crew);
     if (r == 0)
-        bp_quiet_forget(&quiet, ret_codes, count);
+        bp_quiet_forget(&crew->quiet, ret_codes, count);
     return r;
 }

@@ -13,11 +13,16 @@ int bp_crew_check(const int *nodes, int count, const uint32_t *cpu, int *ret_cod
 struct bp_crew;
 
 /* Ask for the processes of an order, which must outlive the crew, and do not wait: the caller may
- * capture itself meanwhile, and has an image then that the order has not named. Free it with
- * bp_crew_free, which takes back what was not made; a copy of the caller that finds itself with one
- * has nothing of it but the memory: free(). */
+ * capture itself meanwhile, and has an image then that the order has not named. Until it is made or
+ * freed no handler for SIGCHLD runs. Free it with bp_crew_free, which takes back what was not made;
+ * a copy of the caller that finds itself with one has only its memory: bp_crew_leave. */
 int bp_crew_ask(const struct bp_order *order, struct bp_crew **ret_crew, struct bp_error *err);
 void bp_crew_free(struct bp_crew *crew);
+void bp_crew_leave(struct bp_crew *crew);
+
+/* While there is something else to do, the image's `meanwhile`: have the ghosts begun, if bpmaster
+ * has answered. */
+void bp_crew_begin(void *crew);
 
 /* Make them, and return when each runs or could not be made: ret_codes[i] is a PID, a child of the
  * caller to wait for, or a negative errno, and then nothing is left of it. 0; or -errno, and there

@@ -33,6 +33,7 @@ static int go_home(const struct bp_homes *homes, const sigset_t *blocked,
 static int make(const struct bp_homes *homes, const sigset_t *blocked,
                 const struct bp_order *order, int *ret_codes)
 {
+    struct bp_image_options options = homes->options;
     struct bp_image_mailbox mailbox;
     struct bp_image *image = NULL;
     struct bp_crew *crew;
@@ -41,9 +42,11 @@ static int make(const struct bp_homes *homes, const sigset_t *blocked,
     int r = bp_crew_ask(order, &crew, &err);
     if (r < 0)
         return r;
-    r = bp_image_capture_self(&homes->options, &image, &role, &mailbox, &err);
+    options.meanwhile = bp_crew_begin;
+    options.meanwhile_arg = crew;
+    r = bp_image_capture_self(&options, &image, &role, &mailbox, &err);
     if (r == 0 && role == BP_IMAGE_RESTORED) {
-        free(crew);
+        bp_crew_leave(crew);
         return go_home(homes, blocked, &mailbox);
     }
     if (r == 0)

@@ -6,7 +6,6 @@
 
 #include "common/mem.h"
 #include "lib/client.h"
-#include "lib/herd.h"
 #include "lib/launch.h"
 #include "proto/ghost_record.h"
 #include "proto/key.h"
@@ -87,21 +86,40 @@ int bp_launch_open(const Bpmix__JobRequest *request, bp_launch_waits *waits, voi
     return fd < 0 ? fd : bp_launch_answer(fd, waits, arg, ret_launch, ret_herds, err);
 }
 
+static int herd_begin(const struct bp_launch *launch, char *const argv[],
+                      const struct bp_local_message *herds, unsigned herd,
+                      struct bp_herd_making *ret_making, struct bp_error *err)
+{
+    int32_t given[BP_GHOST_MAX];
+    size_t first = (size_t)herd * BP_GHOST_MAX, left = launch->map->n_ranks - first;
+    uint32_t count = left < BP_GHOST_MAX ? (uint32_t)left : BP_GHOST_MAX;
+    for (uint32_t k = 0; k < count; k++)
+        given[k] = launch->map->ranks[first + k]->pid;
+    /* Where the ghosts are there already, these are to be placeholders. */
+    return bp_herd_begin(herds->fds[herd], count, launch->map->lease_ms, argv,
+                         given[0] != 0 ? given : NULL, ret_making, err);
+}
+
+int bp_launch_begin(const struct bp_launch *launch, char *const argv[],
+                    struct bp_local_message *take_herds, struct bp_herd_making *ret_making,
+                    struct bp_error *err)
+{
+    int r = herd_begin(launch, argv, take_herds, 0, ret_making, err);
+    bp_local_done(take_herds);
+    return r;
+}
+
 int bp_launch_children(const struct bp_launch *launch, char *const argv[],
                        struct bp_local_message *take_herds, int32_t *ret_pids,
                        struct bp_error *err)
 {
-    int32_t given[BP_GHOST_MAX];
+    struct bp_herd_making making;
     int r = 0;
     for (unsigned i = 0; r == 0 && i < take_herds->fd_count; i++) {
-        size_t first = (size_t)i * BP_GHOST_MAX, left = launch->map->n_ranks - first;
-        uint32_t count = left < BP_GHOST_MAX ? (uint32_t)left : BP_GHOST_MAX;
-        for (uint32_t k = 0; k < count; k++)
-            given[k] = launch->map->ranks[first + k]->pid;
-        /* Where the ghosts are there already, these are to be placeholders. */
-        r = bp_herd_make(take_herds->fds[i], count, launch->map->lease_ms, argv,
-                         given[0] != 0 ? given : NULL, ret_pids != NULL ? ret_pids + first : NULL,
-                         err);
+        r = herd_begin(launch, argv, take_herds, i, &making, err);
+        if (r == 0)
+            r = bp_herd_end(&making, ret_pids != NULL ? ret_pids + (size_t)i * BP_GHOST_MAX : NULL,
+                            err);
     }
     bp_local_done(take_herds);
     return r;

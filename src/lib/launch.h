@@ -4,6 +4,7 @@
 #define BP_LIB_LAUNCH_H
 
 #include "common/error.h"
+#include "lib/herd.h"
 #include "proto/local.h"
 #include "proto/pack.h"
 
@@ -40,6 +41,10 @@ int bp_launch_ghosts(const struct bp_launch *launch, const Bpmix__JobRequest *re
 int bp_launch_children(const struct bp_launch *launch, char *const argv[],
                        struct bp_local_message *take_herds, int32_t *ret_pids,
                        struct bp_error *err);
+/* These where one herd is enough, and without waiting for them: bp_herd_end does. */
+int bp_launch_begin(const struct bp_launch *launch, char *const argv[],
+                    struct bp_local_message *take_herds, struct bp_herd_making *ret_making,
+                    struct bp_error *err);
 void bp_launch_done(struct bp_launch *launch);
 
 #endif

@@ -85,12 +85,13 @@ static int hear(int keeper)
     return bp_keeper_hear(keeper, &news) > 0 ? news.code : -ECONNABORTED;
 }
 
-static int go(const struct bp_order *order, int keeper, struct bp_error *err)
+static int go(struct bp_passage *passage, struct bp_image *image, struct bp_error *err)
 {
+    const struct bp_order *order = passage->order;
     struct bp_launch launch;
     struct bp_local_message herds;
     struct ghost ghost;
-    int r = bp_order_open(order, &launch, &herds, err);
+    int r = bp_launch_answer(bp_take_fd(passage->asked), NULL, NULL, &launch, &herds, err);
     if (r < 0)
         return r;
     r = ghost_init(&ghost, order, launch.map->lease_ms, &herds, err);
@@ -98,10 +99,10 @@ static int go(const struct bp_order *order, int keeper, struct bp_error *err)
         bp_launch_done(&launch);
         return r;
     }
-    r = bp_keeper_give(keeper, BP_KEEPER_ALONE, &launch, order->image, err);
+    r = bp_keeper_give(passage->keeper, BP_KEEPER_ALONE, &launch, image, err);
     bp_launch_done(&launch);
     if (r == 0)
-        r = hear(keeper);
+        r = hear(passage->keeper);
     if (r == 0)
         become_ghost(&ghost, order);
     ghost_done(&ghost);
@@ -119,12 +120,39 @@ static bool is_traced(void)
     return line != NULL && strtol(line + strlen("\nTracerPid:"), NULL, 10) != 0;
 }
 
-int bp_passage_make(const struct bp_order *order, struct bp_error *err)
+int bp_passage_ask(const struct bp_order *order, struct bp_passage *ret_passage,
+                   struct bp_error *err)
 {
     if (is_traced())
         return bp_error_set(err, -EPERM, "a process that is traced cannot become a ghost");
     if (bp_yama_why()[0] != '\0')
         return bp_error_set(err, -EPERM, "nobody could trace the ghost%s", bp_yama_why());
     auto_close int keeper = bp_keeper_start(err);
-    return keeper < 0 ? keeper : go(order, keeper, err);
+    int asked = keeper < 0 ? keeper : bp_order_ask(order, err);
+    if (asked < 0)
+        return asked;
+    *ret_passage = (struct bp_passage){.order = order, .keeper = bp_take_fd(keeper),
+                                       .asked = asked};
+    return 0;
+}
+
+int bp_passage_go(struct bp_passage *take_passage, struct bp_image *image, struct bp_error *err)
+{
+    int r = go(take_passage, image, err);
+    bp_passage_drop(take_passage);
+    return r;
+}
+
+void bp_passage_drop(struct bp_passage *passage)
+{
+    close(bp_take_fd(passage->keeper));
+    if (passage->asked >= 0)
+        close(bp_take_fd(passage->asked));
+}
+
+int bp_passage_make(const struct bp_order *order, struct bp_error *err)
+{
+    struct bp_passage passage;
+    int r = bp_passage_ask(order, &passage, err);
+    return r < 0 ? r : bp_passage_go(&passage, order->image, err);
 }

@@ -205,7 +205,8 @@ static int job_frame(struct tool *tool, struct bp_local_message *message,
     if (frame->type == BP_JOB_RELEASE) {
         tool->job->kept = 0;
         job_check_idle(tool->job);
-        job_check_end(tool->job);
+        if (tool->job != NULL) /* one that waited for its turn is gone by now */
+            job_check_end(tool->job);
         return 0;
     }
     auto_unpack Bpmix__JobKill *kill =

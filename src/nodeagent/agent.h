@@ -164,7 +164,9 @@ struct space {
         size_t digest_bytes, digest_size;
         uint8_t ended;       /* no more will come */
         uint8_t whole;       /* sealed and checked */
-        uint8_t given;       /* bpspace has it */
+        uint8_t given;       /* bpspace has it, whole */
+        int gate;            /* where processes wait for it; -1 = they do not */
+        size_t at_gate;      /* so many */
         struct bp_error failed; /* code 0 = not, so far; else why there will be none */
     } image;
     struct leaving *leaving; /* images of processes that leave this node */
@@ -263,7 +265,8 @@ void leave_drop(struct space *space, uint64_t client);
 void leave_done(struct space *space);
 
 /* ---- rank.c: a rank's creation, its end ---- */
-void rank_create(struct space *space, const Bpmix__Proc *proc);
+/* gate: where it waits for its image; -1: that is whole, or there is none. */
+void rank_create(struct space *space, const Bpmix__Proc *proc, int gate);
 /* cpus: its mask, as the kernel has it. */
 void rank_created(struct rank *rank, const void *cpus, size_t length);
 /* why: a sentence, or NULL. */
@@ -327,6 +330,9 @@ int image_digests(struct space *space, const uint8_t *bytes, size_t length);
 uint64_t image_back(struct space *space);
 /* No more of it will come. */
 void image_lost(struct space *space);
+/* Processes can be made before it is whole: they wait at a gate, which opens when it is. 0; or
+ * -errno: they cannot. *ret_gate is the caller's. */
+int image_gate(struct space *space, size_t processes, int *ret_gate);
 /* Let go of it if nobody needs it here any more. */
 void image_spare(struct space *space);
 void image_free(struct space *space);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,8 +37,51 @@ static void close_file(struct space *space)
     space->image.fd = -1;
 }
 
+static int make_file(struct space *space)
+{
+    if (space->image.fd < 0)
+        space->image.fd = memfd_create("bpmix-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return space->image.fd < 0 ? -errno : 0;
+}
+
+/* ---- who waits for it ---- */
+
+int image_gate(struct space *space, size_t processes, int *ret_gate)
+{
+    int pair[2], r = make_file(space);
+    if (r < 0 || space->image.gate >= 0)
+        return r < 0 ? r : -EEXIST;
+    if (processes > PIPE_BUF || pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -EAGAIN;
+    fcntl(pair[0], F_SETFL, 0); /* those who wait do; we never */
+    space->image.gate = pair[1];
+    space->image.at_gate = processes;
+    *ret_gate = pair[0];
+    return 0;
+}
+
+static void close_gate(struct space *space)
+{
+    if (space->image.gate >= 0)
+        close(space->image.gate);
+    space->image.gate = -1;
+}
+
+/* All of it is written at once, as the pipe is empty. */
+static void open_gate(struct space *space)
+{
+    static const char bytes[PIPE_BUF];
+    if (space->image.gate < 0)
+        return;
+    ssize_t ignored = write(space->image.gate, bytes, space->image.at_gate);
+    (void)ignored; /* they are all dead */
+    close_gate(space);
+    space->image.given = 1;
+}
+
 void image_free(struct space *space)
 {
+    close_gate(space);
     close_file(space);
     free(space->image.digests);
     space->image.digests = NULL;
@@ -52,6 +96,7 @@ void image_spare(struct space *space)
 static void fail(struct space *space, const struct bp_error *why)
 {
     space->image.failed = *why;
+    close_gate(space);
     close_file(space);
     tree_stop(space);
     tree_pass(space);
@@ -128,10 +173,9 @@ static int finish(struct space *space, struct bp_error *err)
 
 static int append(struct space *space, const uint8_t *bytes, size_t length, struct bp_error *err)
 {
-    if (space->image.fd < 0)
-        space->image.fd = memfd_create("bpmix-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (space->image.fd < 0)
-        return bp_error_set(err, -errno, "no memory file for the image: %s", strerror(errno));
+    int r = make_file(space);
+    if (r < 0)
+        return bp_error_set(err, r, "no memory file for the image: %s", strerror(-r));
     while (length > 0) {
         ssize_t put = pwrite(space->image.fd, bytes, length, (off_t)space->image.got);
         if (put < 0 && errno == EINTR)
@@ -207,6 +251,8 @@ static int look(struct space *space)
     tree_stop(space);
     if (space->tree != NULL)
         data_send(space, BP_STREAM_HAVE, 0, 0, NULL, 0);
+    open_gate(space);
+    image_spare(space);
     space_go(space);
     return 0;
 }

@@ -71,14 +71,15 @@ static void env_add_gpus(struct strings *env, const struct rank *rank)
 }
 
 /* Payload of CREATE: head, CPU mask, memory mask, strings. NULL = the strings are too long. */
-static uint8_t *payload(const struct rank *rank, uint32_t *ret_length)
+static uint8_t *payload(const struct rank *rank, unsigned flags, uint32_t *ret_length)
 {
     const Bpmix__App *app = app_of(rank);
     struct bp_space_create head = {.cpu_bytes = (uint32_t)rank->cpu_bytes,
                                    .mem_bytes = (uint32_t)rank->mem_bytes,
                                    .argc = app != NULL ? (uint32_t)app->n_argv : 0,
                                    .has_cwd = app != NULL && app->cwd[0] != '\0',
-                                   .extra_fds = rank->space->image.whole};
+                                   .extra_fds = ((flags & BP_SPACE_IMAGE) != 0) +
+                                                ((flags & BP_SPACE_GATE) != 0)};
     struct strings strings = {.count = 0};
     for (uint32_t i = 0; i < head.argc; i++)
         env_add(&strings, app_word(rank, app->argv[i]));
@@ -116,7 +117,16 @@ static uint32_t local_rank(const struct space *space, uint32_t rank)
     return local;
 }
 
-void rank_create(struct space *space, const Bpmix__Proc *proc)
+/* Of its image, if it starts from one: a descriptor is there, and perhaps the gate before it. */
+static unsigned image_flags(const struct space *space, int gate)
+{
+    unsigned flags = space->open->start == BPMIX__START__SELF ? BP_SPACE_SELF : 0;
+    if (!space->image.whole && gate < 0)
+        return 0;
+    return flags | BP_SPACE_IMAGE | (gate >= 0 ? BP_SPACE_GATE : 0);
+}
+
+void rank_create(struct space *space, const Bpmix__Proc *proc, int gate)
 {
     struct rank *rank;
     HASH_FIND(hh, space->ranks, &proc->serial, sizeof proc->serial, rank);
@@ -132,13 +142,14 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
     rank->mems = bp_memdup(proc->mems.data, proc->mems.len);
     rank->gpus = bp_memdup(proc->gpus, proc->n_gpus * sizeof *proc->gpus);
     HASH_ADD(hh, space->ranks, serial, sizeof rank->serial, rank);
-    int fds[4];
+    int fds[5];
     if (space->image.failed.code != 0) {
         rank_failed(rank, -space->image.failed.code, BP_STEP_IMAGE, space->image.failed.text);
         return;
     }
     uint32_t length = 0;
-    auto_free uint8_t *bytes = payload(rank, &length);
+    unsigned flags = image_flags(space, gate), fd_count = 3;
+    auto_free uint8_t *bytes = payload(rank, flags, &length);
     if (bytes == NULL) {
         rank_failed(rank, E2BIG, BP_STEP_EXEC, NULL);
         return;
@@ -149,16 +160,16 @@ void rank_create(struct space *space, const Bpmix__Proc *proc)
                     space->open->pty != NULL ? "its terminal cannot be made" : NULL);
         return;
     }
-    fds[3] = space->image.fd;
+    if ((flags & BP_SPACE_GATE) != 0)
+        fds[fd_count++] = gate;
+    if ((flags & BP_SPACE_IMAGE) != 0)
+        fds[fd_count++] = space->image.fd;
     struct bp_space_record record = {.type = BP_SPACE_CREATE, .length = length,
                                      .serial = rank->serial, .pid = rank->pid,
-                                     .value = rank->rank};
+                                     .value = rank->rank, .flags = flags};
     if (rank->has_terminal)
-        record.flags = BP_SPACE_TERMINAL;
-    if (space->image.whole)
-        record.flags |= BP_SPACE_IMAGE |
-                       (space->open->start == BPMIX__START__SELF ? BP_SPACE_SELF : 0);
-    space_send_record(space, &record, bytes, fds, space->image.whole ? 4 : 3);
+        record.flags |= BP_SPACE_TERMINAL;
+    space_send_record(space, &record, bytes, fds, fd_count);
     for (int i = 0; i < 3; i++)
         close(fds[i]);
 }

@@ -111,7 +111,8 @@ void space_open(struct agent *agent, uint64_t job, Bpmix__SpaceOpen *take_open)
     space->agent = agent;
     space->job = job;
     space->open = take_open;
-    space->fd = space->pidfd = space->stream_fd = space->shepherd_fd = space->image.fd = -1;
+    space->fd = space->pidfd = space->stream_fd = space->shepherd_fd = -1;
+    space->image.fd = space->image.gate = -1;
     space->seen_ms = space->pong_ms = bp_clock_ms();
     HASH_ADD(hh, agent->spaces, job, sizeof space->job, space);
     int r = find_ranks(space);
@@ -147,7 +148,11 @@ static void said_failed(struct space *space, const struct bp_space_packet *packe
     if (rank != NULL) {
         char why[TEXT_MAX];
         snprintf(why, sizeof why, "%.*s", (int)record->length, (const char *)packet->payload);
-        rank_failed(rank, record->status, (int)record->flags, record->length > 0 ? why : NULL);
+        if (record->flags == BP_STEP_IMAGE && space->image.failed.code != 0)
+            rank_failed(rank, -space->image.failed.code, BP_STEP_IMAGE, space->image.failed.text);
+        else
+            rank_failed(rank, record->status, (int)record->flags,
+                        record->length > 0 ? why : NULL);
         guest_check(space);
         return;
     }
@@ -250,7 +255,10 @@ static void on_record(evutil_socket_t fd, short what, void *arg)
 void space_go(struct space *space)
 {
     if (space->waiting == NULL || space->state != SPACE_READY ||
-        (space->open->mpi && !space->shepherd_ready) || image_is_due(space))
+        (space->open->mpi && !space->shepherd_ready))
+        return;
+    auto_close int gate = -1;
+    if (image_is_due(space) && image_gate(space, space->waiting->n_procs, &gate) < 0)
         return;
     Bpmix__ProcCreate *create = bp_take_ptr(space->waiting);
     int r = guest_settle(space);
@@ -258,10 +266,10 @@ void space_go(struct space *space)
         space_close(guest_host(space), BPMIX__JOB_EVENT__KIND__SPACE_LOST,
                     "its bpspace does not take the strings of a guest");
     for (size_t i = 0; i < create->n_procs && space->state == SPACE_READY; i++)
-        rank_create(space, create->procs[i]);
+        rank_create(space, create->procs[i], gate);
     for (size_t i = 0; i < space->early_count; i++)
         space_send_record(space, &space->early[i], NULL, NULL, 0);
-    space->image.given = 1;
+    space->image.given = gate < 0;
     image_spare(space);
     space->early_count = space->early_size = 0;
     free(bp_take_ptr(space->early));

@@ -28,6 +28,7 @@ struct path {   /* a child's descriptors on its way to the exec */
     int mishap; /* a pipe, closed by the exec, or by the restorer */
     int go;     /* a pipe, read before the exec */
     int image;  /* in place_fds; -1 = none */
+    int gate;   /* the same: a pipe, read before the image; -1 = that is whole */
 };
 
 static _Noreturn void give_up(int pipe, int error, enum bp_space_step step)
@@ -69,7 +70,8 @@ static void place_fds(const struct bp_space_order *order, struct path *path)
             give_up(from[count], errno, BP_STEP_LIMITS);
     close_range((unsigned)count + 2, ~0u, 0);
     *path = (struct path){
-        .mishap = count, .go = count + 1, .image = order->image ? count - 1 : -1};
+        .mishap = count, .go = count + 1, .image = order->image ? count - 1 : -1,
+        .gate = order->gate ? count - 2 : -1};
 }
 
 /* As much of the limit as the kernel allows us to set: a hard limit may be above what it permits
@@ -128,6 +130,21 @@ static void drop_identity(const struct bp_space_job *job, const struct bp_space_
         give_up(pipe, -r, BP_STEP_IDENTITY);
 }
 
+/* Nobody of its user can get at it meanwhile, as it has changed its user without an exec. */
+static void await_image(int take_gate, int mishap)
+{
+    char byte;
+    ssize_t got = 1;
+    if (take_gate < 0)
+        return;
+    do
+        got = read(take_gate, &byte, 1);
+    while (got < 0 && errno == EINTR);
+    if (got != 1)
+        give_up(mishap, ECANCELED, BP_STEP_IMAGE);
+    close(take_gate);
+}
+
 static _Noreturn void run_image(const struct bp_space_order *order,
                                 const struct bp_space_job *job, char **argv, char **envp,
                                 const struct path *path)
@@ -135,11 +152,15 @@ static _Noreturn void run_image(const struct bp_space_order *order,
     char numbers[64];
     uint32_t count = 0;
     unsigned flags = BP_RESTORE_SHARED | (order->self ? BP_RESTORE_ENV : 0);
-    int exe = job->setup.uid != 0 ? bp_space_exe_open(path->image) : -1;
+    int gate = path->gate, exe = -1;
+    if (job->setup.uid != 0) { /* what the image says is needed here */
+        await_image(bp_take_fd(gate), path->mishap);
+        exe = bp_space_exe_open(path->image);
+    }
     if (exe >= 0)
         flags |= BP_RESTORE_DROP;
-    snprintf(numbers, sizeof numbers, "%d,%d,%x,%lld,%d", path->image, path->mishap, flags,
-             (long long)order->result, exe);
+    snprintf(numbers, sizeof numbers, "%d,%d,%x,%lld,%d,%d", path->image, path->mishap, flags,
+             (long long)order->result, exe, gate);
     while (argv[count] != NULL)
         count++;
     auto_free char **words = bp_calloc(count + 3, sizeof *words);
@@ -172,6 +193,10 @@ static void open_files(const struct bp_space_job *job, const struct bp_space_ord
         path->image = bp_space_file_step_aside(job->files, job->file_count, path->image);
     if (order->image && path->image < 0)
         give_up(mishap, -path->image, BP_STEP_LIMITS);
+    if (order->gate)
+        path->gate = bp_space_file_step_aside(job->files, job->file_count, path->gate);
+    if (order->gate && path->gate < 0)
+        give_up(mishap, -path->gate, BP_STEP_LIMITS);
     say(mishap, &(struct bp_space_cpus){.word = BP_WORD_OPENING}, 0);
     int r = bp_space_files_open(job->files, job->file_count, (uint64_t)order->result, &fd);
     if (r < 0)

@@ -19,7 +19,8 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
 {
     const struct bp_space_record *record = &packet->record;
     struct bp_space_create create;
-    uint32_t all = BP_SPACE_HELPER | BP_SPACE_IMAGE | BP_SPACE_SELF | BP_SPACE_TERMINAL;
+    uint32_t all = BP_SPACE_HELPER | BP_SPACE_IMAGE | BP_SPACE_SELF | BP_SPACE_TERMINAL |
+                   BP_SPACE_GATE;
     if (record->length < sizeof create || (record->flags & ~all) != 0)
         return -EPROTO;
     memcpy(&create, packet->payload, sizeof create);
@@ -39,7 +40,9 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
     int image = (record->flags & BP_SPACE_IMAGE) != 0;
     int self = (record->flags & BP_SPACE_SELF) != 0;
     int terminal = (record->flags & BP_SPACE_TERMINAL) != 0;
-    if ((image ? helper || packet->nfds < 4 : self) || (helper && terminal))
+    int gate = (record->flags & BP_SPACE_GATE) != 0;
+    if ((image ? helper || packet->nfds < 4u + (unsigned)gate : self || gate) ||
+        (helper && terminal))
         return -EPROTO;
     if (helper ? create.argc == 0 || strings[0] != '/' : create.argc == 0 && job->argc == 0)
         return -EPROTO;
@@ -51,6 +54,7 @@ int bp_space_order_read(const struct bp_space_job *job, struct bp_space_packet *
         .helper = helper,
         .image = image,
         .self = self,
+        .gate = gate,
         .terminal = terminal,
         .result = (int64_t)record->value,
         .cpus = packet->payload + sizeof create,

@@ -11,6 +11,7 @@ struct bp_space_order { /* everything points into the packet */
     int helper;
     int image;      /* the last descriptor is an image, to be made the program */
     int self;       /* of kind SELF */
+    int gate;       /* which is not whole: the descriptor before it says when */
     int terminal;   /* the first descriptor becomes its session's */
     int64_t result; /* for it */
     const uint8_t *cpus;

@@ -34,7 +34,9 @@ enum bp_space_type {
                          * the rank;
                          * payload: bp_space_create, CPU mask, extra environment.
                          * fds: stdin, stdout, stderr, then `extra_fds` more, put at 3, 4, ...;
-                         * with BP_SPACE_IMAGE the last of them is the image */
+                         * with BP_SPACE_IMAGE the last of them is the image, with BP_SPACE_GATE
+                         * the one before a pipe: a byte of it for each process when the image is
+                         * whole, and its end when it never will be */
     BP_SPACE_SIGNAL,    /* serial, signo, code, sender_pid, uid, value, status = number of a SIGCONT
                          * or 0; serial 0 = every process
                          * that CREATE made except helpers. Before CREATED signals wait, but for
@@ -84,6 +86,7 @@ enum bp_space_flags {
     BP_SPACE_SELF = 4,   /* with BP_SPACE_IMAGE: it is of kind SELF, and is told the vectors and, as
                           * its result, `value` */
     BP_SPACE_TERMINAL = 8, /* CREATE: stdin is a terminal, for a session that it leads */
+    BP_SPACE_GATE = 16, /* with BP_SPACE_IMAGE: it waits there for the image */
 };
 
 struct bp_space_record {

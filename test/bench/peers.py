@@ -60,6 +60,11 @@ def by_start(ways, mpi):
             for way in ways]
 
 
+def warm(*options):
+    """bprun that initialises the program once."""
+    return Launcher("bprun --warm", "bprun", "openmpi", _bprun("--warm", *options), ["-l"])
+
+
 # One setting for everyone: the nodes' network, and no spinning where ranks outnumber the CPUs.
 ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",

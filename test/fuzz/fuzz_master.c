@@ -311,14 +311,15 @@ static void herder_says(unsigned number, const struct bp_ghost_record *records, 
              MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* All is as it should be with so many ghosts. */
+/* All is as it should be with so many ghosts; the first one is this process, which can so be its
+ * own bphome. */
 static void herder_born(unsigned number, unsigned count)
 {
     struct bp_ghost_record records[BP_GHOST_BATCH] = {0};
     count %= BP_GHOST_BATCH;
     for (unsigned i = 0; i < count; i++)
         records[i] = (struct bp_ghost_record){
-            .type = BP_GHOST_BORN, .slot = i, .pid = getpid() + 1 + (int)i};
+            .type = BP_GHOST_BORN, .slot = i, .pid = getpid() + (int)i};
     records[count] = (struct bp_ghost_record){.type = BP_GHOST_HERDING, .pid = getpid()};
     herder_says(number, records, count + 1);
 }
@@ -423,9 +424,32 @@ static uint8_t *take_body(size_t *ret_length)
     return body;
 }
 
+/* By its number, or from 128 on the newest and those before it. */
 static uint64_t a_job(void)
 {
-    return jobs[byte() % JOBS];
+    unsigned which = byte();
+    return jobs[(which < 128 ? which : job_count + 127 - which) % JOBS];
+}
+
+/* A job whose ranks run, without the luck that it takes to say all this one by one. */
+static void run_job(unsigned who, unsigned options)
+{
+    size_t length;
+    auto_free uint8_t *body = pack_job(4, options, (char *)"all", &length);
+    unsigned herd = herd_count;
+    tool_says(who, BP_JOB_OPEN, 0, 0, body, length);
+    turn();
+    if (herd == herd_count)
+        return;
+    herder_born(herd, 4);
+    turn();
+    uint64_t id = jobs[(job_count - 1) % JOBS];
+    for (unsigned rank = 0; rank < 4; rank++) {
+        const struct job *job = job_find(master, id);
+        if (job != NULL && rank < job->proc_count)
+            node_says(proc_node(job, &job->procs[rank])->channel, BP_PROC_CREATED, id, rank + 1,
+                      NULL, 0);
+    }
 }
 
 /* A frame that may come from there, with a body that has its fields. */
@@ -442,13 +466,15 @@ static void made(unsigned what, unsigned who)
     else if (channel_count > 0 && what == 13)
         node_says(channels[who % channel_count], type, job, tag, body, length);
     else if (channel_count > 0)
-        relayed(channels[who % channel_count], type, job, tag, jobs[tag % JOBS], body, length);
+        relayed(channels[who % 8 % channel_count], type, job, tag,
+                type == BP_JOB_MOVE ? (uint64_t)getpid() + who / 8 % 4 : jobs[tag % JOBS], body,
+                length);
 }
 
 static void step(void)
 {
     size_t length;
-    unsigned what = byte() % 16, who = byte();
+    unsigned what = byte() % 17, who = byte();
     if (what == 0 && channel_count > 0) {
         unsigned type = byte();
         uint64_t job = a_job(), tag = byte();
@@ -503,6 +529,8 @@ static void step(void)
                                                   .signo = (int8_t)byte()};
         node_says(channels[who % channel_count], BP_HERD_SAYS, job, tag,
                   (const uint8_t *)records, (count + 1) * sizeof records[0]);
+    } else if (what == 16) {
+        run_job(who, byte());
     } else if (what >= 13) {
         made(what, who);
     } else if (what == 8 && tools[who % TOOLS] >= 0) {

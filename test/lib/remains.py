@@ -58,7 +58,8 @@ def things(cluster):
     return counts
 
 
-def _more(cluster, before):
+def more(cluster, before):
+    """What there is more of now: {what: (before, now)}."""
     now = things(cluster)
     return {key: (count, now.get(key)) for key, count in before.items()
             if now.get(key, 0) > count}
@@ -98,8 +99,8 @@ def none(cluster, timeout=10):
     snapshot.pids |= _belonging(cluster)
     snapshot.check()
     try:
-        wait_for(lambda: not _more(cluster, before), 5)
+        wait_for(lambda: not more(cluster, before), 5)
     except AssertionError:
-        raise AssertionError("more than before: %s" % _more(cluster, before)) from None
+        raise AssertionError("more than before: %s" % more(cluster, before)) from None
     used = [wire.unpack(row).get(7, [0])[0] for row in nodes()]
     assert not any(used), "CPUs in use: %s" % used

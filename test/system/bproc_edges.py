@@ -16,8 +16,12 @@ BE_NODEDOWN, BE_SLAVEDIED, ECONNABORTED = 301, 303, 103
 MASTER = "10.77.0.254"
 
 
+def named(name):
+    return [pid for pid, row in bptest.processes().items() if row[4] == name]
+
+
 def keepers():
-    return [pid for pid, row in bptest.processes().items() if row[4] == "bpkeeper"]
+    return named("bpkeeper")
 
 
 @test("the caller ends, its child goes on, and is heard")
@@ -66,6 +70,46 @@ def _():
         cluster.order("kill", "n1")
         result = finish(p)
         assert result.out.startswith("rfork: %d " % BE_SLAVEDIED), result
+
+
+def call_without_image(cluster):
+    """A call of rfork whose process is made while its keeper cannot send the image yet: the call,
+    the keeper, the process that waits."""
+    os.kill(cluster.daemon_pid("n1"), signal.SIGSTOP)
+    p = start([PROGRAM, "child", "1"])
+    wait_for(lambda: "job-open" in cluster.log("master"), what="the job")
+    [keeper] = keepers()
+    os.kill(keeper, signal.SIGSTOP)
+    os.kill(cluster.daemon_pid("n1"), signal.SIGCONT)
+    [waits] = wait_for(lambda: named("bprestore"), what="a process that waits for its image")
+    return p, keeper, waits
+
+
+@test("a process waits for its image, and is what it says then")
+def _():
+    with bptest.Cluster(2, lease=4) as cluster:
+        before = bptest.Snapshot()
+        p, keeper, waits = call_without_image(cluster)
+        os.kill(keeper, signal.SIGCONT)
+        assert p.stdout.readline().startswith("child ")
+        assert bptest.processes()[waits][4] == "bproc_edges"
+        os.kill(waits, signal.SIGTERM)
+        assert finish(p).out == "status f\n"
+        before.check()
+
+
+@test("a process that waits for its image is killed, or its keeper is: nothing is left")
+def _():
+    for victim, said in (("process", "status 9\n"), ("keeper", "rfork: %d " % ECONNABORTED)):
+        with bptest.Cluster(2, lease=4) as cluster:
+            before = bptest.Snapshot()
+            p, keeper, waits = call_without_image(cluster)
+            os.kill(keeper if victim == "keeper" else waits, signal.SIGKILL)
+            if victim != "keeper":
+                os.kill(keeper, signal.SIGCONT)
+            result = finish(p)
+            assert said in result.out, (victim, result)
+            before.check()
 
 
 @test("the node of a child is killed: the child ends as killed")

@@ -109,7 +109,7 @@ static void refuse(void)
     packet.record.pid = 1;
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
     packet.record.pid = 0;
-    packet.record.flags = 16;
+    packet.record.flags = 32;
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
     packet.record.flags = BP_SPACE_SELF; /* of no image */
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
@@ -140,6 +140,27 @@ static void image(void)
     packet.record.flags = BP_SPACE_TERMINAL | BP_SPACE_HELPER;
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
     packet.record.flags = BP_SPACE_IMAGE | BP_SPACE_HELPER;
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
+}
+
+/* An image that is not whole comes with a gate before it. */
+static void gate(void)
+{
+    struct bp_space_job job = a_job();
+    struct bp_space_order order;
+    fill((struct bp_space_create){.extra_fds = 2}, "", 0);
+    packet.nfds = 5;
+    packet.record.flags = BP_SPACE_IMAGE | BP_SPACE_GATE;
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
+    CU_ASSERT(order.image && order.gate && order.nfds == 5);
+    packet.record.flags = BP_SPACE_IMAGE;
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), 0);
+    CU_ASSERT(!order.gate);
+    packet.record.flags = BP_SPACE_GATE; /* of no image */
+    CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
+    fill((struct bp_space_create){.extra_fds = 1}, "", 0);
+    packet.nfds = 4;
+    packet.record.flags = BP_SPACE_IMAGE | BP_SPACE_GATE; /* one of them is missing */
     CU_ASSERT_EQUAL(bp_space_order_read(&job, &packet, &order), -EPROTO);
 }
 
@@ -297,6 +318,7 @@ int main(void)
         {"a directory in place of the job's", directory},
         {"impossible orders are refused", refuse},
         {"an order with an image", image},
+        {"an order with an image that is to come", gate},
         {"random orders", random_orders},
         {"files in place of descriptors", files},
         {"settings of one guest after the other", settings},
