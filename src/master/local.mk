@@ -4,7 +4,7 @@ bpmaster_SOURCES = \
 	src/master/breed.c \
 	src/master/config.c src/master/config.h \
 	src/master/hardware.c \
-	src/master/herd.c \
+	src/master/herd.c src/master/herd.h \
 	src/master/job.c src/master/job_frames.c src/master/job_list.c \
 	src/master/limits.c src/master/limits.h \
 	src/master/listen.c \
