@@ -176,7 +176,7 @@ def _():
     for form in FORMS:
         for name in (None, "bpkeeper", "bpghost", "bphome"):
             with remains.none(cluster):
-                for lines in range(1, 4):
+                for lines in range(1, 3):
                     p = start([PROGRAM, "loop", form, "1000"])
                     for _ in range(lines):
                         p.stdout.readline()
@@ -193,7 +193,7 @@ def _():
 def _():
     for form in FORMS:
         with remains.none(cluster):
-            p = start([PROGRAM, "loop", form, "1000" if bptest.ALL else "50"])
+            p = start([PROGRAM, "loop", form, "1000" if bptest.ALL else "30"])
             most = 0
             while p.stdout.readline() not in ("0\n", ""):
                 most = max(most, len(named("bpkeeper", "bpghost", "bpspace", "bphome")))
@@ -211,7 +211,7 @@ WAYS = ([], ["bpsh", "-n", "0"], ["bprun", "--mpi=none", "-w", "0", "-n", "1"])
 def _():
     for way in WAYS:
         for user in (None, USER):
-            for end in (0, 7, -signal.SIGKILL, -signal.SIGTERM):
+            for end in (0, -signal.SIGKILL, -signal.SIGTERM, 7) if way == [] else (7,):
                 with remains.none(cluster):
                     result = run([*way, PROGRAM, "child", str(end)], user=user)
                     rows = result.out.splitlines()
@@ -283,8 +283,8 @@ def _():
 def _():
     with remains.none(cluster):
         for way in WAYS[:2]:
-            result = run([*way, PROGRAM, "many", "1000" if bptest.ALL else "60"], timeout=200)
-            assert result.out.splitlines()[0] == "good %d" % (1000 if bptest.ALL else 60), result
+            result = run([*way, PROGRAM, "many", "1000" if bptest.ALL else "40"], timeout=200)
+            assert result.out.splitlines()[0] == "good %d" % (1000 if bptest.ALL else 40), result
 
 
 if __name__ == "__main__":
