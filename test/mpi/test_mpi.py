@@ -105,7 +105,7 @@ def _():
 
 @test("mpi4py and numpy, warm: 64 ranks go on from where the imports are done")
 def _():
-    env = {"LD_LIBRARY_PATH": bptest.PREFIX + "/lib", "OPENBLAS_NUM_THREADS": "1",
+    env = {"OPENBLAS_NUM_THREADS": "1",
            "PYTHONPATH": bptest.PREFIX + "/share/bpmix", "PYTHONDONTWRITEBYTECODE": "1"}
     folder = tempfile.mkdtemp()
     try:
