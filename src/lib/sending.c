@@ -10,7 +10,7 @@
 
 #define BLOCK_BYTES   BP_STREAM_PIECE_BYTES
 #define BACKLOG_BYTES (BP_STREAM_HIGH / 2) /* in one stream, */
-#define FIRST_BYTES   BP_STREAM_DATA_MAX   /* less in the beginning: a node has something to do then */
+#define FIRST_BYTES   BP_STREAM_DATA_MAX   /* fewer in the beginning: nodes are idle then */
 
 struct bp_sending {
     struct bp_image_source source;
