@@ -32,13 +32,23 @@ def _environment():
     return found
 
 
+def _library():
+    """libbproc, also where the dynamic linker does not look but this file is installed."""
+    name = "libbproc.so.4"
+    try:
+        return ctypes.CDLL(name, use_errno=True)
+    except OSError:
+        prefix = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        return ctypes.CDLL(os.path.join(prefix, "lib", name), use_errno=True)
+
+
 def warm():
     """Under bprun --warm: start the ranks of the job from here; returns True in each of them, in a
     process of its own, and never in the program that ran so far. Else False, at once. os.environ is
     the rank's then, and what Python does in the child of a fork was done: the random module is
     seeded anew, os.register_at_fork's functions are called. OSError: the program cannot travel;
     bprun tells why."""
-    library = ctypes.CDLL("libbproc.so.4", use_errno=True)
+    library = _library()
     python = ctypes.pythonapi
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

@@ -102,6 +102,13 @@ static void stop(struct bp_herd_slot *slot)
         brake(slot, SIGSTOP);
 }
 
+/* Of the end of children that bpmaster had it make. */
+static bool is_of_child(const struct bp_herd_slot *slot, const siginfo_t *info)
+{
+    return slot->breeds && info->si_signo == SIGCHLD && info->si_code >= CLD_EXITED &&
+           info->si_code <= CLD_CONTINUED;
+}
+
 static _Noreturn void die(int32_t status)
 {
     int signo = WTERMSIG(status);
@@ -131,7 +138,7 @@ static void become(uint32_t place)
         .type = BP_REPORT_LEAVING, .slot = place, .pid = bp_sys_getpid()};
     long r;
 
-    tell(&word);
+    tell(&word); /* its children that have not ended by now are its own to wait for */
     bp_sys_unshare(CLONE_FS);
     r = bp_sys_exec(BP_LIBEXECDIR "/bphome", argv, envp);
     word.type = BP_REPORT_STAYS;
@@ -166,8 +173,11 @@ static uint32_t signal_take(uint32_t place)
 
     if (order & BP_ORDER_REPORT_FIRST)
         tell_caught_stop(place);
-    if (slot->in_hand.si_signo && !is_herders(slot, &slot->in_hand))
+    if (slot->in_hand.si_signo && !is_herders(slot, &slot->in_hand) &&
+        !is_of_child(slot, &slot->in_hand))
         tell_signal(place, &slot->in_hand);
+    if (slot->breeds && slot->in_hand.si_signo == SIGCHLD) /* perhaps two were taken as one */
+        bp_brood_reap(place);
     __atomic_store_n(&slot->in_hand.si_signo, 0, __ATOMIC_SEQ_CST);
     later = __atomic_exchange_n(&slot->order, 0, __ATOMIC_ACQ_REL);
     if ((order & BP_ORDER_REPORT_AFTER) || (later & REPORTS))

@@ -35,6 +35,8 @@ enum bp_herd_report {
     BP_REPORT_UNMADE,        /* slot, status: this child could not be made, errno */
     BP_REPORT_LEAVING,       /* slot: its last word before bphome */
     BP_REPORT_STAYS,         /* slot, status: bphome cannot be executed, errno */
+    BP_REPORT_CHILD,         /* slot, value: of its child; code: CLD_*; status: of its end, or the
+                              * signal that stopped it */
 };
 
 struct bp_herd_slot {
@@ -55,6 +57,9 @@ struct bp_herd_slot {
     char name[16];
     uint32_t brood; /* atomic: the latest child to be made, its slot + 1; 0 = none */
     uint32_t next;  /* in the list that begins there */
+    uint32_t breeds;       /* the ghost's own: it has made children, */
+    uint32_t parent;       /* and this is one of that place, */
+    int32_t child;         /* atomic: with this PID; 0 = reaped */
 };
 
 struct bp_herd {

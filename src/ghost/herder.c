@@ -30,7 +30,7 @@ void bp_herder_order(uint32_t place, uint32_t order)
 void bp_herder_end(struct bp_herder *herder)
 {
     for (uint32_t slot = 0; slot < herder->used; slot++) {
-        if (bp_herd.pids[slot] > 0)
+        if (bp_herd.pids[slot] > 0 || herder->lives[slot].state == BP_LIFE_APART)
             bp_life_event(herder, slot, BP_EVENT_END, NULL);
     }
 }
@@ -84,6 +84,9 @@ static void report_take(struct bp_herder *herder, const struct bp_ghost_record *
         break;
     case BP_REPORT_LEAVING:
         bp_life_event(herder, record->slot, BP_EVENT_LEAVING, record);
+        break;
+    case BP_REPORT_CHILD:
+        bp_brood_told(herder, record);
         break;
     case BP_REPORT_STAYS:
         bp_life_event(herder, record->slot, BP_EVENT_STAYS, record);

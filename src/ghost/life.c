@@ -197,10 +197,13 @@ static void release(struct bp_scene *s)
     record.status = status;
     if (s->life->expected)
         bp_brood_born(s->herder, s->number); /* and dead at once */
-    state_set(s, BP_LIFE_GONE);
+    state_set(s, s->life->bred ? BP_LIFE_APART : BP_LIFE_GONE);
     bp_herd.pids[s->number] = 0;
-    s->herder->gone++;
     bp_muster_answered(s->herder, s->number);
+    s->life->status = status;
+    if (s->life->bred)
+        return; /* its parent is alive, and will tell when it has reaped it */
+    s->herder->gone++;
     tell(s, &record);
 }
 
@@ -231,9 +234,9 @@ static void let_go(struct bp_scene *s)
     if (__atomic_load_n(&s->slot->order, __ATOMIC_ACQUIRE) & reports)
         tell(s, &stop);
     tell(s, &home);
-    state_set(s, BP_LIFE_GONE);
+    state_set(s, BP_LIFE_APART);
+    s->life->home = s->pid;
     bp_herd.pids[s->number] = 0;
-    s->herder->gone++;
     bp_muster_answered(s->herder, s->number);
     bp_brood_orphan(s->herder, s->number);
     bp_herder_told(s->herder, s->number);
@@ -334,6 +337,22 @@ static void name_order(struct bp_scene *s)
     bp_herder_order(s->number, BP_ORDER_NAME);
 }
 
+/* One that another ghost reaps is told of by that. */
+static void forget(struct bp_scene *s)
+{
+    if (!s->life->bred)
+        bp_brood_gone(s->herder, s->number, s->what->status);
+}
+
+/* Its parent is no ghost, or dies with us. */
+static void end_apart(struct bp_scene *s)
+{
+    if (s->life->bred && s->life->home)
+        bp_sys_kill(s->life->home, SIGKILL);
+    s->life->bred = false;
+    bp_brood_gone(s->herder, s->number, SIGKILL);
+}
+
 static void end(struct bp_scene *s)
 {
     state_set(s, BP_LIFE_ENDING);
@@ -397,6 +416,13 @@ static bp_life_action *const actions[BP_LIFE_STATES][BP_EVENTS] = {
     STEP(ENDING, EXEC) = resume,
     STEP(ENDING, STAYS) = nothing,
     STEP(ENDING, END) = end,
+
+    STEP(APART, EXIT) = forget,
+    STEP(APART, STOP) = nothing,
+    STEP(APART, CONTINUE) = nothing,
+    STEP(APART, NAME) = nothing,
+    STEP(APART, BECOME) = nothing,
+    STEP(APART, END) = end_apart,
 
     STEP(GONE, SIGNAL) = nothing,
     STEP(GONE, STOP) = nothing,

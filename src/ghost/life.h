@@ -16,7 +16,9 @@ enum bp_life_state {
     BP_LIFE_STOPPED, /* stopped as its process is; its parent has been told so */
     BP_LIFE_HELD,    /* dead by SIGKILL; its parent does not hear of it until its process is gone */
     BP_LIFE_ENDING,  /* ordered to end */
-    BP_LIFE_GONE,    /* reaped by us, now its parent can reap it; or it came home */
+    BP_LIFE_APART,   /* not traced any more: it came home, or it ended and its parent, a ghost, has
+                      * not reaped it yet. Of the launch, at home: until bpmaster ends it */
+    BP_LIFE_GONE,    /* reaped by us, now its parent can reap it */
     BP_LIFE_STATES,
 };
 
@@ -53,7 +55,10 @@ struct bp_life {
     bool leaving;  /* it has said its last word, */
     bool executed; /* and executed bphome: two things that are seen in any order */
     bool expected; /* its parent, the ghost in slot `parent`, has been told to make it */
+    bool bred;     /* `parent`, the ghost in that slot, reaps it */
     uint32_t parent;
+    int home;       /* apart: the PID of its process at home; 0 = it has ended, with */
+    int32_t status; /* this status */
     uint64_t told; /* bit signo - 1: this ghost's signal was told to bpmaster */
 };
 

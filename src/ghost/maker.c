@@ -6,7 +6,6 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -239,8 +238,6 @@ _Noreturn void bp_maker_run(void)
     r = surroundings_leave();
     if (r == 0)
         r = setup_read(&bp_herd.setup);
-    if (!(bp_herd.setup.flags & BP_GHOST_IN_PLACE)) /* who comes home wants his limit back */
-        bp_sys_limit(RLIMIT_CORE, 0, 0);
     /* The right to choose PIDs is for those that were given. */
     if (bp_herd.setup.flags != BP_GHOST_GIVEN && bp_sys_getuid() != 0)
         bp_sys_capdrop();

@@ -199,13 +199,6 @@ static inline long bp_sys_prctl(int option, unsigned long value)
     return BP_SYSCALL(SYS_prctl, option, value, 0, 0, 0, 0);
 }
 
-static inline long bp_sys_limit(int resource, uint64_t soft, uint64_t hard)
-{
-    uint64_t limit[2] = {soft, hard};
-
-    return BP_SYSCALL(SYS_prlimit64, 0, resource, limit, 0, 0, 0);
-}
-
 static inline long bp_sys_wait(int pid, int *status, int flags)
 {
     return BP_SYSCALL(SYS_wait4, pid, status, flags, 0, 0, 0);

@@ -231,7 +231,7 @@ static int make(struct bp_crew *crew, const struct bp_image *image, struct bp_er
 {
     int r = settle_answer(crew, err);
     if (r == 0)
-        r = bp_keeper_give(crew->keeper, crew->kind, &crew->launch, image, false, err);
+        r = bp_keeper_give(crew->keeper, crew->kind, &crew->launch, image, err);
     if (r < 0)
         return r;
     if (crew->begun)

@@ -42,11 +42,17 @@ static void on_event_frame(struct bp_job *job, const struct bp_local_message *me
         bp_job_data_moving(job, event);
         return;
     }
-    if (event->kind == BPMIX__JOB_EVENT__KIND__MOVED && event->node >= 0)
+    if (event->kind == BPMIX__JOB_EVENT__KIND__FETCH) {
+        bp_job_data_fetch(job, event);
+        return;
+    }
+    if (event->kind == BPMIX__JOB_EVENT__KIND__MOVED)
         bp_job_data_moved(job, event);
     struct part *part = bp_job_part(job, event->node);
     if (event->kind == BPMIX__JOB_EVENT__KIND__NODE_LOST && part != NULL)
         part->lost = 1;
+    if (event->kind == BPMIX__JOB_EVENT__KIND__NODE_LOST)
+        bp_job_dry_closed(job, event->node);
     bp_job_check_sent(job);
     job->events.event(job->arg, event);
 }
@@ -121,22 +127,35 @@ static void send_frame(struct bp_job *job, unsigned type, const void *message)
     send_with(job, type, message, NULL, 0);
 }
 
-void bp_job_home(struct bp_job *job, uint32_t rank, const int *fds, unsigned files)
+void bp_job_home(struct bp_job *job, uint32_t number, int reaps, const int *fds, unsigned files)
 {
     Bpmix__JobHome home = BPMIX__JOB_HOME__INIT;
-    home.rank = rank;
+    home.number = number;
+    home.reaps = reaps;
     send_with(job, BP_JOB_HOME, &home, fds, BP_JOB_HOME_FDS + files);
 }
 
-void bp_job_not_home(struct bp_job *job, uint32_t rank, const struct bp_error *why)
+void bp_job_not_home(struct bp_job *job, uint32_t number, const struct bp_error *why)
 {
     Bpmix__JobHome home = BPMIX__JOB_HOME__INIT;
-    home.rank = rank;
+    home.number = number;
     home.code = why->code < 0 ? -why->code : EIO;
     home.text = (char *)why->text;
     send_frame(job, BP_JOB_HOME, &home);
 }
 
+void bp_job_reaped(struct bp_job *job, uint32_t rank, int status, const struct rusage *usage)
+{
+    Bpmix__JobReaped how = BPMIX__JOB_REAPED__INIT;
+    how.rank = rank;
+    how.status = status;
+    how.cpu_us = (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000 +
+                 (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
+    how.maxrss_kib = (uint32_t)usage->ru_maxrss;
+    send_frame(job, BP_JOB_REAPED, &how);
+}
+
+/* What that rank wrote on its nodes has been written. */
 void bp_job_drained(struct bp_job *job, uint32_t rank)
 {
     Bpmix__JobHome home = BPMIX__JOB_HOME__INIT;
@@ -235,7 +254,7 @@ const char *bp_job_node_name(const struct bp_job *job, int node)
     for (size_t i = 0; i < job->map->n_nodes; i++)
         if (job->map->nodes[i]->number == node)
             return job->map->nodes[i]->name;
-    return "?";
+    return node == -1 ? "master" : "?";
 }
 
 int bp_job_incomplete(const struct bp_job *job, struct bp_error *err)

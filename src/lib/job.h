@@ -4,6 +4,7 @@
 #define BP_LIB_JOB_H
 
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 
 #include <event2/event.h>
 
@@ -29,10 +30,14 @@ struct bp_job_events {
     void (*left)(void *arg, uint32_t rank, uint32_t bytes);
     /* A data connection has come or gone, or bpmaster said that all is over. */
     void (*progress)(void *arg);
-    /* A rank comes home (MOVING), and then the bytes of its image, if it has one; length 0: that is
-     * all. NULL: of this launcher none does. */
+    /* A process comes home (FETCH), a rank or what that has made on its node. Then the bytes of its
+     * image, if it has one, length 0: that is all; or nobody wants it any more. Its number is its
+     * own. NULL: of this launcher none does. */
     void (*coming)(void *arg, const Bpmix__JobEvent *event);
-    void (*image)(void *arg, uint32_t rank, const uint8_t *bytes, size_t length);
+    void (*image)(void *arg, uint32_t number, const uint8_t *bytes, size_t length);
+    void (*not_coming)(void *arg, uint32_t number);
+    /* What a rank that comes home wrote on nodes was all told: it writes here after this. */
+    void (*dry)(void *arg, uint32_t rank);
     /* bpmaster is gone; the job will end with its lease. */
     void (*lost)(void *arg, const char *why);
 };
@@ -65,13 +70,13 @@ void bp_job_send_image(struct bp_job *job, const struct bp_image_source *source)
 int bp_job_has_data(const struct bp_job *job, uint32_t rank);
 /* Stdin for a rank; length 0 = its end. */
 void bp_job_input(struct bp_job *job, uint32_t rank, const void *bytes, size_t length);
-/* The image of a rank that comes home is here, with the stdin, stdout and stderr that it is to
- * have, and `files` more, those of its JobMove; the descriptors stay the caller's. Or it cannot
- * come, and why. */
-void bp_job_home(struct bp_job *job, uint32_t rank, const int *fds, unsigned files);
-void bp_job_not_home(struct bp_job *job, uint32_t rank, const struct bp_error *why);
-/* What that rank wrote on its nodes has been written. */
-void bp_job_drained(struct bp_job *job, uint32_t rank);
+/* The image of a process that comes home is here, with the stdin, stdout and stderr that it is to
+ * have, and `files` more, those of its JobMove; the descriptors stay the caller's. reaps: when it
+ * is a rank of this job, its end will be told by bp_job_reaped. Or it cannot come, and why. */
+void bp_job_home(struct bp_job *job, uint32_t number, int reaps, const int *fds, unsigned files);
+void bp_job_not_home(struct bp_job *job, uint32_t number, const struct bp_error *why);
+/* A rank that is at home has ended. */
+void bp_job_reaped(struct bp_job *job, uint32_t rank, int status, const struct rusage *usage);
 /* Stdin for all ranks; length 0 = its end. At most BP_STREAM_FLOW_MAX bytes. */
 void bp_job_input_all(struct bp_job *job, const void *bytes, size_t length);
 /* 1 = more of it can be sent now; so much of it the slowest rank has not taken. */

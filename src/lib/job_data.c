@@ -40,6 +40,7 @@ void bp_job_data_done(struct bp_job *job)
         data_free(data);
     DL_FOREACH_SAFE(job->wants, want, next_want)
         free(want);
+    bp_job_dry_done(job);
     free(job->moved);
     SSL_CTX_free(job->tls);
 }
@@ -189,16 +190,26 @@ static int take_want(struct bp_job *host, int node, uint32_t number)
 void bp_job_data_moving(struct bp_job *job, const Bpmix__JobEvent *event)
 {
     struct bp_job *host = job->host != NULL ? job->host : job;
-    if (event->node < 0)
-        job->events.coming(job->arg, event);
-    else if (bp_job_part(job, event->node) == NULL)
+    if (bp_job_part(job, event->node) == NULL)
         add_node(job, event->node, event->text);
     if (job->moved == NULL)
         job->moved = bp_calloc(job->map->n_ranks, 1);
     job->moved[event->rank] |= BP_MOVED_SETS_OUT;
-    if (event->node < 0 && event->image == 0)
-        return; /* it becomes a program there */
-    bp_job_stay_open(job, event, event->node < 0 || take_want(host, event->node, event->number));
+    bp_job_stay_open(job, event, take_want(host, event->node, event->number));
+}
+
+void bp_job_data_fetch(struct bp_job *job, const Bpmix__JobEvent *event)
+{
+    if (event->text[0] == '\0') {
+        bp_job_stay_failed(job, event->number);
+        job->events.not_coming(job->arg, event->number);
+        return;
+    }
+    if (bp_job_part(job, event->status) == NULL)
+        add_node(job, event->status, event->text);
+    job->events.coming(job->arg, event);
+    if (event->image != 0) /* else it becomes a program here */
+        bp_job_stay_open(job, event, 1);
 }
 
 void bp_job_data_moved(struct bp_job *job, const Bpmix__JobEvent *event)
@@ -209,9 +220,15 @@ void bp_job_data_moved(struct bp_job *job, const Bpmix__JobEvent *event)
         bp_job_stay_failed(job, event->number);
         return;
     }
+    if (job->moved == NULL)
+        job->moved = bp_calloc(job->map->n_ranks, 1);
+    job->moved[event->rank] |= BP_MOVED_SETS_OUT | BP_MOVED_WENT;
+    if (event->node < 0) {
+        bp_job_dry_home(job, event->rank);
+        return;
+    }
+    bp_job_dry_moved(job, event->rank, event->node);
     rank->node = event->node;
-    if (job->moved != NULL)
-        job->moved[event->rank] |= BP_MOVED_WENT;
     if (data != NULL)
         tell_stopped(job, data);
 }
@@ -266,7 +283,7 @@ void bp_job_send_image(struct bp_job *job, const struct bp_image_source *source)
 
 /* ---- what a node says ---- */
 
-static int heard(struct bp_job *job, uint32_t rank, const struct bp_stream_head *head,
+static int heard(struct bp_job *job, uint32_t rank, int node, const struct bp_stream_head *head,
                  const uint8_t *body, struct bp_error *err)
 {
     switch (head->kind) {
@@ -282,6 +299,9 @@ static int heard(struct bp_job *job, uint32_t rank, const struct bp_stream_head 
         return 0;
     case BP_STREAM_LEFT:
         job->events.left(job->arg, rank, number_of(body));
+        return 0;
+    case BP_STREAM_DRY:
+        bp_job_dry_heard(job, rank, node);
         return 0;
     default:
         return bp_error_set(err, -EPROTO, "unexpected data");
@@ -341,7 +361,7 @@ static int on_data(void *arg, const struct bp_stream_head *head, const uint8_t *
         bp_job_hear(job); /* it has gone there, of which bpmaster's word is still to be read */
     if (is_foreign(job, rank, data->node))
         return bp_error_set(err, -EPROTO, "data of rank %u from node %d", rank, data->node);
-    return heard(job, rank, head, body, err);
+    return heard(job, rank, data->node, head, body, err);
 }
 
 static void part_closed(struct bp_job *job, int node, const struct bp_error *why)
@@ -350,6 +370,7 @@ static void part_closed(struct bp_job *job, int node, const struct bp_error *why
     if (why->code != -ENODATA)
         snprintf(job->broken, sizeof job->broken, "%.150s",
                  why->code != 0 ? why->text : "closed before its end");
+    bp_job_dry_closed(job, node);
     if (part == NULL)
         return;
     part->whole |= why->code == -ENODATA;

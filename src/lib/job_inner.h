@@ -9,6 +9,7 @@
 #include "proto/key.h"
 #include "proto/tls.h"
 
+struct wet;
 struct stay; /* a process that has gone on, on its node */
 struct input;
 
@@ -56,6 +57,7 @@ struct bp_job {
     struct want *wants;
     unsigned want_count;
     struct stay *stays; /* of its processes and its guests' */
+    struct wet *wet; /* by rank; NULL = nothing is known of any */
     uint8_t *moved; /* by rank, enum bp_moved; NULL = none has */
     int paused, ended;
     int end_due; /* bpmaster has said so */
@@ -85,6 +87,8 @@ void bp_job_data_welcome(struct bp_job *guest);
 /* One of its processes goes to another node; is there now, or did not go. */
 void bp_job_data_moving(struct bp_job *job, const Bpmix__JobEvent *event);
 void bp_job_data_moved(struct bp_job *job, const Bpmix__JobEvent *event);
+/* A process comes home, or does not any more. */
+void bp_job_data_fetch(struct bp_job *job, const Bpmix__JobEvent *event);
 /* A job's connection to a node; NULL = there is none. */
 struct data *bp_job_data_find(const struct bp_job *job, int node);
 /* Somebody wants what is not known yet. */
@@ -93,6 +97,13 @@ void bp_job_keep_want(struct bp_job *host, int node, uint32_t number);
 int bp_job_input_said(struct bp_job *job, const struct data *data,
                       const struct bp_stream_head *head, const uint8_t *body);
 void bp_job_input_free(struct bp_job *job);
+void bp_job_drained(struct bp_job *job, uint32_t rank);
+/* It is on this node too; at home; that node, or its connection, has said the last of it. */
+void bp_job_dry_moved(struct bp_job *job, uint32_t rank, int node);
+void bp_job_dry_home(struct bp_job *job, uint32_t rank);
+void bp_job_dry_heard(struct bp_job *job, uint32_t rank, int node);
+void bp_job_dry_closed(struct bp_job *job, int node);
+void bp_job_dry_done(struct bp_job *job);
 /* Tell the source of the image when nobody needs it any more. */
 void bp_job_check_sent(struct bp_job *job);
 

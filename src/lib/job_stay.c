@@ -8,7 +8,7 @@
 #include "lib/job_inner.h"
 
 struct stay { /* of a process on a node, until nothing more can come of it from there */
-    uint32_t number, rank;
+    uint32_t number;
     struct bp_job *job;
     int from, to; /* to: -1 = home */
     uint64_t image;  /* by which `from` knows it; 0 = there is none */
@@ -77,7 +77,7 @@ void bp_job_stay_open(struct bp_job *job, const Bpmix__JobEvent *event, int is_w
     struct stay *stay = bp_calloc(1, sizeof *stay);
     *stay = (struct stay){.number = event->number, .job = job, .from = event->status,
                           .to = event->node, .image = event->image,
-                          .rank = event->rank, .wanted = (uint8_t)is_wanted};
+                          .wanted = (uint8_t)is_wanted};
     DL_APPEND(host->stays, stay);
     begin(host, stay);
 }
@@ -98,7 +98,7 @@ static int pass_on(struct bp_job *host, struct data *data, struct stay *stay,
     if (head->length == 0)
         stay->begun = 0;
     if (stay->to < 0) { /* home */
-        stay->job->events.image(stay->job->arg, stay->rank, body, head->length);
+        stay->job->events.image(stay->job->arg, stay->number, body, head->length);
         if (head->length == 0)
             stay_free(host, stay);
         return 0;

@@ -143,9 +143,9 @@ static int send_map(int keeper, const struct bp_launch *launch, struct bp_frame 
 }
 
 int bp_keeper_give(int keeper, enum bp_keeper_kind kind, const struct bp_launch *launch,
-                   const struct bp_image *image, bool goes, struct bp_error *err)
+                   const struct bp_image *image, struct bp_error *err)
 {
-    auto_close int in = standard_fd(goes ? STDIN_FILENO : -1);
+    auto_close int in = standard_fd(STDIN_FILENO);
     auto_close int out = standard_fd(STDOUT_FILENO);
     auto_close int errors = standard_fd(STDERR_FILENO);
     auto_close int prologue = -1;

@@ -29,7 +29,7 @@ enum bp_keeper_fd {
     BP_KEEPER_JOB,      /* the job's connection to bpmaster */
     BP_KEEPER_OUT,      /* where output goes */
     BP_KEEPER_ERR,
-    BP_KEEPER_IN,       /* the caller's own, for when it comes home */
+    BP_KEEPER_IN,       /* the caller's own, for what comes home */
     BP_KEEPER_PROLOGUE, /* with an image: its head and tables, */
     BP_KEEPER_HOLD,     /* and what keeps that process */
     BP_KEEPER_FDS
@@ -70,10 +70,9 @@ int bp_keeper_find(uint64_t *ret_host);
 int bp_keeper_start(struct bp_error *err);
 
 /* Give it the job. And the image, if there is one: it stays the caller's to free, and then only the
- * keeper has it. goes: the caller itself goes away and may come back. -ECONNABORTED: it has been
- * killed. */
+ * keeper has it. -ECONNABORTED: it has been killed. */
 int bp_keeper_give(int keeper, enum bp_keeper_kind kind, const struct bp_launch *launch,
-                   const struct bp_image *image, bool goes, struct bp_error *err);
+                   const struct bp_image *image, struct bp_error *err);
 
 /* Its host was refused: it must give its name up. */
 void bp_keeper_refuse(int take_keeper);

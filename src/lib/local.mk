@@ -6,7 +6,7 @@ libjob_la_SOURCES = \
 	src/lib/job.c src/lib/job.h src/lib/job_inner.h \
 	src/lib/job_data.c \
 	src/lib/job_input.c \
-	src/lib/job_stay.c \
+	src/lib/job_dry.c src/lib/job_stay.c \
 	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \
 	src/lib/request.c \

@@ -99,7 +99,7 @@ static int go(struct bp_passage *passage, struct bp_image *image, struct bp_erro
         bp_launch_done(&launch);
         return r;
     }
-    r = bp_keeper_give(passage->keeper, BP_KEEPER_ALONE, &launch, image, true, err);
+    r = bp_keeper_give(passage->keeper, BP_KEEPER_ALONE, &launch, image, err);
     bp_launch_done(&launch);
     if (r == 0)
         r = hear(passage->keeper);

@@ -133,7 +133,13 @@ static void gone(struct herd *herd, struct bred *bred, int32_t status)
         return;
     }
     leave(bred, job, proc);
-    herd_ghost_gone(job, proc, status);
+    if (proc->resident == NULL)
+        herd_ghost_gone(job, proc, status);
+    else if (status == BP_GHOST_NOT_KNOWN)
+        resident_not_told(job, proc);
+    else
+        resident_ended(job, proc, &(Bpmix__JobReaped){
+            .base = PROTOBUF_C_MESSAGE_INIT(&bpmix__job_reaped__descriptor), .status = status});
     job_check_end(job);
 }
 
@@ -141,6 +147,7 @@ int breed_said(struct herd *herd, const struct bp_ghost_record *record)
 {
     struct bred *bred = herd->bred != NULL ? &herd->bred[record->slot - herd->count] : NULL;
     struct job *job;
+    struct proc *proc;
     if (bred == NULL || bred->state == BRED_FREE || bred->state == BRED_LATE)
         return -EPROTO;
     switch (record->type) {
@@ -153,6 +160,16 @@ int breed_said(struct herd *herd, const struct bp_ghost_record *record)
         return 0;
     case BP_GHOST_GONE:
         gone(herd, bred, record->status);
+        return 0;
+    case BP_GHOST_HOME:
+    case BP_GHOST_STAYS:
+        proc = bred->state == BRED_BORN ? proc_of(herd, bred, &job) : NULL;
+        return proc == NULL ? 0 : home_ghost(job, proc, record);
+    case BP_GHOST_HALTED:
+        proc = proc_of(herd, bred, &job);
+        if (proc != NULL && proc->resident != NULL && proc->homing == NULL)
+            job_proc_event(job, proc, record->signo != 0 ? PROC_STOP : PROC_CONT, record->signo,
+                           NULL);
         return 0;
     case BP_GHOST_TOLD:
         if (bred->state == BRED_BORN && proc_of(herd, bred, &job) != NULL)
@@ -183,6 +200,9 @@ void breed_closed(struct herd *herd)
         if (proc == NULL)
             continue;
         leave(bred, job, proc);
+        home_ghost_lost(job, proc);
+        if (proc->resident != NULL)
+            resident_not_told(job, proc);
         if (!job->closing) {
             Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
             event.kind = BPMIX__JOB_EVENT__KIND__HERDER_LOST;

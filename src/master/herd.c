@@ -122,6 +122,13 @@ int herd_parent(int pid)
     return r < 0 ? r : identity.parent;
 }
 
+int herd_may_signal(int pid, uid_t uid)
+{
+    struct identity identity;
+    return read_identity(pid, &identity) == 0 &&
+           (uid == 0 || identity.uids[0] == uid || identity.uids[2] == uid);
+}
+
 static int compare_pids(const void *a, const void *b)
 {
     int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;

@@ -113,6 +113,7 @@ static void signal_all(struct job *job, const Bpmix__ProcSignal *signal)
                       &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = job->id,
                                          .node = job->places[i].node->number}, signal);
     stays_signal(job, signal);
+    home_signal_all(job, signal);
 }
 
 static void signal_now(struct job *job, struct proc *proc, const Bpmix__ProcSignal *signal)
@@ -285,7 +286,7 @@ static void proc_ended(struct job *job, struct proc *proc, int32_t status,
         event.kind = BPMIX__JOB_EVENT__KIND__EXIT;
     proc->status = status;
     event.rank = proc->rank;
-    event.node = proc_node(job, proc)->number;
+    event.node = proc_where(job, proc);
     event.pid = proc->pid;
     if (event.kind == BPMIX__JOB_EVENT__KIND__EXIT)
         event.status = status;
@@ -353,6 +354,7 @@ void job_close(struct job *job)
     job->closing = 1;
     inside_close(job);
     stays_close(job);
+    residents_kill(job);
     for (unsigned i = 0; i < job->place_count; i++) {
         struct place *place = &job->places[i];
         if (place->opened && !place->ended)
@@ -401,6 +403,7 @@ void job_tool_gone(struct job *job)
     }
     job->tool = NULL;
     home_launcher_gone(job);
+    residents_launcher_gone(job);
     for (unsigned i = 0; i < job->herd_count; i++) { /* a launcher that never took them */
         if (job->herds[i].launcher_fd >= 0)
             close(bp_take_fd(job->herds[i].launcher_fd));
@@ -411,7 +414,7 @@ void job_tool_gone(struct job *job)
 static void gone_from_place(struct job *job, struct proc *proc)
 {
     proc->leaving = 0;
-    if (proc->stay == NULL)
+    if (proc->stay == NULL && proc->resident == NULL)
         job_proc_event(job, proc, PROC_EXIT, SIGKILL, NULL);
     else
         onward_has_left(job, proc);
@@ -438,6 +441,7 @@ void job_place_ended(struct job *job, struct place *place, int kind, const char 
         if (job->procs[i].place == index)
             gone_from_place(job, &job->procs[i]);
     mirror_place_gone(job, place->node);
+    home_place_gone(job, place->node);
     job_check_end(job);
 }
 

@@ -60,6 +60,13 @@ static void proc_failed(struct job *job, struct proc *proc, const Bpmix__ProcFai
     job_proc_event(job, proc, PROC_FAILED, failed_status(failed), &event);
 }
 
+int job_check_status(int32_t status, struct bp_error *err)
+{
+    if (WIFEXITED(status) || WIFSIGNALED(status))
+        return 0;
+    return bp_error_set(err, -EPROTO, "wait status %#x is not one of an end", (unsigned)status);
+}
+
 int job_proc_frame(struct job *job, struct proc *proc, const struct bp_frame *frame,
                    const uint8_t *body, struct bp_error *err)
 {
@@ -72,7 +79,7 @@ int job_proc_frame(struct job *job, struct proc *proc, const struct bp_frame *fr
         Bpmix__JobEvent event = BPMIX__JOB_EVENT__INIT;
         event.kind = BPMIX__JOB_EVENT__KIND__CREATED;
         event.rank = proc->rank;
-        event.node = proc_node(job, proc)->number;
+        event.node = proc_where(job, proc);
         event.pid = proc->pid;
         event.cpus = created->cpus;
         job_tell(job, &event);
@@ -81,9 +88,9 @@ int job_proc_frame(struct job *job, struct proc *proc, const struct bp_frame *fr
             BP_UNPACK(ProcExit, proc_exit, body, frame->length, err);
         if (exited == NULL)
             return err->code;
-        if (!WIFEXITED(exited->status) && !WIFSIGNALED(exited->status))
-            return bp_error_set(err, -EPROTO, "wait status %#x is not one of an end",
-                                (unsigned)exited->status);
+        int r = job_check_status(exited->status, err);
+        if (r < 0)
+            return r;
         proc_exited(job, proc, exited);
     } else if (frame->type == BP_PROC_FAILED) {
         auto_unpack Bpmix__ProcFailed *failed =
@@ -111,7 +118,7 @@ static int proc_frame(struct job *job, struct place *place, const struct bp_fram
     struct proc *proc = proc_of(job, place, frame, err);
     if (proc == NULL)
         return err->code;
-    if (proc->stay == NULL || frame->type == BP_PROC_CREATED)
+    if ((proc->stay == NULL && proc->resident == NULL) || frame->type == BP_PROC_CREATED)
         return job_proc_frame(job, proc, frame, body, err);
     if (frame->type == BP_PROC_EXIT) {
         proc->leaving = 0;

@@ -57,8 +57,8 @@ static unsigned list_nodes(const struct job *job, int *numbers)
     unsigned moved = 0, count = 0;
     for (unsigned i = 0; i < job->proc_count; i++) {
         const struct proc *proc = &job->procs[i];
-        moved += proc->stay != NULL;
-        if (proc->state != PROC_GONE)
+        moved += proc->stay != NULL || proc->resident != NULL;
+        if (proc->state != PROC_GONE && proc->resident == NULL)
             bp_cpuset_add(nodes, sizeof nodes, (unsigned)proc_node(job, proc)->number);
     }
     for (unsigned i = 0; moved == 0 && i < job->place_count; i++)

@@ -4,7 +4,7 @@ bpmaster_SOURCES = \
 	src/master/breed.c \
 	src/master/config.c src/master/config.h \
 	src/master/hardware.c \
-	src/master/herd.c \
+	src/master/herd.c src/master/herd.h \
 	src/master/job.c src/master/job_frames.c src/master/job_list.c \
 	src/master/limits.c src/master/limits.h \
 	src/master/listen.c \
@@ -19,7 +19,7 @@ bpmaster_SOURCES = \
 	src/master/placing.c src/master/queue.c \
 	src/master/proc.c \
 	src/master/publish.c \
-	src/master/relay.c \
+	src/master/relay.c src/master/resident.c \
 	src/master/reload.c \
 	src/master/rights.c src/master/rights.h \
 	src/master/roster.c \

@@ -37,6 +37,9 @@ static int parse(int key, char *arg, struct argp_state *state)
     case 'd':
         options->foreground = 1;
         return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        return 0;
     case 'v':
         options->verbose = 1;
         return 0;
@@ -165,6 +168,7 @@ int main(int argc, char **argv)
         {"foreground", 'd', NULL, 0, "Stay in the foreground", 0},
         {"verbose", 'v', NULL, 0, "Log more", 0},
         {"node-key", 'k', "NODE", 0, "Print the key file of NODE and exit", 0},
+        {NULL, 'h', NULL, 0, "Show this summary and exit", -1},
         {0}};
     static const struct argp argp = {rows, parse, NULL,
                                      "bpmaster - the master of a bpmix cluster: nodes, jobs, the "

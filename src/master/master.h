@@ -13,6 +13,7 @@
 #include "common/cpu.h"
 #include "common/error.h"
 #include "master/config.h"
+#include "master/herd.h"
 #include "master/home.h"
 #include "master/nested.h"
 #include "master/onward.h"
@@ -61,6 +62,7 @@ struct master {
     struct tool *tools;
     struct ticket *tickets;
     struct homing *homings; /* processes that come home */
+    struct resident *residents; /* that are there */
     struct splice *splices; /* data connections of launchers on nodes */
     struct pending *pending; /* connections that have not said who they are */
     unsigned pending_count;
@@ -242,6 +244,7 @@ struct proc { /* a rank */
     int32_t status;
     uint64_t waiting; /* signals that wait for its creation, a bit each */
     struct homing *homing; /* it is on its way home; NULL = it is not */
+    struct resident *resident; /* it is at home; NULL = it is not */
     uint8_t *cpus, *mems; /* masks; 0 bytes = not bound */
     size_t cpu_bytes, mem_bytes;
     uint32_t *gpus; /* indexes into its node's devices */
@@ -364,6 +367,8 @@ void job_check_idle(struct job *job);
 void job_connected(struct job *job); /* a rank of it, to PMIx */
 /* Signals that waited: of this process, or (NULL) all. */
 void job_flush_signals(struct job *job, const struct proc *proc);
+/* 0, or -EPROTO: no wait status of an end. */
+int job_check_status(int32_t status, struct bp_error *err);
 /* What a node says of a process that is there. */
 int job_proc_frame(struct job *job, struct proc *proc, const struct bp_frame *frame,
                    const uint8_t *body, struct bp_error *err);
@@ -512,38 +517,6 @@ int place_take(struct job *job, const struct bp_map *map);
 void place_leave(struct job *job, struct place *place);
 void place_vacate(struct job *job);
 void place_release(struct job *job);
-
-/* ---- herd.c: the herders of a job ---- */
-int herds_open(struct job *job, struct bp_error *err);
-void herds_free(struct job *job);
-/* The launchers' ends as descriptors, in rank order; they are the caller's now. */
-unsigned herds_take_fds(struct job *job, int fds[BP_LOCAL_FDS_MAX]);
-void herd_tick(struct job *job, int late);
-/* The parent of a process here; or -ESRCH. */
-int herd_parent(int pid);
-void herd_end_ghost(struct proc *proc, int32_t status);
-void herd_mirror(const struct proc *proc, int signal);
-void herd_forward(struct job *job, const Bpmix__JobForward *forward);
-
-/* ---- breed.c: ghosts that are children of ghosts ---- */
-/* Order the ghost of a process, of the same or another job, as a child of another's ghost. What
- * became of it is told by job_ghost_made. 0, -ESRCH: that one has none; -EAGAIN: no slot left. */
-int herd_breed(struct proc *parent, struct job *job, struct proc *proc, struct bp_error *err);
-/* The launch's ghosts are there: what their processes, which were fast, have ordered already. */
-void breed_ghosts_there(struct herd *herd);
-/* What the herder says of a slot that is none of the launch's. 0 or -EPROTO. */
-int breed_said(struct herd *herd, const struct bp_ghost_record *record);
-/* The herder has ended. */
-void breed_closed(struct herd *herd);
-/* The job is freed: what comes of its ghosts concerns nobody. */
-void breed_forget(struct job *job);
-/* Nobody stands for it any more; status: the ghost's. */
-void herd_ghost_gone(struct job *job, struct proc *proc, int32_t status);
-void herd_said_signal(struct job *job, struct proc *proc, const struct bp_ghost_record *record);
-/* Is this process of the user's, and traced by the herder? */
-int herd_check_ghost(const struct herd *herd, int32_t pid, struct bp_error *err);
-void herd_order(struct herd *herd, const struct bp_ghost_record *record);
-void herd_failed(struct herd *herd, const char *why);
 
 /* ---- tool.c: local connections ---- */
 struct packet;

@@ -82,7 +82,8 @@ void mirror_stop(const struct job *job, const struct proc *proc, int signal)
 static struct proc *witness(const struct job *job)
 {
     for (unsigned i = 0; i < job->proc_count; i++)
-        if (job->procs[i].herd != NULL && !job->procs[i].ghost_gone && job->procs[i].pid != 0)
+        if (job->procs[i].herd != NULL && !job->procs[i].ghost_gone && job->procs[i].pid != 0 &&
+            job->procs[i].resident == NULL)
             return &job->procs[i];
     return NULL;
 }

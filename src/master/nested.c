@@ -28,7 +28,8 @@ void nested_free(struct job *job)
 static struct proc *find(struct job *job, const struct node *node, int32_t pid)
 {
     for (unsigned i = 0; i < job->proc_count && pid > 0; i++)
-        if (job->procs[i].pid == pid && proc_node(job, &job->procs[i]) == node)
+        if (job->procs[i].pid == pid && job->procs[i].resident == NULL &&
+            proc_node(job, &job->procs[i]) == node)
             return &job->procs[i];
     return NULL;
 }

@@ -206,7 +206,7 @@ static void leave_place(struct job *job, unsigned index)
 {
     for (unsigned i = 0; i < job->proc_count; i++)
         if (job->procs[i].place == index && job->procs[i].stay == NULL &&
-            job->procs[i].state != PROC_GONE)
+            job->procs[i].resident == NULL && job->procs[i].state != PROC_GONE)
             return;
     place_leave(job, &job->places[index]);
 }
@@ -229,6 +229,14 @@ static void stop_again(struct job *job, struct proc *proc)
     proc->stop_due = 0;
     if (proc->state == PROC_STOPPED)
         job_proc_event(job, proc, PROC_CONT, 0, NULL);
+}
+
+void onward_leave(struct job *job, struct proc *proc)
+{
+    if (bp_take_ptr(proc->stay) != NULL)
+        return;
+    proc->leaving |= !job->places[proc->place].ended;
+    leave_place(job, proc->place);
 }
 
 /* What was stopped there is stopped here, and what was to be killed there is killed here, too. */

@@ -44,8 +44,14 @@ void stays_signal(const struct job *job, const Bpmix__ProcSignal *signal);
 int stays_are_on(const struct job *job, const struct node *node);
 void stays_node_gone(struct master *master, const struct node *node, const char *text);
 
+/* The job is to have a space on this node. */
+int stay_open_host(struct job *host, struct node *node, struct bp_error *err);
+
 /* ---- where processes are ---- */
+/* Of one at home: where it was before. */
 struct node *proc_node(const struct job *job, const struct proc *proc);
+/* The node's number; -1 = at home. */
+int proc_where(const struct job *job, const struct proc *proc);
 void proc_signal(const struct job *job, const struct proc *proc, const Bpmix__ProcSignal *signal);
 
 /* ---- onward.c: on its way ---- */
@@ -67,6 +73,8 @@ int onward_is_on(const struct proc *proc);
 void onward_tell_old(const struct job *job, const struct proc *proc);
 /* It runs there. */
 void onward_arrive(struct stay *stay);
+/* It is at home: what is where it was is only left behind. */
+void onward_leave(struct job *job, struct proc *proc);
 /* What it left behind there was stopped, or went on. */
 int onward_stopped_behind(struct job *job, struct proc *proc, struct node *node,
                           const struct bp_frame *frame, const uint8_t *body,

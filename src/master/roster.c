@@ -28,8 +28,8 @@ static void add_procs(const struct job *job, int node, size_t room, Bpmix__ProcL
 {
     for (unsigned i = 0; i < job->proc_count && list->n_pids < room; i++) {
         const struct proc *proc = &job->procs[i];
-        int where = proc_node(job, proc)->number;
-        if (proc->state == PROC_GONE || proc->pid == 0 ||
+        int where = proc_where(job, proc);
+        if (proc->state == PROC_GONE || proc->pid == 0 || proc->resident != NULL ||
             (node != BPROC_NODE_ANY && node != where))
             continue;
         list->pids[list->n_pids++] = proc->pid;

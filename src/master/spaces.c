@@ -139,6 +139,7 @@ void spaces_open_one(struct job *job, unsigned index)
     fill_space(job, &open);
     open.start = BPMIX__START__EXEC; /* no image comes */
     open.n_apps = 0;
+    open.mpi = 0; /* no rank of it is there */
     opening.bytes = bp_pack(&open, &opening.common);
     open_space(job, index, &opening);
     free(opening.bytes);

@@ -30,10 +30,17 @@ struct node *proc_node(const struct job *job, const struct proc *proc)
     return proc->stay != NULL ? proc->stay->node : job->places[proc->place].node;
 }
 
+int proc_where(const struct job *job, const struct proc *proc)
+{
+    return proc->resident != NULL ? BPROC_NODE_MASTER : proc_node(job, proc)->number;
+}
+
 void proc_signal(const struct job *job, const struct proc *proc, const Bpmix__ProcSignal *signal)
 {
     const struct place *place = &job->places[proc->place];
-    if (proc->stay != NULL)
+    if (proc->resident != NULL)
+        resident_signal(proc, signal);
+    else if (proc->stay != NULL)
         tell(proc->stay, BP_PROC_SIGNAL, SERIAL, signal);
     else if (!place->ended)
         node_send(place->node, &(struct bp_frame){.type = BP_PROC_SIGNAL, .job = job->id,
@@ -49,8 +56,7 @@ void stays_signal(const struct job *job, const Bpmix__ProcSignal *signal)
             tell(stay, BP_PROC_SIGNAL, SERIAL, signal);
 }
 
-/* The space that it will be in. */
-static int open_host(struct job *host, struct node *node, struct bp_error *err)
+int stay_open_host(struct job *host, struct node *node, struct bp_error *err)
 {
     const struct place *place = job_place(host, node);
     if (place != NULL && place->ended)
@@ -79,7 +85,7 @@ struct stay *stay_open(struct job *job, struct proc *proc, struct node *node,
                        const Bpmix__JobMove *move, struct bp_error *err)
 {
     struct master *master = job->master;
-    if (open_host(job->host != NULL ? job->host : job, node, err) < 0)
+    if (stay_open_host(job->host != NULL ? job->host : job, node, err) < 0)
         return NULL;
     struct stay *stay = bp_calloc(1, sizeof *stay);
     *stay = (struct stay){.id = master->next_job++, .job = job, .proc = proc, .node = node,

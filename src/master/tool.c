@@ -182,7 +182,8 @@ static int job_frame(struct tool *tool, struct bp_local_message *message,
             BP_UNPACK(JobForward, job_forward, message->body, frame->length, err);
         return passed == NULL ? err->code : onward_signal(tool, passed, err);
     }
-    if (tool->job == NULL && frame->type == BP_JOB_DRAINED)
+    if (tool->job == NULL &&
+        (frame->type == BP_JOB_DRAINED || frame->type == BP_JOB_REAPED))
         return 0; /* the job was over before it could say so */
     if (tool->job == NULL || tool->job->id != frame->job)
         return bp_error_set(err, -EPERM, "this connection did not open job %llu",
@@ -199,6 +200,8 @@ static int job_frame(struct tool *tool, struct bp_local_message *message,
     }
     if (frame->type == BP_JOB_HOME || frame->type == BP_JOB_DRAINED)
         return home_frame(tool, message, err);
+    if (frame->type == BP_JOB_REAPED)
+        return resident_frame(tool->job, frame, message->body, err);
     if (frame->type == BP_JOB_RELEASE) {
         tool->job->kept = 0;
         job_check_idle(tool->job);

@@ -114,6 +114,7 @@ struct rank {
     int input_peek; /* a read end of it, to count what nobody read */
     int output[2]; /* read ends of stdout and stderr; -1 = at their end */
     uint8_t dry[2]; /* nothing left in that pipe that the rank itself wrote */
+    uint8_t said_dry;
     struct event *input_event, *output_event[2];
     struct event *linger; /* it has ended, a launcher that it left may have to write more */
     struct evbuffer *stdin_data;
@@ -254,7 +255,8 @@ void guest_each(struct space *host, void (*act)(struct space *space));
 /* Take an image, which came beside the question of this connection. 0 or -errno. */
 int leave_take(struct space *space, uint64_t client, struct bp_local_message *message,
                struct bp_error *err);
-/* The launcher wants one, for this stay; body: which. */
+/* The launcher of this space wants one, for this stay, of this job or of one that its processes
+ * have opened; body: which. */
 void leave_wanted(struct space *space, uint32_t stay, const uint8_t body[8]);
 /* More can go. */
 void leave_send(struct space *space);

@@ -27,7 +27,22 @@ static void leaving_free(struct space *space, struct leaving *leaving)
     free(leaving);
 }
 
-void leave_drop(struct space *space, uint64_t client)
+/* Numbers of connections are bpnode's, whatever the space. */
+static struct leaving *find(struct agent *agent, uid_t uid, uint64_t client,
+                            struct space **ret_space)
+{
+    struct space *space;
+    struct leaving *leaving;
+    for (space = agent->spaces; space != NULL; space = space->hh.next)
+        DL_FOREACH(space->leaving, leaving)
+            if (leaving->client == client && space->open->uid == uid) {
+                *ret_space = space;
+                return leaving;
+            }
+    return NULL;
+}
+
+static void drop(struct space *space, uint64_t client)
 {
     struct leaving *leaving, *next;
     DL_FOREACH_SAFE(space->leaving, leaving, next) {
@@ -37,6 +52,15 @@ void leave_drop(struct space *space, uint64_t client)
             data_send_stay(space, BP_STREAM_IMAGE, leaving->stay, NULL, 0);
         leaving_free(space, leaving);
     }
+}
+
+/* One that went through another job's connection is there. */
+void leave_drop(struct space *space, uint64_t client)
+{
+    struct space *where = space;
+    drop(space, client);
+    while (find(space->agent, space->open->uid, client, &where) != NULL)
+        drop(where, client);
 }
 
 void leave_done(struct space *space)
@@ -87,14 +111,16 @@ void leave_send(struct space *space)
 void leave_wanted(struct space *space, uint32_t stay, const uint8_t body[8])
 {
     uint64_t client;
-    struct leaving *leaving;
+    struct space *from = space;
     memcpy(&client, body, sizeof client);
-    DL_FOREACH(space->leaving, leaving)
-        if (leaving->client == client && leaving->stay == 0)
-            break;
-    if (leaving == NULL) { /* its process has ended */
+    struct leaving *leaving = find(space->agent, space->open->uid, client, &from);
+    if (leaving == NULL || leaving->stay != 0) { /* its process has ended */
         data_send_stay(space, BP_STREAM_IMAGE, stay, NULL, 0);
         return;
+    }
+    if (from != space) { /* of a job that a process of this one has opened */
+        DL_DELETE(from->leaving, leaving);
+        DL_APPEND(space->leaving, leaving);
     }
     leaving->stay = stay;
     send_image(space, leaving);

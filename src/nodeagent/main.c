@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -40,6 +41,9 @@ static int parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'd':
         options->foreground = 1;
+        return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
         return 0;
     case 'v':
         options->verbose = 1;
@@ -150,6 +154,7 @@ int main(int argc, char **argv)
         {"reboot", OPT_REBOOT, "COMMAND", 0, "How bpctl --reboot reboots this node", 0},
         {"halt", OPT_HALT, "COMMAND", 0, "How bpctl --halt halts it", 0},
         {"power-off", OPT_POWER_OFF, "COMMAND", 0, "How bpctl --power-off switches it off", 0},
+        {NULL, 'h', NULL, 0, "Show this summary and exit", -1},
         {0}};
     static const struct argp argp = {rows, parse, "MASTER [PORT]",
                                      "bpnode - the agent of a bpmix node.", NULL, NULL, NULL};

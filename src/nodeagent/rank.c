@@ -269,15 +269,19 @@ void rank_exited(struct rank *rank, const struct bp_space_record *record)
     if (relay_has_launcher(rank)) {
         rank->linger = evtimer_new(rank->space->agent->base, on_linger, rank);
         event_add(rank->linger, &(struct timeval){.tv_sec = LINGER_S});
-    } else {
-        stdio_drain(rank);
-        rank_check_end(rank);
     }
+    stdio_drain(rank);
+    rank_check_end(rank);
 }
 
 void rank_check_end(struct rank *rank)
 {
-    if (!rank->exited || rank->linger != NULL || rank->reported || !rank->dry[0] || !rank->dry[1])
+    if (!rank->exited || rank->reported || !rank->dry[0] || !rank->dry[1])
+        return;
+    if (!rank->said_dry)
+        data_send(rank->space, BP_STREAM_DRY, 0, rank->rank, NULL, 0);
+    rank->said_dry = 1;
+    if (rank->linger != NULL)
         return;
     Bpmix__ProcExit exited = BPMIX__PROC_EXIT__INIT;
     exited.status = rank->status;

@@ -123,7 +123,8 @@ static int is_long(const struct bp_frame *frame)
 /* Without an answer. */
 static int is_order(const struct bp_frame *frame)
 {
-    return frame->type == BP_JOB_KILL || frame->type == BP_JOB_FORWARD;
+    return frame->type == BP_JOB_KILL || frame->type == BP_JOB_FORWARD ||
+           frame->type == BP_JOB_DRAINED;
 }
 
 static unsigned count_long(const struct space *space)

@@ -84,9 +84,10 @@ static const struct bp_route routes[BP_FRAME_TYPES] = {
     [BP_PMIX_PONG] = {"PMIX_PONG", S, N, 0},
 
     [BP_JOB_HOME] = {"JOB_HOME", T, M, 4 * KIB},
-    [BP_JOB_DRAINED] = {"JOB_DRAINED", T, M, 64},
+    [BP_JOB_DRAINED] = {"JOB_DRAINED", T | C, M, 64},
     [BP_HOME_ASK] = {"HOME_ASK", T, M, 0},
     [BP_HOME] = {"HOME", M, T, 10 * MIB},
+    [BP_JOB_REAPED] = {"JOB_REAPED", T, M, 64},
 };
 
 const struct bp_route *bp_route_get(unsigned type)

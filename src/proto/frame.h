@@ -118,6 +118,7 @@ enum bp_frame_type {
                        * been written here */
     BP_HOME_ASK,      /* empty; of a bphome, which its PID names; answer HOME or REFUSED */
     BP_HOME,          /* Home; descriptors: those of JOB_HOME */
+    BP_JOB_REAPED,    /* launcher to bpmaster: JobReaped: a process at home has ended */
     BP_FRAME_TYPES
 };
 

@@ -16,6 +16,7 @@
 #define BP_GHOST_MAX      1024 /* ghosts of a launch: the herder's waitpid is linear in them */
 #define BP_GHOST_SLOTS    2048 /* ghosts a herder, with their children */
 #define BP_GHOST_VERSION  1
+#define BP_GHOST_NOT_KNOWN (-1) /* in place of a wait status */
 
 enum bp_ghost_flags {
     BP_GHOST_IN_PLACE = 1, /* the process that executes bpghost becomes the ghost, of which there is
@@ -43,15 +44,20 @@ enum bp_ghost_type {
                         * got this signal; SIGKILL: the ghost is held until EXIT; SIGSTOP, SIGCONT
                         * are mirrored by STOPPED, CONTINUED */
     BP_GHOST_GONE,     /* slot, status: the ghost ended (its wait status). Without a BORN before it
-                        * the ghost was killed before it ran: the create is a no-op */
+                        * the ghost was killed before it ran: the create is a no-op. Of one that was
+                        * made on order: its parent has reaped it, or will not; after HOME the
+                        * process has ended, or (NOT_KNOWN) its parent is no ghost any more */
     BP_GHOST_PONG,     /* value: the PING's; status: records and events refused so far */
     BP_GHOST_FAILED,   /* status: errno; the herd could not be made; the herder ends */
     BP_GHOST_UNMADE,   /* slot, status: errno; MAKE cannot be done, the slot is free */
     BP_GHOST_TOLD,     /* slot: every signal that this ghost had got when ASK came was told; or it
                         * has died */
     BP_GHOST_HOME,     /* slot: BECOME is done. The ghost has told every signal that came before; it
-                        * is nobody's ghost any more, and its slot free */
+                        * is nobody's ghost any more. GONE follows: when its parent, a ghost, has
+                        * reaped the process; or else when EXIT says so */
     BP_GHOST_STAYS,    /* slot, status: BECOME cannot be done, errno; it is a ghost as before */
+    BP_GHOST_HALTED,   /* slot, signo: after HOME, told by its parent, a ghost: the process was
+                        * stopped by signo; 0: it goes on */
     /* bpmaster to herder */
     BP_GHOST_EXIT = 64, /* slot, status: end the ghost with exactly this wait status */
     BP_GHOST_STOPPED,   /* slot, signo: the process stopped by signo; stop the ghost, too, unless

@@ -61,7 +61,7 @@ int bp_stream_decode(const uint8_t bytes[BP_STREAM_HEAD_BYTES], struct bp_stream
     memcpy(&head.length, bytes + 8, sizeof head.length);
     head.rank = le32toh(head.rank);
     head.length = le32toh(head.length);
-    if (head.kind < BP_STREAM_DATA || head.kind > BP_STREAM_PLAIN || head.channel > 2 ||
+    if (head.kind < BP_STREAM_DATA || head.kind > BP_STREAM_DRY || head.channel > 2 ||
         !length_fits(&head))
         return bp_error_set(err, -EPROTO, "a data connection sent kind %u, channel %u, %u bytes",
                             head.kind, head.channel, head.length);

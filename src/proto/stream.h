@@ -55,6 +55,8 @@ enum bp_stream_kind {
     BP_STREAM_FED,      /* node to launcher: it comes from the node above, or is not needed */
     /* both ways, first of all, without TLS */
     BP_STREAM_PLAIN,
+    /* node to launcher */
+    BP_STREAM_DRY, /* the rank has ended there, and all that it wrote itself has been sent */
 };
 
 /* In place of a rank: from here on numbers of stays, of processes that come from another node. WANT

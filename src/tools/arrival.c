@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <utlist.h>
+
 #include "common/mem.h"
 #include "image/image.h"
 #include "proto/space_record.h"
@@ -18,10 +20,16 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-struct arrival {
+struct arrivals {
     struct event_base *base;
     struct bp_job *job;
-    uint32_t rank;
+    int reaps;
+    struct arrival *list;
+};
+
+struct arrival {
+    struct arrivals *all;
+    uint32_t number;
     pid_t pid;
     Bpmix__JobMove *move; /* what it is to be; NULL = what its image is */
     int files[3];
@@ -29,7 +37,9 @@ struct arrival {
     int image;            /* a memory file; -1 = over */
     uint64_t have, bytes; /* bytes: of the whole, as its head says; 0 = not known yet */
     pid_t trial;          /* 0 = none */
+    int reaped, status;   /* of it */
     struct event *report; /* of the trial */
+    struct arrival *prev, *next;
 };
 
 static void trial_end(struct arrival *arrival)
@@ -38,7 +48,7 @@ static void trial_end(struct arrival *arrival)
         close(event_get_fd(arrival->report));
         event_free(bp_take_ptr(arrival->report));
     }
-    if (arrival->trial > 0) {
+    if (arrival->trial > 0 && !arrival->reaped) {
         kill(arrival->trial, SIGKILL);
         waitpid(arrival->trial, NULL, 0);
     }
@@ -47,7 +57,7 @@ static void trial_end(struct arrival *arrival)
 
 static void refuse(struct arrival *arrival, const struct bp_error *why)
 {
-    bp_job_not_home(arrival->job, arrival->rank, why);
+    bp_job_not_home(arrival->all->job, arrival->number, why);
     if (arrival->image >= 0)
         close(bp_take_fd(arrival->image));
 }
@@ -66,7 +76,7 @@ static void give(struct arrival *arrival)
         refuse(arrival, &err);
     } else {
         memcpy(fds + BP_JOB_HOME_FDS, message.fds, count * sizeof *fds);
-        bp_job_home(arrival->job, arrival->rank, fds, count);
+        bp_job_home(arrival->all->job, arrival->number, arrival->all->reaps, fds, count);
         close(bp_take_fd(arrival->image));
     }
     bp_local_done(&message);
@@ -79,12 +89,13 @@ static void on_report(evutil_socket_t fd, short what, void *arg)
     struct arrival *arrival = arg;
     struct bp_restore_report report = {0};
     struct bp_error err = {0};
-    int status = 0;
     ssize_t got = read(fd, &report, sizeof report);
-    if (got == 0 && waitpid(arrival->trial, &status, 0) == arrival->trial) {
-        arrival->trial = 0;
-        if (status != 0)
-            bp_error_set(&err, -EIO, "the trial to restore it ended with status %#x", status);
+    if (got == 0) {
+        if (!arrival->reaped && waitpid(arrival->trial, &arrival->status, 0) == arrival->trial)
+            arrival->reaped = 1;
+        if (!arrival->reaped || arrival->status != 0)
+            bp_error_set(&err, -EIO, "the trial to restore it ended with status %#x",
+                         (unsigned)arrival->status);
     } else {
         report.text[sizeof report.text - 1] = '\0';
         bp_error_set(&err, report.code < 0 ? report.code : -EIO, "%s", report.text);
@@ -113,7 +124,7 @@ static int try(struct arrival *arrival, struct bp_error *err)
     if (arrival->trial == 0)
         trial_run(&(struct trial){.move = arrival->move, .pid = arrival->pid, .report = out,
                                   .image = arrival->image, .files = opened});
-    arrival->report = event_new(arrival->base, bp_take_fd(in), EV_READ, on_report, arrival);
+    arrival->report = event_new(arrival->all->base, bp_take_fd(in), EV_READ, on_report, arrival);
     event_add(arrival->report, NULL);
     return 0;
 }
@@ -146,10 +157,21 @@ static int add(struct arrival *arrival, const uint8_t *bytes, size_t length, str
     return check_size(arrival, err);
 }
 
-void arrival_bytes(struct arrival *arrival, const uint8_t *bytes, size_t length)
+static struct arrival *find(const struct arrivals *arrivals, uint32_t number)
 {
+    struct arrival *arrival;
+    DL_FOREACH(arrivals->list, arrival)
+        if (arrival->number == number)
+            return arrival;
+    return NULL;
+}
+
+void arrivals_bytes(struct arrivals *arrivals, uint32_t number, const uint8_t *bytes,
+                    size_t length)
+{
+    struct arrival *arrival = find(arrivals, number);
     struct bp_error err = {0};
-    if (arrival->image < 0 || arrival->trial > 0)
+    if (arrival == NULL || arrival->image < 0 || arrival->trial > 0)
         return; /* it was refused, or there is more than its end */
     int r = length > 0 ? add(arrival, bytes, length, &err) : try(arrival, &err);
     if (r < 0)
@@ -171,27 +193,59 @@ static int begin(struct arrival *arrival, const Bpmix__JobMove *move, struct bp_
     return move->start == BPMIX__START__EXEC ? try(arrival, err) : 0;
 }
 
-struct arrival *arrival_new(struct event_base *base, struct bp_job *job,
-                            const Bpmix__JobEvent *event, const int files[3])
+void arrivals_begin(struct arrivals *arrivals, const Bpmix__JobEvent *event, const int files[3])
 {
     struct arrival *arrival = bp_calloc(1, sizeof *arrival);
     struct bp_error err = {0};
-    *arrival = (struct arrival){.base = base, .job = job, .rank = event->rank, .pid = event->pid,
+    *arrival = (struct arrival){.all = arrivals, .number = event->number, .pid = event->pid,
                                 .files = {files[0], files[1], files[2]}, .opened = -1};
+    DL_APPEND(arrivals->list, arrival);
     if (begin(arrival, event->move, &err) < 0)
         refuse(arrival, &err);
-    return arrival;
 }
 
-void arrival_free(struct arrival *arrival)
+static void arrival_free(struct arrival *arrival)
 {
-    if (arrival == NULL)
-        return;
     trial_end(arrival);
     if (arrival->image >= 0)
         close(arrival->image);
     if (arrival->opened >= 0)
         close(arrival->opened);
     bp_unpack_free(arrival->move);
+    DL_DELETE(arrival->all->list, arrival);
     free(arrival);
+}
+
+void arrivals_forget(struct arrivals *arrivals, uint32_t number)
+{
+    struct arrival *arrival = find(arrivals, number);
+    if (arrival != NULL)
+        arrival_free(arrival);
+}
+
+int arrivals_reaped(struct arrivals *arrivals, pid_t pid, int status)
+{
+    struct arrival *arrival;
+    DL_FOREACH(arrivals->list, arrival) {
+        if (arrival->trial != pid || arrival->reaped)
+            continue;
+        arrival->reaped = 1;
+        arrival->status = status;
+        return 1;
+    }
+    return 0;
+}
+
+struct arrivals *arrivals_new(struct event_base *base, struct bp_job *job, int reaps)
+{
+    struct arrivals *arrivals = bp_calloc(1, sizeof *arrivals);
+    *arrivals = (struct arrivals){.base = base, .job = job, .reaps = reaps};
+    return arrivals;
+}
+
+void arrivals_free(struct arrivals *arrivals)
+{
+    while (arrivals != NULL && arrivals->list != NULL)
+        arrival_free(arrivals->list);
+    free(arrivals);
 }

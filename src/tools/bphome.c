@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -150,6 +151,16 @@ static int place_files(const struct bp_local_message *message, int *ret_report)
     return report < 0 ? -EMFILE : image;
 }
 
+/* Its ghost has its launcher's. What that may not give it keeps. */
+static void set_limits(const Bpmix__Home *home)
+{
+    for (size_t i = 0; i < home->n_limits; i++) {
+        struct rlimit limit = {.rlim_cur = home->limits[i]->soft,
+                               .rlim_max = home->limits[i]->hard};
+        setrlimit((int)home->limits[i]->which, &limit);
+    }
+}
+
 static _Noreturn void restore(int image, int report)
 {
     static char *const no_environment[] = {NULL};
@@ -192,6 +203,7 @@ int main(void)
         bp_error_set(&err, r, "its descriptors: %s", strerror(-r));
         fail(&err);
     }
+    set_limits(home);
     queue_all(home, image);
     if (home->move != NULL)
         be_program(home->move, image, report);

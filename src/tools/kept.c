@@ -13,17 +13,6 @@
 #include "tools/output.h"
 #include "tools/start.h"
 
-#define OUTPUTS  2   /* stdout and stderr */
-#define DRAIN_MS 200 /* for what a process wrote before it came home */
-
-struct way { /* of a process that moves */
-    int node;                /* where it is */
-    unsigned moves;          /* from node to node */
-    unsigned ends;           /* of its output that have come */
-    struct arrival *arrival; /* of its image, as it comes home; NULL = none is on its way */
-    uint8_t home;            /* it has come */
-};
-
 struct kept {
     struct event_base *base;
     struct bp_job *job;
@@ -34,8 +23,7 @@ struct kept {
     struct event *control_event;
     int fds[2];    /* for output */
     int in;        /* of a process that comes home */
-    struct way *ways; /* by rank */
-    struct event *drain;
+    struct arrivals *arrivals;
     uint8_t *told; /* by rank */
     uint32_t left; /* ranks not told of yet */
     uint32_t live; /* ranks not ended yet */
@@ -80,58 +68,27 @@ static void rank_ended(struct kept *kept)
 
 /* ---- a process comes home ---- */
 
-/* What it wrote on nodes comes before what it writes here: its output has an end on every one. */
-static void drained(struct kept *kept, uint32_t rank)
+/* What it wrote on nodes is written before it writes here. */
+static void on_dry(void *arg, uint32_t rank)
 {
-    output_flush(kept->output);
-    bp_job_drained(kept->job, rank);
-}
-
-static void check_drained(struct kept *kept, uint32_t rank)
-{
-    const struct way *way = &kept->ways[rank];
-    if (way->home && way->ends == OUTPUTS * (1 + way->moves))
-        drained(kept, rank);
-}
-
-/* Who it has left there may write for ever. */
-static void on_drain(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    struct kept *kept = arg;
-    for (uint32_t rank = 0; rank < bp_job_map(kept->job)->n_ranks; rank++)
-        if (kept->ways[rank].home && kept->ways[rank].ends < OUTPUTS * (1 + kept->ways[rank].moves))
-            drained(kept, rank);
+    (void)rank;
+    output_flush(((struct kept *)arg)->output);
 }
 
 static void on_coming(void *arg, const Bpmix__JobEvent *event)
 {
-    struct kept *kept = arg;
-    struct way *way = &kept->ways[event->rank];
-    arrival_free(way->arrival);
-    way->arrival = arrival_new(kept->base, kept->job, event,
-                               (int[]){kept->in, kept->fds[0], kept->fds[1]});
+    const struct kept *kept = arg;
+    arrivals_begin(kept->arrivals, event, (int[]){kept->in, kept->fds[0], kept->fds[1]});
 }
 
-static void on_image(void *arg, uint32_t rank, const uint8_t *bytes, size_t length)
+static void on_image(void *arg, uint32_t number, const uint8_t *bytes, size_t length)
 {
-    struct kept *kept = arg;
-    if (kept->ways[rank].arrival != NULL)
-        arrival_bytes(kept->ways[rank].arrival, bytes, length);
+    arrivals_bytes(((struct kept *)arg)->arrivals, number, bytes, length);
 }
 
-static void on_moved(struct kept *kept, const Bpmix__JobEvent *event)
+static void on_not_coming(void *arg, uint32_t number)
 {
-    struct way *way = &kept->ways[event->rank];
-    if (event->node >= 0) {
-        way->moves += event->node != way->node; /* else it is where it was: it could not move */
-        way->node = event->node;
-        return;
-    }
-    way->home = 1;
-    check_drained(kept, event->rank);
-    event_add(kept->drain, &(struct timeval){.tv_usec = DRAIN_MS * 1000});
-    rank_ended(kept);
+    arrivals_forget(((struct kept *)arg)->arrivals, number);
 }
 
 static void on_event(void *arg, const Bpmix__JobEvent *event)
@@ -150,7 +107,8 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         rank_ended(kept);
         break;
     case BPMIX__JOB_EVENT__KIND__MOVED:
-        on_moved(kept, event);
+        if (event->node < 0 && !event->follows)
+            rank_ended(kept);
         break;
     case BPMIX__JOB_EVENT__KIND__NODE_LOST:
     case BPMIX__JOB_EVENT__KIND__SPACE_LOST:
@@ -170,10 +128,6 @@ static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t 
 {
     struct kept *kept = arg;
     output_bytes(kept->output, rank, channel, bytes, length);
-    if (length > 0)
-        return;
-    kept->ways[rank].ends++;
-    check_drained(kept, rank);
 }
 
 static void on_stdin(void *arg, uint32_t rank, uint32_t bytes)
@@ -236,7 +190,8 @@ static int attach(struct kept *kept, struct event_base *base, struct bp_local_me
 {
     static const struct bp_job_events events = {
         .event = on_event, .output = on_output, .credit = on_stdin, .left = on_stdin,
-        .coming = on_coming, .image = on_image, .progress = on_progress, .lost = on_lost};
+        .coming = on_coming, .image = on_image, .not_coming = on_not_coming, .dry = on_dry,
+        .progress = on_progress, .lost = on_lost};
     struct output_style style = {
         .label = LABEL_NONE, .ends = {{.fd = kept->fds[0]}, {.fd = kept->fds[1]}}};
     struct bp_launch launch;
@@ -247,16 +202,12 @@ static int attach(struct kept *kept, struct event_base *base, struct bp_local_me
         return r;
     kept->left = kept->live = (uint32_t)launch.map->n_ranks;
     kept->told = bp_calloc(kept->left, 1);
-    auto_free struct way *ways = bp_calloc(kept->left, sizeof *ways);
-    for (size_t i = 0; i < launch.map->n_ranks; i++)
-        ways[i].node = launch.map->ranks[i]->node;
     kept->job = host != NULL ? bp_job_attach_guest(host->job, &launch, &events, kept)
                              : bp_job_attach(base, &launch, &events, kept, err);
     if (kept->job == NULL)
         return err->code;
-    kept->ways = bp_take_ptr(ways);
-    kept->drain = evtimer_new(base, on_drain, kept);
-    kept->ranks = ranks_new(kept->job, NULL);
+    kept->arrivals = arrivals_new(base, kept->job, 0);
+    kept->ranks = ranks_new(kept->job, NULL, NULL);
     kept->output = output_new(base, kept->ranks, &style);
     kept->control_event = event_new(base, kept->control, EV_READ, on_control, kept);
     event_add(kept->control_event, NULL);
@@ -291,11 +242,7 @@ void kept_free(struct kept *kept)
     }
     hang_up(kept);
     start_done(&kept->start);
-    for (size_t i = 0; kept->ways != NULL && i < bp_job_map(kept->job)->n_ranks; i++)
-        arrival_free(kept->ways[i].arrival);
-    free(kept->ways);
-    if (kept->drain != NULL)
-        event_free(kept->drain);
+    arrivals_free(kept->arrivals);
     ranks_free(kept->ranks);
     bp_job_free(kept->job);
     close(kept->fds[0]);

@@ -1,7 +1,10 @@
 noinst_LTLIBRARIES += librun.la
 librun_la_SOURCES = \
+	src/tools/arrival.c src/tools/arrival.h \
 	src/tools/ending.c src/tools/ending.h \
+	src/tools/homed.c src/tools/homed.h \
 	src/tools/input.c src/tools/input.h \
+	src/tools/launcher.c src/tools/launcher.h \
 	src/tools/local.c src/tools/local.h \
 	src/tools/map_job.c src/tools/map_job.h \
 	src/tools/map_json.c src/tools/map_json.h \
@@ -18,6 +21,7 @@ librun_la_SOURCES = \
 	src/tools/terminal.c src/tools/terminal.h \
 	src/tools/text.c src/tools/text.h \
 	src/tools/topology.c src/tools/topology.h \
+	src/tools/trial.c src/tools/trial.h \
 	src/tools/turns.c src/tools/turns.h \
 	src/tools/verdict.c src/tools/verdict.h \
 	src/tools/waits.c src/tools/waits.h \
@@ -60,8 +64,7 @@ libbprun_la_CFLAGS = $(BP_CFLAGS)
 libbprun_la_LIBADD = libplacement.la
 
 pkglibexec_PROGRAMS += bpkeeper
-bpkeeper_SOURCES = src/tools/bpkeeper.c src/tools/arrival.c src/tools/arrival.h \
-	src/tools/kept.c src/tools/kept.h src/tools/trial.c src/tools/trial.h
+bpkeeper_SOURCES = src/tools/bpkeeper.c src/tools/kept.c src/tools/kept.h
 bpkeeper_CPPFLAGS = $(librun_la_CPPFLAGS)
 bpkeeper_CFLAGS = $(BP_CFLAGS)
 bpkeeper_LDADD = $(BP_TOOL_LIBS)

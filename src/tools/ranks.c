@@ -6,14 +6,16 @@
 struct ranks {
     struct bp_job *job;
     struct local *local;
+    struct homed *homed;
     uint32_t on_nodes, count;
 };
 
-struct ranks *ranks_new(struct bp_job *job, struct local *local)
+struct ranks *ranks_new(struct bp_job *job, struct local *local, struct homed *homed)
 {
     struct ranks *ranks = bp_calloc(1, sizeof *ranks);
     ranks->job = job;
     ranks->local = local;
+    ranks->homed = homed;
     ranks->on_nodes = job != NULL ? (uint32_t)bp_job_map(job)->n_ranks : 0;
     ranks->count = ranks->on_nodes + (local != NULL ? local_count(local) : 0);
     return ranks;
@@ -59,6 +61,8 @@ void ranks_pause(const struct ranks *ranks, int paused)
         bp_job_pause(ranks->job, paused);
     if (ranks->local != NULL)
         local_pause(ranks->local, paused);
+    if (ranks->homed != NULL)
+        homed_pause(ranks->homed, paused);
 }
 
 void ranks_stop_output(const struct ranks *ranks, unsigned channel)
@@ -67,6 +71,8 @@ void ranks_stop_output(const struct ranks *ranks, unsigned channel)
         bp_job_stop_output(ranks->job, channel);
     if (ranks->local != NULL)
         local_stop_output(ranks->local, channel);
+    if (ranks->homed != NULL)
+        homed_stop_output(ranks->homed, channel);
 }
 
 int ranks_has_data(const struct ranks *ranks, uint32_t rank)

@@ -6,12 +6,13 @@
 #include <sys/signalfd.h>
 
 #include "lib/job.h"
+#include "tools/homed.h"
 #include "tools/local.h"
 
 struct ranks;
 
-/* job or local may be NULL. */
-struct ranks *ranks_new(struct bp_job *job, struct local *local);
+/* Each may be NULL. homed: those of the job that came home. */
+struct ranks *ranks_new(struct bp_job *job, struct local *local, struct homed *homed);
 void ranks_free(struct ranks *ranks);
 
 uint32_t ranks_count(const struct ranks *ranks);

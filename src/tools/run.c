@@ -16,6 +16,7 @@
 #include "lib/client.h"
 #include "tools/ending.h"
 #include "tools/input.h"
+#include "tools/launcher.h"
 #include "tools/local.h"
 #include "tools/map_show.h"
 #include "tools/progress.h"
@@ -35,6 +36,7 @@ struct run {
     struct event_base *base;
     struct bp_job *job;     /* NULL: all ranks are here */
     struct local *local;    /* NULL: none is */
+    struct homed *homed;    /* NULL: there is no job */
     struct map_job *map;    /* NULL: nobody asked for it, or it is not known */
     struct ranks *ranks;
     struct output *output;
@@ -100,6 +102,38 @@ static void on_rank_gone(struct run *run, uint32_t rank)
     ending_rank_gone(&run->ending, rank);
 }
 
+/* On a node nothing of it is our child. */
+static void on_rank_home(struct run *run, const Bpmix__JobEvent *event)
+{
+    input_rank_gone(run->input, event->rank);
+    if (run->env == NULL)
+        homed_moved(run->homed, event->number, event->pid);
+}
+
+static void on_coming(void *arg, const Bpmix__JobEvent *event)
+{
+    homed_coming(((struct run *)arg)->homed, event);
+}
+
+static void on_image(void *arg, uint32_t number, const uint8_t *bytes, size_t length)
+{
+    homed_image(((struct run *)arg)->homed, number, bytes, length);
+}
+
+static void on_not_coming(void *arg, uint32_t number)
+{
+    homed_not_coming(((struct run *)arg)->homed, number);
+}
+
+/* What it writes here comes by ourselves, too. */
+static void on_dry(void *arg, uint32_t rank)
+{
+    (void)rank;
+    const struct run *run = arg;
+    if (run->env != NULL)
+        output_flush(run->output);
+}
+
 /* Its processes cannot be told to end: they do by their lease, and their ghosts wait for that. */
 static void say_lost(struct run *run, const char *node)
 {
@@ -124,6 +158,8 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
         on_rank_gone(run, event->rank);
     else if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED)
         input_rank_there(run->input, event->rank);
+    else if (event->kind == BPMIX__JOB_EVENT__KIND__MOVED && event->node < 0)
+        on_rank_home(run, event);
     if (event->kind == BPMIX__JOB_EVENT__KIND__CREATED)
         give_keys(run, event->rank);
     if (event->kind == BPMIX__JOB_EVENT__KIND__FAILED && run->turns != NULL)
@@ -148,6 +184,7 @@ static void on_lost(void *arg, const char *why)
     verdict_end(&run->verdict, 128 + SIGKILL, text);
     say(run, text);
     run->verdict.text[0] = '\0';
+    homed_kill(run->homed);
 }
 
 static void on_output(void *arg, uint32_t rank, unsigned channel, const uint8_t *bytes,
@@ -201,6 +238,10 @@ static void on_silence(evutil_socket_t fd, short what, void *arg)
         await_end(run);
         return;
     }
+    if (homed_is_due(run->homed)) {
+        await_end(run);
+        return;
+    }
     if (!bp_job_has_ended(run->job)) {
         verdict_end(&run->verdict, 128 + SIGKILL, "bpmaster does not answer");
     } else if (run->heard || bp_job_is_paused(run->job)) {
@@ -228,6 +269,8 @@ static void reap(struct run *run)
     struct rusage usage;
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
         if (run->local != NULL && local_reaped(run->local, pid, status, &usage))
+            continue;
+        if (run->homed != NULL && homed_reaped(run->homed, pid, status, &usage))
             continue;
         if (run->ghosts > 0 && --run->ghosts == 0)
             await_end(run);
@@ -285,40 +328,11 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
         on_terminal_signal(run, signal);
 }
 
-/* Everything that can be forwarded comes through a descriptor. Reading or writing the terminal in
- * the background must stop us as any program, and our own faults must end us. */
-static void take_signals(struct run *run)
-{
-    static const int not_ours[] = {SIGTTIN, SIGTTOU, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
-                                   SIGTRAP, SIGSYS, SIGPIPE};
-    sigset_t mask;
-    sigfillset(&mask);
-    for (size_t i = 0; i < sizeof not_ours / sizeof not_ours[0]; i++)
-        sigdelset(&mask, not_ours[i]);
-    struct sigaction old;
-    for (int signal = 1; signal <= 64; signal++) /* nohup: what is ignored stays ignored */
-        if (sigaction(signal, NULL, &old) == 0 && old.sa_handler == SIG_IGN && signal != SIGCHLD)
-            sigdelset(&mask, signal);
-    signal(SIGCHLD, SIG_DFL);
-    signal(SIGPIPE, SIG_IGN);
-    sigprocmask(SIG_BLOCK, &mask, &run->old_mask);
-    signalfd(run->signals, &mask, 0);
-}
-
 /* ---- from the beginning to the end ---- */
-
-/* A descriptor for every node. The ranks get the limits of the request, which is made already. */
-static void raise_files(void)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-        return;
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-}
 
 static const struct bp_job_events events = {
     .event = on_event, .output = on_output, .credit = on_credit, .left = on_left,
+    .coming = on_coming, .image = on_image, .not_coming = on_not_coming, .dry = on_dry,
     .progress = on_progress, .lost = on_lost};
 
 /* Those whose name has the job's number when it is known, the others before. */
@@ -366,7 +380,7 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
     }
     run->map = map_show_job(launch.map, run->policy->map, run->policy->tool,
                             run->policy->report_bindings || run->policy->status != NULL);
-    take_signals(run);
+    launcher_take_signals(run->signals, &run->old_mask);
     progress_step(&run->progress, "job %llu has %zu rank%s on %zu node%s",
                   (unsigned long long)launch.map->job, launch.map->n_ranks,
                   launch.map->n_ranks == 1 ? "" : "s", launch.map->n_nodes,
@@ -381,6 +395,8 @@ static int open_job(struct run *run, const Bpmix__JobRequest *request, struct bp
     run->job = bp_job_attach(run->base, &launch, &events, run, err);
     if (run->job != NULL && request->relay && request->start == BPMIX__START__EXEC)
         bp_job_input_passes(run->job);
+    if (run->job != NULL)
+        run->homed = homed_new(run->base, run->job, &events, run);
     return run->job != NULL ? 0 : err->code;
 }
 
@@ -401,12 +417,12 @@ static int start_ranks(struct run *run, Bpmix__JobRequest *request, struct bp_er
             say(run, map->warnings[i]);
         start_send(&run->start, run->job, on_image_failed, run);
     } else {
-        take_signals(run);
+        launcher_take_signals(run->signals, &run->old_mask);
     }
     if (run->policy->local > 0)
         run->local = local_start(run->base, request, on_nodes, run->policy->local, &run->old_mask,
                                  &events, run);
-    run->ranks = ranks_new(run->job, run->local);
+    run->ranks = ranks_new(run->job, run->local, run->homed);
     return 0;
 }
 
@@ -451,7 +467,7 @@ static int start(struct run *run, Bpmix__JobRequest *request, struct bp_error *e
         progress_step(&run->progress, "an image of the program is taken, %llu bytes (%s)",
                       (unsigned long long)bp_image_bytes(run->start.image),
                       start_name(request->start));
-    raise_files();
+    launcher_raise_files();
     run->base = event_base_new();
     run->signals = signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK);
     if (run->base == NULL || run->signals < 0)
@@ -483,26 +499,6 @@ static void say_verdict(struct run *run, int status)
     else if (status == 0 && !run->policy->quiet && report_singletons(run->request, verdict))
         say(run, "the ranks never asked for PMIx: each ran as an MPI job of its own (is the "
                  "program's Open MPI older than 4, or built without PMIx?)");
-}
-
-/* What a rank was told of its own job is not for the ranks that it starts. */
-static void leave_own(struct run *run)
-{
-    static const char *const names[] = {"PMIX_", "OMPI_COMM_WORLD_", "BPROC_RANK=", "BPROC_NODE="};
-    Bpmix__JobRequest *request = run->request;
-    size_t count = 0;
-    if (bp_client_node() < 0)
-        return;
-    run->env = bp_calloc(request->n_env + 1, sizeof *run->env);
-    for (size_t i = 0; i < request->n_env; i++) {
-        int own = 0;
-        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
-            own |= strncmp(request->env[i], names[k], strlen(names[k])) == 0;
-        if (!own)
-            run->env[count++] = request->env[i];
-    }
-    request->env = run->env;
-    request->n_env = count;
 }
 
 /* Before the job: who wants to know how it ended must not learn afterwards that he cannot. */
@@ -542,7 +538,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     if (open_status(&run) < 0)
         return 125;
     progress_init(&run.progress, policy);
-    leave_own(&run);
+    run.env = launcher_leave_own(request);
     int r = start(&run, request, &err);
     if (r < 0) {
         start_done(&run.start);
@@ -551,6 +547,8 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
         return 125;
     }
     event_base_dispatch(run.base);
+    if (run.homed != NULL)
+        homed_finish(run.homed);
     if (turns_finish(run.turns, &err) < 0)
         verdict_end(&run.verdict, 125, err.text);
     output_finish(run.output);
@@ -575,6 +573,7 @@ int run_job(Bpmix__JobRequest *request, const struct run_policy *policy)
     map_job_free(run.map);
     ranks_free(run.ranks);
     local_free(run.local);
+    homed_free(run.homed);
     bp_job_free(run.job);
     start_done(&run.start);
     verdict_done(&run.verdict);

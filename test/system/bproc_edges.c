@@ -223,8 +223,8 @@ static int do_nested(char **argv)
     waitpid(own, &status, 0);
     int other = bproc_rfork(BPROC_NODE_MASTER), error = errno;
     int moved = bproc_move(BPROC_NODE_MASTER);
-    printf("own %x other %d %s move %d %s\n", (unsigned)status, other, strerrorname_np(error),
-           moved, strerrorname_np(errno));
+    printf("own %x other %d %s move %d at %d\n", (unsigned)status, other, strerrorname_np(error),
+           moved, bproc_currnode());
     return 0;
 }
 

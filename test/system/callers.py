@@ -134,17 +134,14 @@ with talk() as t:
         "this process has opened no job", "True"], repr(result)
 
 
-@test("going home from a node, forks to the master and orders to nodes fail there and leave nothing")
+@test("forks to the master and orders to nodes fail on a node and leave nothing")
 def _():
     script = """
 import ctypes, errno
 lib = ctypes.CDLL(sys.argv[1], use_errno=True)
-words = (ctypes.c_char_p * 2)(b"/bin/true", None)
 files = len(os.listdir("/proc/self/fd"))
-for call in (lambda: lib.bproc_rfork(-1), lambda: lib.bproc_move(-1),
-             lambda: lib.bproc_rexec(-1, words[0], words, words),
-             lambda: lib.bproc_execmove(-1, words[0], words, words),
-             lambda: lib.bproc_nodereboot(1), lambda: lib.bproc_nodehalt_async(1)):
+for call in (lambda: lib.bproc_rfork(-1), lambda: lib.bproc_nodereboot(1),
+             lambda: lib.bproc_nodehalt_async(1)):
     print(call(), ctypes.get_errno() == errno.EOPNOTSUPP, flush=True)
 try:
     print(os.waitpid(-1, os.WNOHANG))
@@ -153,7 +150,7 @@ except ChildProcessError:
 print(lib.bproc_numnodes())
 """
     result = finish(python(script, bptest.PREFIX + "/lib/libbproc.so.4"), timeout=60)
-    assert result.out.splitlines() == ["-1 True"] * 6 + ["no child 0", "3"], repr(result)
+    assert result.out.splitlines() == ["-1 True"] * 3 + ["no child 0", "3"], repr(result)
     assert here("nodestatus:1") == ["up"]
 
 

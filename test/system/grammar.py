@@ -233,7 +233,8 @@ def _():
     assert must(["bpmpirun", "--mpi=none", "-n", "1", "-prefix", "/opt/ompi", *line],
                 env=dict(os.environ, LD_LIBRARY_PATH="/x")) == "/opt/ompi/bin /opt/ompi/lib:/x\n"
     assert must(["bprun", "--mpi=list"]) == "pmix\nnone\n"
-    for tool in "bprun", "bpmpirun", "bpmap", "bpsh", "bpcp", "bpstat", "bpctl", "bpkill", "bplib":
+    for tool in "bprun", "bpmpirun", "bpmap", "bpsh", "bpcp", "bpstat", "bpctl", "bpkill", "bplib", \
+            "bpmaster", "bpnode":
         out = must([tool, "-h"])
         assert out.startswith("Usage: " + tool) and out == must([tool, "--help"]), out
 

@@ -43,6 +43,11 @@ struct node *proc_node(const struct job *job, const struct proc *proc)
     return job->places[proc->place].node;
 }
 
+int proc_where(const struct job *job, const struct proc *proc)
+{
+    return proc_node(job, proc)->number;
+}
+
 void job_connected(struct job *job)
 {
     job->connected = 1;

@@ -53,7 +53,7 @@ static void what_may_be_asked(void)
                                              BP_NODE_WATCH, BP_PROC_LIST,  BP_LIBRARY_SET,
                                              BP_LIBRARY_LIST, BP_JOB_SIGNAL, BP_JOB_OPEN,
                                              BP_JOB_KILL, BP_JOB_FORWARD, BP_NODE_HARDWARE,
-                                             BP_JOB_MOVE};
+                                             BP_JOB_MOVE, BP_JOB_DRAINED};
     unsigned count = 0;
     for (unsigned type = 0; type < BP_FRAME_TYPES; type++) {
         const struct bp_route *route = bp_route_get(type);
