@@ -175,7 +175,8 @@ static _Noreturn void restore(const struct trial *trial)
     char **words = program_words(move->argv, move->n_argv, 2);
     char **variables = program_words(move->env, move->n_env, 0);
     snprintf(orders, sizeof orders, "%d,%d,%x,0", trial->image, trial->report,
-             BP_RESTORE_SHARED | BP_RESTORE_TRY | (trial->move == NULL ? BP_RESTORE_CWD : 0));
+             BP_RESTORE_SHARED | BP_RESTORE_TRY |
+                 (trial->move == NULL || move->start == BPMIX__START__SELF ? BP_RESTORE_CWD : 0));
     words[0] = (char *)"bprestore";
     words[1] = orders;
     fcntl(trial->image, F_SETFD, 0);
