@@ -127,8 +127,9 @@ static void homing_free(struct homing *homing)
     if (homing->handle >= 0)
         close(homing->handle);
     if (homing->end != NULL) {
-        close(event_get_fd(homing->end));
-        event_free(homing->end);
+        int end = event_get_fd(homing->end);
+        event_free(homing->end); /* first: another descriptor of the same handle stays open */
+        close(end);
     }
     for (unsigned i = 0; i < homing->fd_count; i++)
         close(homing->fds[i]);

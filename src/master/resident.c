@@ -24,8 +24,9 @@ struct resident {
 static void resident_free(struct proc *proc)
 {
     struct resident *resident = bp_take_ptr(proc->resident);
-    close(event_get_fd(resident->end));
-    event_free(resident->end);
+    int end = event_get_fd(resident->end);
+    event_free(resident->end); /* first: another descriptor of the same handle may stay open */
+    close(end);
     DL_DELETE(resident->master->residents, resident);
     free(resident);
 }
