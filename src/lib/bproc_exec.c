@@ -12,6 +12,7 @@
 #include "image/image.h"
 #include "image/settings.h"
 #include "lib/crew.h"
+#include "lib/homes.h"
 #include "lib/onward.h"
 #include "lib/passage.h"
 #include "lib/public.h"
@@ -198,6 +199,48 @@ static int spawn_away(const struct bp_order *wanted, const char *cmd, int *codes
     return r;
 }
 
+struct journey { /* of a child to the master */
+    const struct bp_order *order;
+    const char *cmd;
+};
+
+/* No handler of the caller's is kept, so none may run in between. */
+static void forget_handlers(void)
+{
+    struct sigaction action, usual = {.sa_handler = SIG_DFL};
+    for (int signo = 1; signo < NSIG; signo++)
+        if (sigaction(signo, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaction(signo, &usual, NULL);
+}
+
+static int go_home(void *arg, const sigset_t *blocked)
+{
+    const struct journey *journey = arg;
+    struct bproc_io_t io[BPROC_IO_MAX_LEN];
+    const struct bp_order *order = journey->order;
+    memcpy(io, order->io, (size_t)order->io_count * sizeof *io);
+    forget_handlers();
+    pthread_sigmask(SIG_SETMASK, blocked, NULL);
+    bproc_execmove_io(BPROC_NODE_MASTER, io, order->io_count, journey->cmd, order->argv,
+                      order->envp);
+    return -errno;
+}
+
+/* Of a caller on a node. They are sent on by what they are a copy of. */
+static void spawn_home(const struct bp_order *order, const char *cmd, const int *numbers, int count,
+                       int *codes, int *ret_pids)
+{
+    struct journey journey = {.order = order, .cmd = cmd};
+    struct bp_homes homes = {.options = bp_public_options(0, NULL), .go = go_home,
+                             .arg = &journey};
+    for (int i = 0; i < count; i++)
+        homes.count += numbers[i] == BPROC_NODE_MASTER;
+    int next = 0, r = homes.count > 0 ? bp_homes_make(&homes, codes) : 0;
+    for (int i = 0; i < count; i++)
+        if (numbers[i] == BPROC_NODE_MASTER)
+            ret_pids[i] = r < 0 ? r : codes[next++];
+}
+
 /* Those for nodes first, then those for here. `room` is for three times as many numbers. */
 static int spawn(struct bp_order *order, const int *nodes, int count, const char *cmd, int *room,
                  int *ret_pids)
@@ -211,7 +254,7 @@ static int spawn(struct bp_order *order, const int *nodes, int count, const char
     order->nodes = room;
     order->count = 0;
     for (int i = 0; i < count; i++)
-        if (numbers[i] != here && ret_pids[i] == 0)
+        if (numbers[i] != here && numbers[i] != BPROC_NODE_MASTER && ret_pids[i] == 0)
             room[order->count++] = numbers[i];
     if (r == 0 && order->count > 0)
         r = spawn_away(order, cmd, codes);
@@ -221,11 +264,13 @@ static int spawn(struct bp_order *order, const int *nodes, int count, const char
     for (int i = 0; i < count; i++) {
         if (numbers[i] == here)
             ret_pids[i] = spawn_here(order, cmd);
-        else if (ret_pids[i] == 0)
+        else if (ret_pids[i] == 0 && numbers[i] != BPROC_NODE_MASTER)
             ret_pids[i] = codes[next++];
     }
     bp_quiet_end(&quiet);
     bp_quiet_forget(&quiet, ret_pids, count);
+    if (here != BPROC_NODE_MASTER)
+        spawn_home(order, cmd, numbers, count, codes, ret_pids);
     return count;
 }
 

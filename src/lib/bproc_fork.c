@@ -9,6 +9,7 @@
 #include "image/image.h"
 #include "lib/crew.h"
 #include "lib/descriptors.h"
+#include "lib/homes.h"
 #include "lib/public.h"
 
 struct copies { /* of one call; also each copy's own, in its memory */
@@ -106,6 +107,48 @@ static int fork_here(const struct copies *copies)
     return 0;
 }
 
+/* ---- those that are at home ---- */
+
+struct journey {
+    const struct copies *copies;
+    int flags;
+};
+
+static int go_home(void *arg, const sigset_t *blocked)
+{
+    (void)blocked;
+    const struct journey *journey = arg;
+    struct bproc_io_t io[BPROC_IO_MAX_LEN];
+    const struct copies *copies = journey->copies;
+    memcpy(io, copies->io, (size_t)copies->io_count * sizeof *io);
+    return _bproc_move_io(BPROC_NODE_MASTER, io, copies->io_count, journey->flags) < 0 ? -errno : 0;
+}
+
+/* 1 = this is one of them, *ret_entry says which; 0 = the caller, pids are filled. */
+static int send_home(struct copies *copies, int count, const int *nodes, int *pids, int flags,
+                     int *ret_entry)
+{
+    auto_free char *libraries = bp_public_libraries(flags);
+    struct journey journey = {.copies = copies, .flags = flags};
+    struct bp_homes homes = {.options = bp_public_options(flags, libraries), .go = go_home,
+                             .arg = &journey};
+    for (int i = 0; i < count; i++)
+        if (bp_public_node(nodes[i]) == BPROC_NODE_MASTER)
+            copies->entries[homes.count++] = i;
+    if (homes.count == 0 || bproc_currnode() == BPROC_NODE_MASTER)
+        return 0;
+    int r = bp_homes_make(&homes, copies->codes);
+    if (r > 0) {
+        *ret_entry = copies->entries[r - 1];
+        return 1;
+    }
+    for (int i = 0; i < homes.count; i++)
+        pids[copies->entries[i]] = r < 0 ? r : copies->codes[i];
+    return 0;
+}
+
+/* ---- all ---- */
+
 /* Which of the nodes get a copy: those that are not this one and, where there are several, can have
  * one; pids of the others say why not. */
 static int choose(struct copies *copies, int count, const int *nodes, int *pids)
@@ -118,10 +161,8 @@ static int choose(struct copies *copies, int count, const int *nodes, int *pids)
     bp_image_cpu_own(cpu);
     int r = count > 1 ? bp_crew_check(copies->nodes, count, cpu, pids) : 0;
     for (int i = 0; r == 0 && i < count; i++) {
-        if (copies->nodes[i] == here) {
+        if (copies->nodes[i] == here || copies->nodes[i] == BPROC_NODE_MASTER) {
             pids[i] = 0;
-        } else if (copies->nodes[i] == BPROC_NODE_MASTER) {
-            pids[i] = -EOPNOTSUPP;
         } else if (pids[i] == 0) {
             copies->entries[copies->count] = i;
             copies->nodes[copies->count++] = copies->nodes[i];
@@ -143,6 +184,8 @@ static int send_and_fork(struct copies *copies, int count, const int *nodes, int
         return r < 0 ? r : 0;
     for (int i = 0; i < copies->count; i++)
         pids[copies->entries[i]] = copies->codes[i];
+    if (send_home(copies, count, nodes, pids, flags, ret_entry) > 0)
+        return 0;
     for (int i = 0; i < count; i++) {
         if (bp_public_node(nodes[i]) != here)
             continue;

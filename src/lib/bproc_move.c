@@ -78,8 +78,9 @@ static int arrive(bool on_master, const struct bp_order *order,
 {
     if (mailbox->strings != 0)
         munmap((void *)(uintptr_t)mailbox->strings, mailbox->strings_bytes);
-    /* That node has opened none of them for who comes from another one. */
-    int r = bp_descriptors_apply(order->io, order->io_count, on_master);
+    /* A node has opened none of them for who comes from another one. */
+    int r = bp_descriptors_apply(order->io, order->io_count,
+                                 on_master || order->nodes[0] == BPROC_NODE_MASTER);
     if (r < 0)
         _exit(-r); /* there is no way back */
     return 0;

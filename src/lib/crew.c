@@ -56,9 +56,8 @@ int bp_crew_check(const int *nodes, int count, const uint32_t *cpu, int *ret_cod
             k++;
         if (k < list->n_nodes && known[k] == 1)
             known[k] = check_row(list->nodes[k], cpu);
-        ret_codes[i] = k < list->n_nodes ? known[k] : -BE_INVALIDNODE;
-        if (nodes[i] == BPROC_NODE_MASTER) /* nothing there makes processes for a node */
-            ret_codes[i] = -EOPNOTSUPP;
+        ret_codes[i] = k < list->n_nodes || nodes[i] == BPROC_NODE_MASTER ? known[k]
+                                                                          : -BE_INVALIDNODE;
     }
     return known != NULL ? 0 : -ENOMEM;
 }
@@ -104,7 +103,9 @@ static int ask_host(struct bp_crew *crew, struct bp_error *err)
 {
     struct bp_order order = *crew->order;
     order.lasting = crew->on_master;
-    crew->kind = crew->on_master ? BP_KEEPER_HOST : BP_KEEPER_ALONE;
+    crew->kind = crew->on_master   ? BP_KEEPER_HOST
+                 : order.go_home ? BP_KEEPER_GOES_HOME
+                                 : BP_KEEPER_ALONE;
     crew->keeper = bp_keeper_start(err);
     crew->asked = crew->keeper < 0 ? crew->keeper : bp_order_ask(&order, err);
     return crew->asked < 0 ? crew->asked : 0;

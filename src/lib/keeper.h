@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/bproc_common.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -40,7 +41,19 @@ enum bp_keeper_kind {
     BP_KEEPER_HOST,  /* a lasting one, others may come to be inside of it */
     BP_KEEPER_GUEST,
     BP_KEEPER_STALE, /* no job: the host cannot be used any more */
+    BP_KEEPER_GOES_HOME, /* its only job, whose processes run when they have come home */
 };
+
+/* What one that cannot go home exits with: the errno, or BProc's number from 192 on. */
+#define BP_KEEPER_BPROC 192
+static inline int bp_keeper_exit_code(int error)
+{
+    return -error < BE_BASE ? -error : -error - BE_BASE + BP_KEEPER_BPROC;
+}
+static inline int bp_keeper_exit_error(int code)
+{
+    return code < BP_KEEPER_BPROC ? -code : -(code - BP_KEEPER_BPROC + BE_BASE);
+}
 
 /* What it says on a connection by its name: first this, once. */
 struct bp_keeper_hello {

@@ -40,6 +40,7 @@ libbproc_la_SOURCES = \
 	src/lib/crew.c src/lib/crew.h \
 	src/lib/descriptors.c src/lib/descriptors.h \
 	src/lib/herd.c src/lib/herd.h \
+	src/lib/homes.c src/lib/homes.h \
 	src/lib/keeper.c src/lib/keeper.h \
 	src/lib/launch.c src/lib/launch.h \
 	src/lib/node.c src/lib/node.h \

@@ -58,7 +58,16 @@ static void keep_settings(const struct bp_order *order, int32_t nice, Bpmix__Job
     move->no_new_code = settings.no_new_code > 0 ? (uint32_t)settings.no_new_code : 0;
 }
 
-/* What it is to be there. Of a process as it is the image says all. */
+/* Of a process as it is the image says all; but at home, as on a node, others open its files. */
+static bool is_said(const struct bp_order *order)
+{
+    struct bp_order_files files;
+    bp_order_fill_files(order, &files);
+    return order->start != BPMIX__START__SELF ||
+           (order->nodes[0] == BPROC_NODE_MASTER && files.count > 0);
+}
+
+/* What it is to be there. */
 static uint8_t *body(const struct bp_order *order, uint32_t *ret_length)
 {
     Bpmix__JobMove move = BPMIX__JOB_MOVE__INIT;
@@ -70,10 +79,12 @@ static uint8_t *body(const struct bp_order *order, uint32_t *ret_length)
         return NULL;
     move.start = order->start;
     move.program = order->program != NULL ? (char *)order->program : move.program;
-    move.argv = (char **)order->argv;
-    move.n_argv = bp_order_vector_length(order->argv);
-    move.env = (char **)order->envp;
-    move.n_env = bp_order_vector_length(order->envp);
+    if (order->start != BPMIX__START__SELF) {
+        move.argv = (char **)order->argv;
+        move.n_argv = bp_order_vector_length(order->argv);
+        move.env = (char **)order->envp;
+        move.n_env = bp_order_vector_length(order->envp);
+    }
     move.cwd = request.cwd;
     move.umask = request.umask;
     move.ignored = launcher.ignored;
@@ -103,9 +114,8 @@ int bp_onward_make(const struct bp_order *order, struct bp_error *err)
 {
     struct bp_frame frame = {.type = BP_JOB_MOVE, .node = order->nodes[0], .tag = 1};
     struct bp_local_message answer;
-    bool is_self = order->start == BPMIX__START__SELF;
-    auto_free uint8_t *what = is_self ? NULL : body(order, &frame.length);
-    if (!is_self && what == NULL)
+    auto_free uint8_t *what = is_said(order) ? body(order, &frame.length) : NULL;
+    if (is_said(order) && what == NULL)
         return -ENOMEM;
     auto_close int file = order->image != NULL ? image_file(order->image, err) : -1;
     if (order->image != NULL && file < 0)

@@ -15,6 +15,7 @@ struct bp_order {
     const int *nodes; /* a process on each, in this order; a node may stand here several times */
     int count;
     bool in_place;     /* the one process is the caller itself */
+    bool go_home;      /* a crew: they are made when they have come home */
     bool lasting;      /* further jobs may come to be inside of this one; bp_job_release ends it */
     uint64_t inside;   /* 0, or the lasting job in whose spaces it is to be */
     char *const *argv; /* ends with NULL; what ps shows */

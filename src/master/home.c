@@ -126,9 +126,9 @@ static void homing_free(struct homing *homing)
         free(waiting);
     if (homing->handle >= 0)
         close(homing->handle);
-    if (homing->end != NULL) {
+    if (homing->end != NULL) { /* epoll knows its number as long as there is a copy of it */
         int end = event_get_fd(homing->end);
-        event_free(homing->end); /* first: another descriptor of the same handle stays open */
+        event_free(homing->end);
         close(end);
     }
     for (unsigned i = 0; i < homing->fd_count; i++)
@@ -246,7 +246,7 @@ int home_ask(struct tool *tool, uint64_t tag, struct job *job, struct proc *proc
         r = bp_error_set(err, -ESRCH, "the launcher on the master has gone");
     if (r == 0 && receiver != job && take_move->start != BPMIX__START__EXEC)
         r = stay_open_host(receiver, node, err);
-    if (r < 0 || take_move->start == BPMIX__START__SELF)
+    if (r < 0 || (take_move->start == BPMIX__START__SELF && take_move->n_files == 0))
         bp_unpack_free(bp_take_ptr(take_move));
     if (r < 0)
         return r;

@@ -72,9 +72,18 @@ static int check_cpu(const struct job *job, const struct node *node, struct bp_e
                                           job->request->argv[0]);
 }
 
+/* A child that is to go home is made beside the process that asks: where that is, it may be. */
+static int is_beside(const struct job *job, const struct node *node)
+{
+    return job->tool != NULL && job->tool->via == node &&
+           job->request->start == BPMIX__START__SELF;
+}
+
 static int is_let_in(const struct job *job, const struct node *node)
 {
     struct bp_person person = person_of(job);
+    if (is_beside(job, node))
+        return 1;
     return is_open(node, job->uid) && bp_rights_allow(&node->rights, &person);
 }
 
@@ -102,8 +111,11 @@ int place_check_node(const struct master *master, int number, const struct bp_pe
 static int check_node(const struct job *job, int number, const struct bp_person *person,
                       struct bp_error *err)
 {
-    int r = place_check_node(job->master, number, person, err);
-    return r < 0 ? r : check_cpu(job, node_get(job->master, number), err);
+    const struct node *node = node_get(job->master, number);
+    int r = node != NULL && is_beside(job, node)
+                ? 0
+                : place_check_node(job->master, number, person, err);
+    return r < 0 ? r : check_cpu(job, node, err);
 }
 
 /* The request; "all" and its kind mean the nodes that the user may use. */
@@ -114,7 +126,7 @@ static int read_request(const struct job *job, struct bp_asked *asked, struct bp
     size_t count = 0;
     for (int i = 0; i < BP_NODES_MAX; i++) {
         const struct node *node = node_get(job->master, i);
-        if (node != NULL && bp_rights_allow(&node->rights, &person))
+        if (node != NULL && (bp_rights_allow(&node->rights, &person) || is_beside(job, node)))
             table[count++] = (struct bp_nodeset_node){.number = i, .state = node_state(node),
                                                         .host = node->hostname};
     }

@@ -25,7 +25,7 @@ static void resident_free(struct proc *proc)
 {
     struct resident *resident = bp_take_ptr(proc->resident);
     int end = event_get_fd(resident->end);
-    event_free(resident->end); /* first: another descriptor of the same handle may stay open */
+    event_free(resident->end);
     close(end);
     DL_DELETE(resident->master->residents, resident);
     free(resident);

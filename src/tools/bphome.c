@@ -105,12 +105,17 @@ static void queue_one(const Bpmix__Home *home, size_t at)
     queue(&info);
 }
 
+static int is_program(const Bpmix__JobMove *move)
+{
+    return move != NULL && move->start != BPMIX__START__SELF;
+}
+
 /* An image of what has not run yet has no signals. */
 static void queue_all(const Bpmix__Home *home, int image)
 {
     struct waiting waiting = {0};
     take(&waiting, home->herder);
-    if (home->move == NULL)
+    if (!is_program(home->move))
         queue_image(image);
     for (size_t i = 0; i < home->n_signals; i++)
         queue_one(home, i);
@@ -197,15 +202,17 @@ int main(void)
     int *files = bp_memdup(message.fds + FILES, (message.fd_count - FILES) * sizeof *files);
     message.fd_count = FILES;
     bp_local_done(&message); /* before others get their numbers */
+    if (r == 0 && is_program(home->move))
+        r = program_prepare(home->move);
     if (r == 0 && home->move != NULL)
-        r = program_prepare(home->move, files, &image, &report);
+        r = program_files(home->move, files, &image, &report);
     if (r < 0) {
         bp_error_set(&err, r, "its descriptors: %s", strerror(-r));
         fail(&err);
     }
     set_limits(home);
     queue_all(home, image);
-    if (home->move != NULL)
+    if (is_program(home->move))
         be_program(home->move, image, report);
     restore(image, report);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/bproc_common.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/mem.h"
@@ -28,6 +29,7 @@ struct kept {
     uint32_t left; /* ranks not told of yet */
     uint32_t live; /* ranks not ended yet */
     int broken;    /* a node or a space of the job was lost */
+    int goes_home; /* the program waits until its processes have come home */
     int lost;
     void (*look)(void *arg);
     void *arg;
@@ -58,6 +60,14 @@ static void tell(struct kept *kept, uint32_t rank, int code)
         say(kept->control, rank, code);
     if (--kept->left == 0)
         hang_up(kept);
+}
+
+/* One that was killed ran; one that ended itself could not go home. */
+static int not_home(const struct kept *kept, int status)
+{
+    if (kept->broken)
+        return -BE_SLAVEDIED;
+    return kept->goes_home && WIFEXITED(status) ? bp_keeper_exit_error(WEXITSTATUS(status)) : 0;
 }
 
 static void rank_ended(struct kept *kept)
@@ -96,17 +106,20 @@ static void on_event(void *arg, const Bpmix__JobEvent *event)
     struct kept *kept = arg;
     switch (event->kind) {
     case BPMIX__JOB_EVENT__KIND__CREATED:
-        tell(kept, event->rank, 0);
+        if (!kept->goes_home)
+            tell(kept, event->rank, 0);
         break;
     case BPMIX__JOB_EVENT__KIND__FAILED:
         tell(kept, event->rank, event->status > 0 ? -event->status : -EIO);
         rank_ended(kept);
         break;
     case BPMIX__JOB_EVENT__KIND__EXIT: /* without CREATED: killed, or its node was lost */
-        tell(kept, event->rank, kept->broken ? -BE_SLAVEDIED : 0);
+        tell(kept, event->rank, not_home(kept, event->status));
         rank_ended(kept);
         break;
     case BPMIX__JOB_EVENT__KIND__MOVED:
+        if (event->node < 0)
+            tell(kept, event->rank, 0);
         if (event->node < 0 && !event->follows)
             rank_ended(kept);
         break;
@@ -202,6 +215,7 @@ static int attach(struct kept *kept, struct event_base *base, struct bp_local_me
         return r;
     kept->left = kept->live = (uint32_t)launch.map->n_ranks;
     kept->told = bp_calloc(kept->left, 1);
+    kept->goes_home = message->frame.node == BP_KEEPER_GOES_HOME;
     kept->job = host != NULL ? bp_job_attach_guest(host->job, &launch, &events, kept)
                              : bp_job_attach(base, &launch, &events, kept, err);
     if (kept->job == NULL)

@@ -42,7 +42,7 @@ static int step_aside(const Bpmix__JobMove *move, int take_fd)
     return to < 0 ? -errno : to;
 }
 
-static int place_files(const Bpmix__JobMove *move, const int *take_files, int *image, int *report)
+int program_files(const Bpmix__JobMove *move, const int *take_files, int *image, int *report)
 {
     auto_free int *files = bp_calloc(move->n_files, sizeof *files);
     int r = *image = step_aside(move, *image);
@@ -69,7 +69,7 @@ static void set_actions(uint64_t ignored)
     }
 }
 
-int program_prepare(const Bpmix__JobMove *move, const int *take_files, int *image, int *report)
+int program_prepare(const Bpmix__JobMove *move)
 {
     umask(move->umask & 0777);
     if (move->cwd[0] != '\0' && chdir(move->cwd) < 0)
@@ -81,7 +81,7 @@ int program_prepare(const Bpmix__JobMove *move, const int *take_files, int *imag
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (move->no_new_code != 0)
         prctl(SET_MDWE, (unsigned long)move->no_new_code, 0, 0, 0);
-    return place_files(move, take_files, image, report);
+    return 0;
 }
 
 static int restore(const Bpmix__JobMove *move, int image, int report)

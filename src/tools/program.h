@@ -17,10 +17,13 @@ static inline char **program_words(char *const *words, size_t count, size_t room
     return vector;
 }
 
-/* The calling process gets what an exec leaves it: directory, umask, signals, priority; and these
- * descriptors in the places of its files, one for each, taken. A descriptor that is in the way of
- * *image or *report moves those. 0 or -errno. */
-int program_prepare(const Bpmix__JobMove *move, const int *take_files, int *image, int *report);
+/* The calling process gets what an exec leaves it: directory, umask, signals, priority. 0 or
+ * -errno. */
+int program_prepare(const Bpmix__JobMove *move);
+
+/* And these descriptors in the places of its files, one for each, taken. Where one is in the way of
+ * *image or *report those are others then. 0 or -errno. */
+int program_files(const Bpmix__JobMove *move, const int *take_files, int *image, int *report);
 
 /* Its signal mask; then it executes what it is to be. -errno. */
 int program_run(const Bpmix__JobMove *move, int image, int report);

@@ -107,8 +107,6 @@ def _():
 def _():
     env = {"OPENBLAS_NUM_THREADS": "1",
            "PYTHONPATH": bptest.PREFIX + "/share/bpmix", "PYTHONDONTWRITEBYTECODE": "1"}
-    if bptest.SANITIZED:
-        raise bptest.Skip("a program with sanitizers cannot be restored")
     folder = tempfile.mkdtemp()
     try:
         result = run(["bprun", "--warm", "--status=json:" + folder + "/status", "-n", "64", "-N", "4",

@@ -204,11 +204,11 @@ def _():
         assert result.out == "execmove: 13 Permission denied\n", result  # root's file
 
 
-@test("on a node a call forks on that node and not to the master, but goes home")
+@test("on a node a call forks on that node, and forks to and leaves for the master")
 def _():
     with bptest.Cluster(2):
         rows = must([PROGRAM, "nested", "0"]).splitlines()
-        assert sorted(rows) == ["own d00 other -1 EOPNOTSUPP move 0 at -1", "status 0"], rows
+        assert sorted(rows) == ["own d00 home e00 move 0 at -1", "status 0"], rows
 
 
 @test("in place: a caller that is traced is refused, and goes on")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* homecall.c - a program on a node that becomes another one at home; run by homecall.py. First it
- * goes to node 0. FORM is rexec or execmove.
+/* homecall.c - a program on a node that becomes another one at home, or has children there; run by
+ * homecall.py. When it is at home first it goes to node 0. FORM is rexec or execmove.
  * homecall run FORM PROGRAM WORD...  : becomes the program; or says why not, where it is.
  * homecall keep FORM                 : with everything that an exec keeps, and shows it at home.
  * homecall show                      : what it has of that; ends with 7.
@@ -11,7 +11,17 @@
  * homecall caps                      : does.
  * homecall loop FORM COUNT           : to the node and home, so often; ends with 7.
  * homecall hear FORM COUNT           : likewise; each time as a program that has blocked SIGRTMIN, and
- *                                      at the end says how many of them came, when it is told by SIGUSR1. */
+ *                                      at the end says how many of them came, when it is told by SIGUSR1.
+ * homecall child END                 : a child at home, which ends with the status END, or -SIGNAL.
+ * homecall children NODE...          : one on each by vrfork, and by vexecmove.
+ * homecall closed                    : a child at home when its node has been closed: after SIGUSR1.
+ * homecall talk                      : signals to and from a child at home, which is stopped, too.
+ * homecall many COUNT                : children at home, one after the other.
+ * homecall refused                   : why there can be none at home, when it has denied itself new code.
+ * homecall left                      : a child at home that outlives it, until SIGUSR1.
+ * homecall exec PROGRAM WORD...      : by vexecmove.
+ * homecall files FILE                : a child at home with that in the place of its stdout, and with
+ *                                      another file as 7; the same by a move. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,6 +34,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { SET_MDWE = 65, GET_MDWE = 66 }; /* since 6.3 */
@@ -38,7 +49,7 @@ static int failed(const char *call)
 
 static void go(int node)
 {
-    if (bproc_move(node) < 0)
+    if (bproc_currnode() == BPROC_NODE_MASTER && bproc_move(node) < 0)
         exit(failed("move"));
 }
 
@@ -231,6 +242,206 @@ static int do_run(char **argv)
     return become(argv[0], argv + 1);
 }
 
+/* ---- children ---- */
+
+static int end_of(int status)
+{
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int await(int pid)
+{
+    int status = 0;
+    if (waitpid(pid, &status, 0) != pid)
+        return failed("waitpid");
+    return end_of(status);
+}
+
+static int do_child(char **argv)
+{
+    int end = atoi(argv[0]), parent = getpid();
+    sigset_t blocked = with(SIGUSR1, SIGUSR2), now;
+    go(0);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
+    errno = EDOM;
+    int pid = bproc_rfork(BPROC_NODE_MASTER), error = errno;
+    sigprocmask(SIG_SETMASK, NULL, &now);
+    if (pid < 0)
+        return failed("rfork");
+    if (error != EDOM || memcmp(&now, &blocked, 8) != 0)
+        printf("errno %d, mask changed %d\n", error, memcmp(&now, &blocked, 8));
+    if (pid == 0) {
+        printf("child %d at %d\n", getppid() == parent, bproc_currnode());
+        fflush(stdout);
+        if (end < 0)
+            kill(getpid(), -end);
+        exit(end);
+    }
+    int status = await(pid);
+    printf("pid %d at %d status %d more %d\n", pid, bproc_pidnode(pid), status,
+           waitpid(-1, NULL, WNOHANG));
+    return 7;
+}
+
+static int do_children(char **argv)
+{
+    char *words[] = {"/bin/sh", "-c", "echo $PPID; exit 6", NULL};
+    int nodes[16], pids[16], count = 0;
+    go(0);
+    for (; argv[count] != NULL && count < 16; count++)
+        nodes[count] = atoi(argv[count]);
+    int number = bproc_vrfork(count, nodes, pids);
+    if (number < 0)
+        return failed("vrfork");
+    if (number < count) {
+        printf("%d at %d\n", number, bproc_currnode());
+        return 10 + number;
+    }
+    for (int i = 0; i < count; i++)
+        printf("fork %d: %d\n", i, pids[i] > 0 ? await(pids[i]) : pids[i]);
+    if (bproc_vexecmove(count, nodes, pids, words[0], words, environ) != count)
+        return failed("vexecmove");
+    for (int i = 0; i < count; i++)
+        printf("exec %d: %d\n", i, pids[i] > 0 ? await(pids[i]) : pids[i]);
+    return 7;
+}
+
+static int do_exec(char **argv)
+{
+    int node = BPROC_NODE_MASTER, pid;
+    go(0);
+    if (bproc_vexecmove(1, &node, &pid, argv[0], argv, environ) != 1)
+        return failed("vexecmove");
+    errno = pid < 0 ? -pid : 0;
+    return pid < 0 ? failed("child") : await(pid);
+}
+
+/* Waits for signals of its parent, and answers. */
+static int answer(void)
+{
+    sigset_t set = with(SIGUSR1, SIGTERM);
+    siginfo_t info;
+    for (;;) {
+        sigwaitinfo(&set, &info);
+        if (info.si_signo == SIGTERM)
+            return 5;
+        kill(getppid(), SIGUSR2);
+    }
+}
+
+static int do_talk(char **argv)
+{
+    (void)argv;
+    sigset_t set = with(SIGUSR1, SIGTERM), answers = with(SIGUSR2, SIGUSR2);
+    int status;
+    sigaddset(&set, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    go(0);
+    int pid = bproc_rfork(BPROC_NODE_MASTER);
+    if (pid < 0)
+        return failed("rfork");
+    if (pid == 0)
+        return answer();
+    for (int i = 0; i < 5; i++) {
+        kill(pid, SIGUSR1);
+        printf("answer %d\n", sigwaitinfo(&answers, NULL) == SIGUSR2);
+    }
+    kill(pid, SIGSTOP);
+    printf("stopped %d\n", waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+    kill(pid, SIGCONT);
+    printf("continued %d\n", waitpid(pid, &status, WCONTINUED) == pid && WIFCONTINUED(status));
+    kill(pid, SIGTERM);
+    printf("status %d\n", await(pid));
+    return 7;
+}
+
+static int do_closed(char **argv)
+{
+    (void)argv;
+    sigset_t set = with(SIGUSR1, SIGUSR1);
+    siginfo_t info;
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    go(0);
+    printf("there\n");
+    sigwaitinfo(&set, &info);
+    int pid = bproc_rfork(BPROC_NODE_MASTER);
+    if (pid == 0)
+        return 5;
+    return pid < 0 ? failed("rfork") : await(pid);
+}
+
+static int do_many(char **argv)
+{
+    int good = 0;
+    go(0);
+    for (int i = 0; i < atoi(argv[0]); i++) {
+        int pid = bproc_rfork(BPROC_NODE_MASTER);
+        if (pid == 0)
+            _exit(bproc_currnode() == BPROC_NODE_MASTER ? 9 : 1);
+        if (pid < 0)
+            return failed("rfork");
+        good += await(pid) == 9;
+    }
+    printf("good %d\n", good);
+    return 7;
+}
+
+static int do_refused(char **argv)
+{
+    int node = BPROC_NODE_MASTER, pid;
+    (void)argv;
+    go(0);
+    if (prctl(SET_MDWE, 1, 0, 0, 0) < 0)
+        return 4;
+    pid = bproc_rfork(BPROC_NODE_MASTER);
+    failed("rfork");
+    if (pid == 0 || bproc_vrfork(1, &node, &pid) != 1)
+        return 1;
+    printf("vrfork: %s, more %d\n", strerrorname_np(-pid), waitpid(-1, NULL, 0));
+    return 7;
+}
+
+static int do_left(char **argv)
+{
+    (void)argv;
+    sigset_t set = with(SIGUSR1, SIGUSR1);
+    siginfo_t info;
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    go(0);
+    int pid = bproc_rfork(BPROC_NODE_MASTER);
+    if (pid < 0)
+        return failed("rfork");
+    if (pid > 0) {
+        printf("%d\n", pid);
+        return 7;
+    }
+    sigwaitinfo(&set, &info);
+    printf("end at %d\n", bproc_currnode());
+    return 0;
+}
+
+static int do_files(char **argv)
+{
+    struct bproc_io_t io[2] = {{.fd = 1, .type = BPROC_IO_FILE}, {.fd = 7, .type = BPROC_IO_FILE}};
+    io[0].d.file.flags = O_WRONLY | O_CREAT;
+    io[0].d.file.mode = 0600;
+    strncpy(io[0].d.file.name, argv[0], sizeof io[0].d.file.name - 1);
+    strcpy(io[1].d.file.name, "/proc/sys/kernel/hostname");
+    go(0);
+    char host[65] = "";
+    int pid = bproc_rfork_io(BPROC_NODE_MASTER, io, 2);
+    if (pid < 0)
+        return failed("rfork_io");
+    if (pid > 0) {
+        int status = await(pid);
+        io[0].d.file.flags = O_WRONLY | O_APPEND;
+        if (bproc_move_io(BPROC_NODE_MASTER, io, 2) < 0 || status != 5)
+            return failed("move_io");
+    }
+    printf("%s", read(7, host, 64) > 0 ? host : "nothing\n");
+    return 5;
+}
+
 static const struct {
     const char *name;
     int (*run)(char **argv);
@@ -238,6 +449,9 @@ static const struct {
     {"run", do_run},   {"keep", do_keep},     {"show", do_show}, {"io", do_io},
     {"lost", do_lost}, {"capped", do_capped}, {"caps", do_caps}, {"loop", do_loop},
     {"hear", do_hear}, {"away", do_away},
+    {"child", do_child}, {"children", do_children}, {"exec", do_exec}, {"talk", do_talk},
+    {"many", do_many}, {"refused", do_refused}, {"left", do_left}, {"files", do_files},
+    {"closed", do_closed},
 };
 
 int main(int argc, char **argv)

@@ -176,7 +176,7 @@ def _():
     for form in FORMS:
         for name in (None, "bpkeeper", "bpghost", "bphome"):
             with remains.none(cluster):
-                for lines in range(1, 4):
+                for lines in range(1, 3):
                     p = start([PROGRAM, "loop", form, "1000"])
                     for _ in range(lines):
                         p.stdout.readline()
@@ -193,13 +193,98 @@ def _():
 def _():
     for form in FORMS:
         with remains.none(cluster):
-            p = start([PROGRAM, "loop", form, "1000" if bptest.ALL else "50"])
+            p = start([PROGRAM, "loop", form, "1000" if bptest.ALL else "30"])
             most = 0
             while p.stdout.readline() not in ("0\n", ""):
                 most = max(most, len(named("bpkeeper", "bpghost", "bpspace", "bphome")))
             result = finish(p)
             assert (result.code, result.err) == (7, ""), result
             assert most <= 12, most
+
+
+# ---- children ----
+
+WAYS = ([], ["bpsh", "-n", "0"], ["bprun", "--mpi=none", "-w", "0", "-n", "1"])
+
+
+@test("a child at home: of this parent, with its own status, and none more")
+def _():
+    for way in WAYS:
+        for user in (None, USER):
+            for end in (0, -signal.SIGKILL, -signal.SIGTERM, 7) if way == [] else (7,):
+                with remains.none(cluster):
+                    result = run([*way, PROGRAM, "child", str(end)], user=user)
+                    rows = result.out.splitlines()
+                    assert (result.code, rows[:1]) == (7, ["child 1 at -1"]), (way, result)
+                    assert rows[1].split()[4:] == ["status", str(end), "more", "-1"], (way, result)
+
+
+@test("children on the own node, another one and at home, of one call")
+def _():
+    for way in WAYS:
+        with remains.none(cluster):
+            result = run([*way, PROGRAM, "children", "0", "-1", "1", "-1", "9"])
+            rows = sorted(result.out.splitlines())
+            parents = [row for row in rows if row.isdigit()]
+            assert [row for row in rows if " at " in row] == [
+                "0 at 0", "1 at -1", "2 at 1", "3 at -1"], result
+            for what, codes in (("fork", (10, 11, 12, 13, -300)), ("exec", (6, 6, 6, 6, -300))):
+                assert [row for row in rows if what in row] == [
+                    "%s %d: %d" % (what, i, code) for i, code in enumerate(codes)], result
+            assert len(parents) == 4 and len(set(parents)) == 1, result
+
+
+@test("signals, stops and their news between a parent on a node and its child at home")
+def _():
+    for way in WAYS:
+        with remains.none(cluster):
+            result = run([*way, PROGRAM, "talk"])
+            assert result.out.splitlines() == ["answer 1"] * 5 + [
+                "stopped 1", "continued 1", "status 5"], (way, result)
+
+
+@test("why there is no child at home: the call's error, and nothing is left")
+def _():
+    with remains.none(cluster):
+        result = run([PROGRAM, "refused"])
+        assert result.code == 4 or (result.code, result.out) == (
+            7, "rfork: EOPNOTSUPP at 0\nvrfork: EOPNOTSUPP, more -1\n"), result
+        text = shared("homecall-text", "no program\n", 0o755)
+        plain = shared("homecall-plain", "#!/bin/sh\n", 0o644)
+        for program, error in (("/no/such", "ENOENT"), (plain, "EACCES"), (text, "ENOEXEC")):
+            result = run([PROGRAM, "exec", program])
+            assert (result.code, result.out) == (9, "child: %s at 0\n" % error), result
+
+
+@test("whose node has been closed to its user has children at home, too")
+def _():
+    with remains.none(cluster):
+        p = start([PROGRAM, "closed"], user=USER)
+        assert p.stdout.readline() == "there\n", finish(p)
+        bptest.must(["bpctl", "-S", "0", "-m", "0", "-s", "busy"])
+        os.kill(p.pid, signal.SIGUSR1)
+        result = finish(p)
+        bptest.must(["bpctl", "-S", "0", "-m", "0111", "-s", "up"])
+        assert (result.code, result.out) == (5, ""), result
+
+
+@test("a child at home with files of the master")
+def _():
+    with remains.none(cluster):
+        result = run([PROGRAM, "files", "/tmp/homecall-files"])
+        with open("/tmp/homecall-files", encoding="utf-8") as f:
+            assert (result.code, f.read().split()) == (5, [os.uname().nodename] * 2), result
+        os.unlink("/tmp/homecall-files")
+        result = run([PROGRAM, "files", "/no/file"])
+        assert (result.code, result.out) == (9, "rfork_io: ENOENT at 0\n"), result
+
+
+@test("many children at home, one after the other: nothing grows")
+def _():
+    with remains.none(cluster):
+        for way in WAYS[:2]:
+            result = run([*way, PROGRAM, "many", "1000" if bptest.ALL else "40"], timeout=200)
+            assert result.out.splitlines()[0] == "good %d" % (1000 if bptest.ALL else 40), result
 
 
 if __name__ == "__main__":
