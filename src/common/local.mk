@@ -4,6 +4,7 @@ libcommon_la_SOURCES = \
 	src/common/clock.h \
 	src/common/cpu.c src/common/cpu_x86_64.c src/common/cpu.h \
 	src/common/cpuset.c src/common/cpuset.h \
+	src/common/dial.c src/common/dial.h \
 	src/common/error.c src/common/error.h \
 	src/common/log.c src/common/log.h \
 	src/common/mem.c src/common/mem.h \

@@ -313,6 +313,7 @@ static __attribute__((noreturn)) void go_on(struct bp_restore *restore)
         bp_cpu_read(restore->cpu); /* meanwhile, as it will be a SELF */
         has_cpu = true;
     }
+    bp_restore_vdso_find(restore);
     if (restore->gate_fd >= 0)
         image_await(restore);
     prologue_read(restore);
@@ -323,7 +324,6 @@ static __attribute__((noreturn)) void go_on(struct bp_restore *restore)
     }
     if (restore->view.head->kind != BP_IMAGE_SELF)
         bp_restore_start_find(restore, block);
-    bp_restore_vdso_find(restore);
     first_part(restore);
 }
 

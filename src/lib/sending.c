@@ -9,14 +9,15 @@
 #include "lib/sending.h"
 
 #define BLOCK_BYTES   BP_STREAM_PIECE_BYTES
-#define BACKLOG_BYTES (BP_STREAM_HIGH / 2) /* in one stream */
+#define BACKLOG_BYTES (BP_STREAM_HIGH / 2) /* in one stream, */
+#define FIRST_BYTES   BP_STREAM_DATA_MAX   /* fewer in the beginning: nodes are idle then */
 
 struct bp_sending {
     struct bp_image_source source;
     int ended;
     uint8_t *digests; /* of the first blocks, in their order */
     size_t digest_bytes, digest_size;
-    uint64_t start; /* of the block in `bytes`; a multiple of BLOCK_BYTES */
+    uint64_t start; /* of the block in `bytes`; a multiple of block_bytes() */
     size_t length;  /* 0 = none yet */
     uint8_t bytes[BLOCK_BYTES];
 };
@@ -67,12 +68,19 @@ void bp_sending_end(struct bp_sending *sending, const struct bp_error *why)
     sending->source.done(sending->source.arg, why);
 }
 
+/* Digests are of whole pieces. */
+static size_t block_bytes(const struct bp_sending *sending)
+{
+    return sending->source.relay ? BLOCK_BYTES : FIRST_BYTES;
+}
+
 /* The block that has the byte at offset. */
 static int load(struct bp_sending *sending, uint64_t offset, struct bp_error *err)
 {
-    uint64_t start = offset / BLOCK_BYTES * BLOCK_BYTES;
+    size_t most = block_bytes(sending);
+    uint64_t start = offset / most * most;
     uint64_t left = sending->source.bytes - start;
-    size_t wanted = left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES;
+    size_t wanted = left < most ? (size_t)left : most;
     if (sending->length > 0 && sending->start == start)
         return digest(sending, err);
     sending->length = 0;
@@ -95,7 +103,8 @@ int bp_sending_feed(struct bp_sending *sending, struct bp_stream *stream, uint32
                     uint64_t *offset, struct bp_error *err)
 {
     while (*offset < sending->source.bytes) {
-        if (sending->ended || bp_stream_backlog(stream) >= BACKLOG_BYTES)
+        uint64_t most = *offset < BACKLOG_BYTES ? FIRST_BYTES + *offset / 2 : BACKLOG_BYTES;
+        if (sending->ended || bp_stream_backlog(stream) >= most)
             return 0;
         int r = load(sending, *offset, err);
         if (r < 0)

@@ -79,6 +79,8 @@ void node_send(struct node *node, const struct bp_frame *frame, const void *mess
     auto_free uint8_t *body = message != NULL ? bp_pack(message, &length) : NULL;
     sent.length = (uint32_t)length;
     bp_channel_send(node->channel, &sent, body);
+    if (body != NULL)
+        explicit_bzero(body, length); /* a job's key may be in it */
 }
 
 /* Nothing of this node can be running any more. */

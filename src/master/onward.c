@@ -86,6 +86,7 @@ static int begin(struct job *job, struct proc *proc, struct bp_error *err)
     if (trip->to == NULL)
         return err->code;
     tell_launcher(job, proc, BPMIX__JOB_EVENT__KIND__MOVING, node, trip->to);
+    bp_unpack_free(bp_take_ptr(trip->move)); /* it can be big, and the way long */
     return 0;
 }
 

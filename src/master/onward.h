@@ -60,7 +60,7 @@ struct trip {
     uint64_t tag;
     int node;
     struct stay *to; /* NULL: what it was there before is not gone yet, and has its PID */
-    Bpmix__JobMove *move;
+    Bpmix__JobMove *move; /* until the other node has it */
 };
 
 int onward_frame(struct tool *tool, const struct bp_frame *frame, const uint8_t *body,

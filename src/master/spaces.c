@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* spaces.c - telling nodes to open the spaces of a job. */
+#include <string.h>
+
 #include "common/mem.h"
 #include "master/master.h"
 
@@ -74,9 +76,24 @@ static void fill_space(struct job *job, Bpmix__SpaceOpen *open)
 /* The same bytes for all, but for a few at their end: the map of a big job is long. Fields of a
  * message may be packed in two parts, one after the other. */
 struct opening {
-    uint8_t *bytes;
+    uint8_t *bytes; /* with the job's key: cleared when they are freed */
+    size_t size;
     size_t common; /* of them for all nodes */
 };
+
+static void opening_done(struct opening *opening)
+{
+    explicit_bzero(opening->bytes, opening->size);
+    free(opening->bytes);
+}
+
+static void opening_grow(struct opening *opening, size_t size)
+{
+    struct opening bigger = {bp_calloc(1, size), size, opening->common};
+    memcpy(bigger.bytes, opening->bytes, opening->common);
+    opening_done(opening);
+    *opening = bigger;
+}
 
 static void pack_common(struct job *job, struct opening *opening)
 {
@@ -91,6 +108,7 @@ static void pack_common(struct job *job, struct opening *opening)
     fill_space(job, &open);
     fill_map(job, &open, rows, ranks);
     opening->bytes = bp_pack(&open, &opening->common);
+    opening->size = opening->common;
 }
 
 static void open_space(struct job *job, unsigned index, struct opening *opening)
@@ -104,7 +122,8 @@ static void open_space(struct job *job, unsigned index, struct opening *opening)
     own.relay = job->request->relay && job->host == NULL && place->ranks > 0 ? &relay : NULL;
     own.ticket = (ProtobufCBinaryData){.data = place->ticket, .len = sizeof place->ticket};
     size_t length = opening->common + protobuf_c_message_get_packed_size(&own.base);
-    opening->bytes = bp_realloc(opening->bytes, length, 1);
+    if (length > opening->size)
+        opening_grow(opening, length);
     protobuf_c_message_pack(&own.base, opening->bytes + opening->common);
     node_send_bytes(place->node, &(struct bp_frame){.type = BP_SPACE_OPEN, .job = job->id,
                                                     .node = place->node->number,
@@ -121,7 +140,7 @@ void spaces_open(struct job *job)
     tree_prepare(job);
     for (unsigned i = 0; i < job->place_count; i++)
         open_space(job, i, &opening);
-    free(opening.bytes);
+    opening_done(&opening);
 }
 
 void spaces_open_one(struct job *job, unsigned index)
@@ -141,8 +160,9 @@ void spaces_open_one(struct job *job, unsigned index)
     open.n_apps = 0;
     open.mpi = 0; /* no rank of it is there */
     opening.bytes = bp_pack(&open, &opening.common);
+    opening.size = opening.common;
     open_space(job, index, &opening);
-    free(opening.bytes);
+    opening_done(&opening);
 }
 
 /* What the process is there, where that is not what the job's are. */

@@ -28,6 +28,8 @@ static void packet_free(struct packet *packet)
 {
     for (unsigned i = 0; i < packet->fd_count; i++)
         close(packet->fds[i]);
+    if (packet->body != NULL)
+        explicit_bzero(packet->body, packet->frame.length); /* a job's key may be in it */
     free(packet->body);
     free(packet);
 }

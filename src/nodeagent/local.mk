@@ -12,6 +12,7 @@ libspacelink_la_CFLAGS = $(BP_CFLAGS)
 pkglibexec_PROGRAMS += bpspace
 bpspace_SOURCES = \
 	src/common/clock.h \
+	src/common/dial.c src/common/dial.h \
 	src/common/error.c src/common/error.h \
 	src/common/log.c src/common/log.h \
 	src/common/mem.c src/common/mem.h \

@@ -428,6 +428,7 @@ static void space_free(struct space *space)
     free(space->early);
     bp_unpack_free(space->waiting);
     bp_unpack_free(space->shepherd_env);
+    explicit_bzero(space->open->key.data, space->open->key.len);
     bp_unpack_free(space->open);
     free(space->app_ranks);
     free(space);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* space_file.c - files and connections that take the place of a process's descriptors. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/dial.h"
 #include "common/mem.h"
 #include "common/pattern.h"
 #include "nodeagent/space_file.h"
@@ -41,35 +40,10 @@ int bp_space_file_read(const char *text, struct bp_space_file *ret_file)
     return 0;
 }
 
-/* "ADDRESS:PORT" */
-static int read_address(const char *text, struct sockaddr_in *ret_address)
-{
-    char host[INET_ADDRSTRLEN];
-    const char *colon = strchr(text, ':');
-    size_t length = colon != NULL ? (size_t)(colon - text) : sizeof host;
-    int port = colon != NULL ? atoi(colon + 1) : 0;
-    if (length >= sizeof host || port < 1 || port > 65535)
-        return -EINVAL;
-    memcpy(host, text, length);
-    host[length] = '\0';
-    *ret_address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    return inet_pton(AF_INET, host, &ret_address->sin_addr) == 1 ? 0 : -EINVAL;
-}
-
 static int connect_to(const struct bp_space_file *file)
 {
-    struct sockaddr_in address;
     int32_t info[] = {getpid(), file->fd};
-    int r = read_address(file->path, &address);
-    if (r < 0)
-        return r;
-    auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-        return -errno;
-    if ((file->flags & BP_SPACE_SEND_INFO) != 0 &&
-        send(fd, info, sizeof info, MSG_NOSIGNAL) != (ssize_t)sizeof info)
-        return -EPIPE;
-    return bp_take_fd(fd);
+    return bp_dial(file->path, (file->flags & BP_SPACE_SEND_INFO) != 0 ? info : NULL);
 }
 
 /* The first rank truncates. The lock keeps others from writing before; a file system that has

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* vault.c - blocks of powers of two out of mappings that a fork wipes; the big ones are mappings of
- * their own. What is freed is used again for blocks of the same size. */
+ * their own. What is freed is cleared, and used again for blocks of the same size. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -97,6 +97,7 @@ void bp_vault_free(void *p)
         munmap(block, block->size);
         return;
     }
+    explicit_bzero(p, block->size - sizeof *block);
     struct block **list = &free_blocks[__builtin_ctzl(block->size)];
     block->next = *list;
     *list = block;

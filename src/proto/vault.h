@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* vault.h - memory of OpenSSL and libevent that no child has: after a fork it reads as zeros there,
- * and a core file leaves it out. Keys of live connections, and what has just been said on them,
- * stand in it. For a program of one thread. */
+ * and a core file leaves it out; what is freed is cleared. Keys of live connections, and what has
+ * just been said on them, stand in it. For a program of one thread. */
 #ifndef BP_PROTO_VAULT_H
 #define BP_PROTO_VAULT_H
 

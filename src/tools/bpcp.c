@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/mem.h"
@@ -291,7 +292,7 @@ int main(int argc, char **argv)
         int is_source = i + 1 < options.count;
         if (read_place(options.words[i], is_source, cwd != NULL ? cwd : "", &places[i], &err) < 0) {
             fprintf(stderr, "bpcp: %s\n", err.text);
-            return 1;
+            return EX_USAGE;
         }
     }
     pass_signals_on();

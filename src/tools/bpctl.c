@@ -156,12 +156,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* The sentence may begin with the node already. */
 static int complain(int node, const struct bp_error *err)
 {
-    if (node < 0)
-        fprintf(stderr, "bpctl: master: %s\n", err->text);
+    char name[16] = "master";
+    if (node >= 0)
+        snprintf(name, sizeof name, "n%d", node);
+    size_t length = strlen(name);
+    if (strncmp(err->text, name, length) == 0 && err->text[length] == ' ')
+        fprintf(stderr, "bpctl: %s\n", err->text);
     else
-        fprintf(stderr, "bpctl: n%d: %s\n", node, err->text);
+        fprintf(stderr, "bpctl: %s: %s\n", name, err->text);
     return 1;
 }
 

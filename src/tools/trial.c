@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* trial.c - see trial.h. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/dial.h"
 #include "common/mem.h"
 #include "image/image.h"
 #include "proto/local.h"
@@ -40,35 +39,10 @@ static _Noreturn __attribute__((format(printf, 3, 4))) void fail(const struct tr
 
 /* ---- its files ---- */
 
-/* "ADDRESS:PORT" */
-static int read_address(const char *text, struct sockaddr_in *ret_address)
-{
-    char host[INET_ADDRSTRLEN];
-    const char *colon = strchr(text, ':');
-    size_t length = colon != NULL ? (size_t)(colon - text) : sizeof host;
-    int port = colon != NULL ? atoi(colon + 1) : 0;
-    if (length >= sizeof host || port < 1 || port > 65535)
-        return -EINVAL;
-    memcpy(host, text, length);
-    host[length] = '\0';
-    *ret_address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    return inet_pton(AF_INET, host, &ret_address->sin_addr) == 1 ? 0 : -EINVAL;
-}
-
 static int connect_to(const struct trial *trial, const Bpmix__OpenFile *file)
 {
-    struct sockaddr_in address;
     int32_t info[] = {trial->pid, (int32_t)file->fd};
-    int r = read_address(file->path, &address);
-    if (r < 0)
-        return r;
-    auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
-        return -errno;
-    if (file->send_info &&
-        send(fd, info, sizeof info, MSG_NOSIGNAL) != (ssize_t)sizeof info)
-        return -EPIPE;
-    return bp_take_fd(fd);
+    return bp_dial(file->path, file->send_info ? info : NULL);
 }
 
 static int open_file(const Bpmix__OpenFile *file)

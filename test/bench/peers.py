@@ -60,9 +60,9 @@ def by_start(ways, mpi):
             for way in ways]
 
 
-def warm(*options):
+def warm(name, *options):
     """bprun that initialises the program once."""
-    return Launcher("bprun --warm", "bprun", "openmpi", _bprun("--warm", *options), ["-l"])
+    return Launcher(name, "bprun", "openmpi", _bprun("--warm", *options), ["-l"])
 
 
 # One setting for everyone: the nodes' network, and no spinning where ranks outnumber the CPUs.

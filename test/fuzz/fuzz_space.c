@@ -1,5 +1,5 @@
-// sources: src/nodeagent/space_file.c src/nodeagent/space_job.c src/nodeagent/space_order.c src/nodeagent/space_link.c
-// src/common/mem.c src/common/error.c src/common/pattern.c
+// sources: src/nodeagent/space_file.c src/nodeagent/space_job.c src/nodeagent/space_order.c
+// src/nodeagent/space_link.c src/common/dial.c src/common/mem.c src/common/error.c src/common/pattern.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_space.c - any SETUP, file of strings and CREATE: refused, or vectors within their room. */
 #include <stdint.h>

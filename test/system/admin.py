@@ -100,11 +100,11 @@ def _():
     must(["bpctl", "-S", "1,3", "-H"])
     wait_for(lambda: lines("-n", "allup") == ["0", "2"], what="the end of two nodes")
     result = run(["bpctl", "-S", "1-2", "--power-off"])
-    assert result.code == 1 and result.err == "bpctl: n1: n1 is down\n", result
+    assert result.code == 1 and result.err == "bpctl: n1 is down\n", result
     wait_for(lambda: lines("-n", "allup") == ["0"], what="the end of n2")
     fails(["bpctl", "-S", "0", "-H"], "only root", user=USER)
     cluster.order("start", "n1", "n2", "n3")
-    cluster.wait_up()
+    assert lines("-n", "allup") == ["0", "1", "2", "3"]  # start has waited for them
     fails(["bpctl", "-S", "0", "-r", "/nowhere"], "n0: /nowhere", "holds bpmix itself")
 
 
