@@ -84,7 +84,7 @@ static void body_check(void)
 static uint64_t body_number(unsigned (*byte)(void))
 {
     static const uint64_t odd[] = {UINT64_MAX, INT64_MAX, UINT32_MAX, INT32_MAX, 1u << 31, 0xffff,
-                                   60000, 300};
+                                   60000, 300, (1u << 31) + 1, (1u << 31) + 2};
     unsigned value = byte();
     if (value == 127)
         return (uint64_t)getpid();
