@@ -3,6 +3,7 @@
  * homeward.py. What each does at home is the last words:
  * end STATUS          : ends with it (below 0: by that signal).
  * talk                : is stopped, and counts real-time signals until another one comes: its status.
+ * count               : the same, and is not stopped.
  * stay                : until it is killed.
  * rounds COUNT        : to node 1 and home, so often; ends with 7.
  *
@@ -33,7 +34,7 @@ static void go(int node)
         fail("move");
 }
 
-static int count_signals(void)
+static int count_signals(int stops)
 {
     sigset_t set;
     siginfo_t info;
@@ -42,7 +43,10 @@ static int count_signals(void)
     sigaddset(&set, SIGRTMIN);
     sigaddset(&set, SIGRTMIN + 1); /* of those that wait the lower number comes first */
     sigprocmask(SIG_BLOCK, &set, NULL);
-    raise(SIGSTOP);
+    if (stops)
+        raise(SIGSTOP);
+    else
+        printf("ready\n");
     while (sigwaitinfo(&set, &info) == SIGRTMIN)
         count++;
     return count;
@@ -61,8 +65,8 @@ static int act(char **what)
         kill(pid, -atoi(what[1]));
     else if (strcmp(what[0], "end") == 0)
         return atoi(what[1]);
-    else if (strcmp(what[0], "talk") == 0)
-        return count_signals();
+    else if (strcmp(what[0], "talk") == 0 || strcmp(what[0], "count") == 0)
+        return count_signals(what[0][0] == 't');
     for (int i = 0; strcmp(what[0], "rounds") == 0 && i < atoi(what[1]); i++) {
         go(1);
         go(BPROC_NODE_MASTER);

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # time limit: 600 s
 """homeward.py - processes come home that others made on nodes: from the master, or from a node."""
+import json
 import os
 import signal
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import bptest  # noqa: E402
@@ -62,6 +64,65 @@ def _():
         with remains.none(cluster):
             result = run(parent + ["kin", "0", "rounds", "10"])
             assert lines(result) == ["wait 1 status 7", "then -1 1"], (parent, result)
+
+
+def bprun(*words, **how):
+    return run(["bprun", "--mpi=none", *words], **how)
+
+
+@test("a rank of bprun or bpsh comes home and is its launcher's still: status, words, labels")
+def _():
+    for user in (None, USER):
+        with remains.none(cluster):
+            for status, code in (("0", 0), ("7", 7), ("-9", 137), ("-15", 143)):
+                result = bprun("-n", "1", PROGRAM, "rank", "end", status, user=user)
+                assert (result.code, result.out) == (code, "away\nhome\n"), result
+                words = ("exited with status 7" if status == "7" else
+                         "was killed by signal %s" % status[1:] if code else "")
+                assert words in result.err and ("rank 0 on master" in result.err) == (code > 0), result
+            result = bprun("-n", "4", "-l", "--status=json", PROGRAM, "rank", "end", "0", user=user)
+            assert sorted(result.out.splitlines()) == sorted(
+                "%d: %s" % (rank, word) for rank in range(4) for word in ("away", "home")), result
+            rows = json.loads(result.err.splitlines()[-1])["ranks"]
+            assert [(row["node"], row["exit"]) for row in rows] == [("master", 0)] * 4, rows
+            result = run(["bpsh", "-p", "0,1", PROGRAM, "rank", "end", "0"], user=user)
+            assert (result.code, len(result.out.splitlines())) == (0, 4), result
+
+
+@test("one of them fails: the others are ended, wherever they are, at once")
+def _():
+    with remains.none(cluster):
+        for _ in range(10):
+            begin = time.monotonic()
+            result = bprun("-n", "4", PROGRAM, "rank", "end", "3")
+            assert (result.code, time.monotonic() - begin < 4) == (3, True), result
+
+
+@test("signals to bprun reach its ranks at home, once; those to its group too")
+def _():
+    for group in (False, True):
+        with remains.none(cluster):
+            p = start(["bprun", "--mpi=none", "-n", "2", PROGRAM, "rank", "count"])
+            for _ in range(6):
+                p.stdout.readline()
+            for _ in range(10):
+                (os.killpg if group else os.kill)(p.pid, signal.SIGRTMIN)
+            (os.killpg if group else os.kill)(p.pid, signal.SIGRTMIN + 1)
+            result = finish(p)
+            assert (result.code, result.out) == (10, ""), (group, result)
+
+
+@test("bprun is killed, or ended by Ctrl-C: nothing is left at home")
+def _():
+    with remains.none(cluster):
+        for sent in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+            for lines in range(5):
+                p = start(["bprun", "--mpi=none", "-n", "2", PROGRAM, "rank", "stay"])
+                for _ in range(lines):
+                    p.stdout.readline()
+                os.kill(p.pid, sent)
+                assert finish(p).code in (-sent, 128 + sent), (sent, lines)
+                wait_for(lambda: not named("homeward"), what="no rank is left")
 
 
 if __name__ == "__main__":
