@@ -4,6 +4,7 @@
 #ifndef BP_FUZZ_BODIES_H
 #define BP_FUZZ_BODIES_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,6 +63,7 @@ static const ProtobufCMessageDescriptor *const body_types[BP_FRAME_TYPES] = {
     [BP_JOB_HOME] = &bpmix__job_home__descriptor,
     [BP_JOB_DRAINED] = &bpmix__job_home__descriptor,
     [BP_HOME] = &bpmix__home__descriptor,
+    [BP_JOB_REAPED] = &bpmix__job_reaped__descriptor,
 };
 
 /* No type of frame that has a body is forgotten above. */
@@ -72,8 +74,10 @@ static void body_check(void)
         int raw = type == BP_TOOL_SAYS || type == BP_TOOL_HEARS || type == BP_HERD_SAYS ||
                   type == BP_HERD_HEARS; /* frames, and records of ghosts */
         int has = route != NULL && route->max_body > 0 && !raw;
-        if (has != (body_types[type] != NULL))
-            abort();
+        if (has == (body_types[type] != NULL))
+            continue;
+        fprintf(stderr, "bodies.h: the row of %s\n", route != NULL ? route->name : "what is none");
+        abort();
     }
 }
 

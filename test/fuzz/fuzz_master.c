@@ -12,7 +12,8 @@
 // src/proto/local.c src/proto/pack.c src/proto/preamble.c src/proto/bpmix.pb-c.c
 // src/common/cpuset.c src/common/error.c src/common/log.c src/common/mem.c src/common/nodeset.c
 // src/master/breed.c src/master/mirror.c src/master/nested.c src/master/splice.c src/proto/apps.c
-// src/master/inside.c src/master/home.c src/master/onward.c src/master/stay.c src/master/spaces.c
+// src/master/inside.c src/master/home.c src/master/resident.c src/master/onward.c src/master/stay.c
+// src/master/spaces.c
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fuzz_master.c - bpmaster under nodes, tools and herders that say anything, in any order: every
  * frame it sends is one its peer takes, and in the end nothing is left of any job. */

@@ -16,9 +16,12 @@
  * homecall children NODE...          : one on each by vrfork, and by vexecmove.
  * homecall closed                    : a child at home when its node has been closed: after SIGUSR1.
  * homecall talk                      : signals to and from a child at home, which is stopped, too.
+ * homecall where                     : where a child at home is, by all calls that know.
+ * homecall ignoring                  : as one that ignores SIGCHLD.
+ * homecall threads                   : with other threads.
  * homecall many COUNT                : children at home, one after the other.
  * homecall refused                   : why there can be none at home, when it has denied itself new code.
- * homecall left                      : a child at home that outlives it, until SIGUSR1.
+ * homecall left                      : a child at home that waits for a signal when it ends.
  * homecall exec PROGRAM WORD...      : by vexecmove.
  * homecall files FILE                : a child at home with that in the place of its stdout, and with
  *                                      another file as 7; the same by a move. */
@@ -26,6 +29,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -355,6 +359,84 @@ static int do_talk(char **argv)
     return 7;
 }
 
+static int is_listed(int pid, int node)
+{
+    struct bproc_proc_info_t *list;
+    int count = bproc_proclist(node, &list), found = 0;
+    for (int i = 0; i < count; i++)
+        found += list[i].pid == pid;
+    if (count >= 0)
+        free(list);
+    return found;
+}
+
+static int do_where(char **argv)
+{
+    (void)argv;
+    sigset_t set = with(SIGUSR1, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    go(0);
+    int pid = bproc_rfork(BPROC_NODE_MASTER);
+    if (pid < 0)
+        return failed("rfork");
+    if (pid == 0) {
+        printf("parent at %d, self at %d, remote %d\n", bproc_pidnode(getppid()),
+               bproc_pidnode(getpid()), is_listed(getpid(), BPROC_NODE_ANY));
+        kill(getppid(), SIGUSR1);
+        pause();
+    }
+    sigwaitinfo(&set, NULL);
+    printf("child at %d, remote %d, self at %d\n", bproc_pidnode(pid),
+           is_listed(pid, BPROC_NODE_ANY), bproc_pidnode(getpid()));
+    kill(pid, SIGTERM);
+    return await(pid);
+}
+
+static int do_ignoring(char **argv)
+{
+    (void)argv;
+    signal(SIGCHLD, SIG_IGN);
+    go(0);
+    int pid = bproc_rfork(BPROC_NODE_MASTER);
+    if (pid < 0)
+        return failed("rfork");
+    if (pid == 0)
+        return signal(SIGCHLD, SIG_DFL) == SIG_IGN ? 3 : 4;
+    int more = waitpid(-1, NULL, 0), error = errno;
+    printf("wait %d %s\n", more, strerrorname_np(error));
+    return signal(SIGCHLD, SIG_DFL) == SIG_IGN ? 7 : 1;
+}
+
+static volatile int is_over;
+
+static void *allocate(void *arg)
+{
+    while (!is_over)
+        free(malloc((size_t)rand() % 100000 + 1));
+    return arg;
+}
+
+static int do_threads(char **argv)
+{
+    (void)argv;
+    pthread_t threads[2];
+    int good = 0;
+    go(0);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, allocate, NULL);
+    for (int i = 0; i < 4; i++) {
+        int pid = bproc_rfork(BPROC_NODE_MASTER);
+        if (pid == 0)
+            _exit(bproc_currnode() == BPROC_NODE_MASTER ? 9 : 1);
+        good += pid > 0 && await(pid) == 9;
+    }
+    is_over = 1;
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    printf("good %d\n", good);
+    return 7;
+}
+
 static int do_closed(char **argv)
 {
     (void)argv;
@@ -451,7 +533,7 @@ static const struct {
     {"hear", do_hear}, {"away", do_away},
     {"child", do_child}, {"children", do_children}, {"exec", do_exec}, {"talk", do_talk},
     {"many", do_many}, {"refused", do_refused}, {"left", do_left}, {"files", do_files},
-    {"closed", do_closed},
+    {"closed", do_closed}, {"where", do_where}, {"ignoring", do_ignoring}, {"threads", do_threads},
 };
 
 int main(int argc, char **argv)

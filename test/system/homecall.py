@@ -3,6 +3,7 @@
 # time limit: 300 s
 """homecall.py - a process on a node calls the master: it becomes another program at home, and has
 children there."""
+import contextlib
 import os
 import signal
 import socket
@@ -254,6 +255,48 @@ def _():
         for program, error in (("/no/such", "ENOENT"), (plain, "EACCES"), (text, "ENOEXEC")):
             result = run([PROGRAM, "exec", program])
             assert (result.code, result.out) == (9, "child: %s at 0\n" % error), result
+
+
+@test("where a child at home is: no remote process")
+def _():
+    with remains.none(cluster):
+        result = run([PROGRAM, "where"])
+        assert result.out.splitlines() == ["parent at 0, self at -1, remote 0",
+                                           "child at -1, remote 0, self at 0"], result
+
+
+@test("a parent that ignores SIGCHLD, one with threads, and one that ends before its child")
+def _():
+    with remains.none(cluster):
+        result = run([PROGRAM, "ignoring"])
+        assert (result.code, result.out) == (7, "wait -1 ECHILD\n"), result
+        result = run([PROGRAM, "threads"])
+        assert (result.code, result.out) == (7, "good 4\n"), result
+        result = run([PROGRAM, "left"])  # the child ends with its job
+        assert (result.code, result.out.count("\n")) == (7, 1), result
+
+
+@test("whoever is killed while children go home: an error or a child, and nothing is left")
+def _():
+    for name in ("bpkeeper", "bpghost", "bphome", "bprestore", "homecall", None):
+        for lines in range(3):
+            with remains.none(cluster, timeout=30):
+                p = start([PROGRAM, "many", "1000"])
+                wait_for(lambda: len(named("bpkeeper")) > 1 + lines % 2 or p.poll() is not None)
+                if name is None:
+                    cluster.order("kill", "n0")
+                elif name != "homecall":
+                    wait_for(lambda: named(name) or p.poll() is not None)
+                for pid in named(name) if name is not None else ():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(p.pid, signal.SIGTERM)
+                code = finish(p, timeout=60).code
+                assert code in (9, -signal.SIGKILL, -signal.SIGTERM), (name, code)
+                if name is None:
+                    cluster.order("start", "n0")
+                    cluster.wait_up()
 
 
 @test("whose node has been closed to its user has children at home, too")

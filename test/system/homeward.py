@@ -150,6 +150,7 @@ def _():
                         p.stdout.readline()
                     kill_all(name)
                     p.kill()
+                    p.wait()
                     # who is at home, of a parent on the master, is nobody's but that one's
                     wait_for(lambda: kill_all("homeward") or not named(*ALL_OF_THEM),
                              what="nothing is left: %s %d" % (name, lines))

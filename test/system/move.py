@@ -54,6 +54,7 @@ CLUSTER_WAYS = (
     ("move", "move", [], BPROC),
     ("move, on, and back", "onward", [], BPROC),
     ("move, and home, twice", "back", [], BPROC),
+    ("move, and rfork home", "call", [], BPROC),
     ("execmove", "stay", [CLUSTER, "execmove"], {}),
     ("vexecmove to 2 nodes", "stay", [CLUSTER, "vexecmove"], {}),
     ("bprun --start=entry", "stay", ["bprun", "--mpi=none", "-n", "1", "--start=entry",

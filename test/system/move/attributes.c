@@ -58,7 +58,8 @@ int main(void)
     struct sched_param none = {0};
     int has_mdwe = prctl(GET_MDWE, 0, 0, 0, 0) >= 0 &&
                    strcmp(getenv("MOVE_HOP"), "copy") != 0 && /* the restorer would have it too */
-                   strcmp(getenv("MOVE_HOP"), "back") != 0; /* and a ghost */
+                   strcmp(getenv("MOVE_HOP"), "back") != 0 && /* and a ghost */
+                   strcmp(getenv("MOVE_HOP"), "call") != 0;
     MUST(sched_setscheduler(0, SCHED_BATCH, &none));
     MUST(syscall(SYS_ioprio_set, IO_PROCESS, 0, IO_LAST));
     MUST(prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));

@@ -91,6 +91,22 @@ static enum hop back(void)
     return first;
 }
 
+/* To a node, and from there a child at home. */
+static enum hop call(void)
+{
+    static bool is_done;
+    enum hop first = is_done ? HOP_COPIED : move();
+    if (first != HOP_MOVED)
+        return first; /* of the hops of a program the first is the one */
+    is_done = true;
+    int pid = bproc_rfork(BPROC_NODE_MASTER);
+    CHECK(pid >= 0, "home: %s", bproc_strerror(errno));
+    if (pid > 0)
+        wait_for_all(&pid, 1);
+    CHECK(bproc_currnode() == BPROC_NODE_MASTER, "at %d", bproc_currnode());
+    return HOP_COPIED;
+}
+
 static enum hop dump(void)
 {
     int fd = open(getenv("MOVE_IMAGE"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -111,7 +127,7 @@ enum hop cluster_hop(const char *how)
         const char *name;
         enum hop (*hop)(void);
     } ways[] = {{"rfork", rfork}, {"vrfork", vrfork}, {"move", move}, {"onward", onward},
-                {"back", back}, {"bproc_dump", dump}};
+                {"back", back}, {"call", call}, {"bproc_dump", dump}};
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         if (strcmp(how, ways[i].name) == 0)
             return ways[i].hop();
