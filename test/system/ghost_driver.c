@@ -1352,12 +1352,15 @@ static bool test_become(void)
     CHECK(next_is(BP_GHOST_SIGNAL, 0, SIGUSR1, &record));
     CHECK(next_is(BP_GHOST_HOME, 0, 0, &record) && record.pid == herd.pids[0]);
     CHECK(waitpid(herd.pids[0], &status, 0) == herd.pids[0] && status == 127 << 8);
-    order(BP_GHOST_EXIT, 0, 0); /* it is nobody's ghost any more */
-    order(BP_GHOST_BECOME, 0, 0);
+    order(BP_GHOST_BECOME, 0, 0); /* it is nobody's ghost any more */
     CHECK(quiet() && waitpid(herd.pids[1], &status, WNOHANG) == 0);
+    herd_exit(&herd, 0, 127 << 8);
+    CHECK(next_is(BP_GHOST_GONE, 0, 0, &record));
     order(BP_GHOST_CONTINUED, 1, 0);
     CHECK(next_is(BP_GHOST_HOME, 1, 0, &record));
     CHECK(waitpid(herd.pids[1], &status, 0) == herd.pids[1] && status == 127 << 8);
+    herd_exit(&herd, 1, 127 << 8);
+    CHECK(next_is(BP_GHOST_GONE, 1, 0, &record));
     herd.pids[0] = herd.pids[1] = 0;
     return herd_finish(&herd);
 }
@@ -1367,6 +1370,7 @@ static bool test_become_killed(void)
 {
     struct bp_ghost_record record;
     int status, held = 0;
+    bool home;
 
     for (int i = 0; i < 40; i++) {
         CHECK(herd_make(&herd, 1, LEASE_MS));
@@ -1382,8 +1386,12 @@ static bool test_become_killed(void)
             herd_exit(&herd, 0, 3 << 8);
             CHECK(next_is(BP_GHOST_GONE, 0, 0, &record) && record.status == SIGKILL);
         }
+        home = record.type == BP_GHOST_HOME;
         CHECK(waitpid(herd.pids[0], &status, 0) == herd.pids[0]);
-        CHECK(status == SIGKILL || (record.type == BP_GHOST_HOME && status == 127 << 8));
+        CHECK(status == SIGKILL || (home && status == 127 << 8));
+        if (home)
+            herd_exit(&herd, 0, status);
+        CHECK(!home || next_is(BP_GHOST_GONE, 0, 0, &record));
         herd.pids[0] = 0;
         CHECK(herd_finish(&herd));
     }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # time limit: 600 s
 """homeward.py - processes come home that others made on nodes: from the master, or from a node."""
+import contextlib
 import json
 import os
 import signal
@@ -123,6 +124,72 @@ def _():
                 os.kill(p.pid, sent)
                 assert finish(p).code in (-sent, 128 + sent), (sent, lines)
                 wait_for(lambda: not named("homeward"), what="no rank is left")
+
+
+ALL_OF_THEM = ("homeward", "bphome", "bprestore", "bpkeeper", "bpghost", "bpspace")
+
+
+def kill_all(name):
+    for pid in named(name):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def kin(parent, *what):
+    return start(parent + ["kin", "1", *what])
+
+
+@test("its parent, keeper, herder or it itself is killed at any moment: nothing is left")
+def _():
+    for parent in (HERE, THERE):
+        with remains.none(cluster):
+            for name in ALL_OF_THEM:
+                for lines in range(4):
+                    p = kin(parent, "stay")
+                    for _ in range(min(lines, 3)):
+                        p.stdout.readline()
+                    kill_all(name)
+                    p.kill()
+                    p.wait()
+                    # who is at home, of a parent on the master, is nobody's but that one's
+                    wait_for(lambda: kill_all("homeward") or not named(*ALL_OF_THEM),
+                             what="nothing is left: %s %d" % (name, lines))
+                    finish(p)
+
+
+@test("its parent has gone before: it comes home all the same, and its job ends with it")
+def _():
+    for parent in (HERE, THERE):
+        with remains.none(cluster):
+            result = run(parent + ["orphan", "1", "end", "0"])
+            assert result.code == 0, (parent, result)
+
+
+@test("its node, or its parent's, dies: it is at home, or ends as killed")
+def _():
+    for parent in (HERE, THERE):
+        for node in ("n1", "n2"):
+            with remains.none(cluster, timeout=20):
+                for lines in range(1, 4):
+                    p = kin(parent, "end", "0")
+                    for _ in range(lines):
+                        p.stdout.readline()
+                    cluster.order("kill", node)
+                    finish(p, timeout=60)
+                    cluster.order("start", node)
+                    cluster.wait_up()
+
+
+@test("many of them, two at a time: nothing grows")
+def _():
+    rounds = "500" if bptest.ALL else "25"
+    for parent in (HERE, THERE):
+        with remains.none(cluster):
+            assert run(parent + ["kins", "3", "end", "7"], timeout=60).code == 0
+            before = remains.things(cluster)
+            result = run(parent + ["kins", rounds, "end", "7"], timeout=300)
+            assert lines(result) == ["wait 1 status 7"] * (2 * int(rounds)), result
+            wait_for(lambda: all(remains.things(cluster)[k] <= v for k, v in before.items()))
 
 
 if __name__ == "__main__":
