@@ -30,6 +30,10 @@
 
 /* The PIDs of ghosts are this process's and those behind it, which may be anybody's: nobody gets a
  * signal, but what is killed has ended then. */
+#define ALIVE 64
+static int alive[ALIVE]; /* those that were asked for */
+static unsigned alive_count;
+
 __attribute__((no_sanitize("address"))) long syscall(long number, ...)
 {
     long words[6];
@@ -40,8 +44,12 @@ __attribute__((no_sanitize("address"))) long syscall(long number, ...)
     va_end(arguments);
     if (number == SYS_pidfd_send_signal)
         return words[1] == SIGKILL ? eventfd_write((int)words[0], 1) : 0;
-    if (number == SYS_pidfd_open)
-        return eventfd(0, EFD_CLOEXEC);
+    if (number == SYS_pidfd_open) {
+        int fd = eventfd(0, EFD_CLOEXEC);
+        if (alive_count < ALIVE)
+            alive[alive_count++] = dup(fd);
+        return fd;
+    }
     long (*real)(long number, ...) = (long (*)(long number, ...))dlsym(RTLD_NEXT, "syscall");
     return real(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 }
@@ -406,11 +414,16 @@ static void end(void)
         channels[0]->events.closed(channels[0]->arg, &(struct bp_error){.code = 0});
     for (int i = 0; i < NODES; i++)
         job_node_gone(master, master->nodes[i], "it is over");
+    while (alive_count > 0) {
+        eventfd_write(alive[--alive_count], 1);
+        close(alive[alive_count]);
+    }
     turn();
     tick();
     if (master->jobs != NULL || master->tools != NULL || master->tickets != NULL ||
         master->queue->waiters != NULL || placing != NULL || master->publications != NULL ||
-        master->lookups != NULL || master->orders != NULL || master->splices != NULL)
+        master->lookups != NULL || master->orders != NULL || master->splices != NULL ||
+        master->homings != NULL || master->residents != NULL)
         abort();
     for (int i = 0; i < NODES; i++) {
         struct node *node = master->nodes[i];
