@@ -325,13 +325,13 @@ static void herd_close(struct herd *herd)
     close(herd->fd);
     herd->fd = -1;
     herd->queued = 0;
-    herd->job->herds_open--;
     for (unsigned i = 0; i < herd->count; i++) {
         struct proc *proc = &herd->job->procs[herd->first + i];
         proc->ghost_gone = 1;
         home_ghost_lost(herd->job, proc);
     }
     breed_closed(herd);
+    herd->job->herds_open--; /* last: until then the end of a guest cannot free the job */
 }
 
 /* The herd cannot go on: the job ends. */
