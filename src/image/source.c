@@ -227,7 +227,7 @@ int bp_image_pass(const struct bp_image *image, int *ret_prologue_fd, pid_t *ret
             return bp_error_set(err, -errno, "no memory file for the image: %s", strerror(errno));
         done += (uint64_t)n;
     }
-    if (fd < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+    if (fd < 0 || fcntl(fd, F_ADD_SEALS, BP_IMAGE_SEALS) < 0)
         return bp_error_set(err, -errno, "no memory file for the image: %s", strerror(errno));
     *ret_prologue_fd = bp_take_fd(fd);
     *ret_source = image->source;

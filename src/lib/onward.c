@@ -105,7 +105,7 @@ static int image_file(struct bp_image *image, struct bp_error *err)
 {
     auto_close int file = memfd_create("bpmix-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int r = file < 0 ? -errno : bp_image_write(image, file, err);
-    if (r == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+    if (r == 0 && fcntl(file, F_ADD_SEALS, BP_IMAGE_SEALS) < 0)
         r = -errno;
     return r < 0 ? r : bp_take_fd(file);
 }

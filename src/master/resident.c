@@ -63,6 +63,8 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 
 void resident_new(struct job *job, struct proc *proc, enum resident_reaper reaper, int take_handle)
 {
+    if (reaper == RESIDENT_LAUNCHER && job->tool == NULL) /* it went meanwhile */
+        reaper = RESIDENT_NOBODY;
     struct resident *resident = proc->resident = bp_calloc(1, sizeof *resident);
     *resident = (struct resident){.master = job->master, .job = job->id, .rank = proc->rank,
                                   .uid = job->uid, .reaper = reaper};

@@ -160,11 +160,10 @@ static int take_head(struct space *space, struct bp_error *err)
 /* All of it is here, if it is as long as it says. Nobody changes it any more, whoever holds it. */
 static int finish(struct space *space, struct bp_error *err)
 {
-    int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
     if (space->image.got != space->image.bytes || space->image.bytes == 0)
         return bp_error_set(err, -EBADMSG, "the image ends after %" PRIu64 " bytes of %" PRIu64,
                             space->image.got, space->image.bytes);
-    if (fcntl(space->image.fd, F_ADD_SEALS, seals) < 0)
+    if (fcntl(space->image.fd, F_ADD_SEALS, BP_IMAGE_SEALS | F_SEAL_SEAL) < 0)
         return bp_error_set(err, -errno, "the image cannot be sealed: %s", strerror(errno));
     int r = bp_image_check(space->image.fd, NULL, err);
     space->image.whole = r == 0;

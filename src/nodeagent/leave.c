@@ -10,7 +10,8 @@
 #include "common/mem.h"
 #include "nodeagent/agent.h"
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define WRITE_SEALS (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+#define SIZE_SEALS  (F_SEAL_SHRINK | F_SEAL_GROW)
 
 struct leaving { /* one image; it is there as long as the connection that brought it */
     uint64_t client; /* number of that connection */
@@ -74,7 +75,7 @@ int leave_take(struct space *space, uint64_t client, struct bp_local_message *me
 {
     int fd = message->fd_count == 1 ? message->fds[0] : -1;
     int seals = fd >= 0 ? fcntl(fd, F_GET_SEALS) : -1; /* only memory files have them */
-    if (seals < 0 || (seals & SEALS) != SEALS)
+    if (seals < 0 || (seals & SIZE_SEALS) != SIZE_SEALS || (seals & WRITE_SEALS) == 0)
         return bp_error_set(err, -EINVAL, "its image is no sealed memory file");
     if (space->stream == NULL)
         return bp_error_set(err, -ENOTCONN, "the job's data connection is not there");

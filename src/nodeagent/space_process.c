@@ -13,6 +13,7 @@
 #include "common/mem.h"
 #include "image/format.h"
 #include "nodeagent/space_process.h"
+#include "proto/relay.h"
 
 struct happening { /* one event, as an action sees it */
     struct bp_space_processes *all;
@@ -399,12 +400,23 @@ struct bp_space_process *bp_space_process_by_pid(struct bp_space_processes *all,
     return NULL;
 }
 
+/* A signal to all reaches one that leaves where it is now. */
+static int is_meant(struct bp_space_process *process, const struct bp_space_record *record)
+{
+    if (record->serial == 0)
+        return !process->helper && (!process->leaves || record->signo == SIGKILL);
+    if (process->serial != record->serial)
+        return 0;
+    process->leaves |= record->signo == BP_LEAVE_SIGNAL && record->code == SI_QUEUE &&
+                       record->value == BP_LEAVE_VALUE;
+    return 1;
+}
+
 void bp_space_process_signal(struct bp_space_processes *all, const struct bp_space_record *record)
 {
     for (unsigned i = 0; i < all->used; i++) {
         struct bp_space_process *process = &all->slots[i];
-        int meant = record->serial == 0 ? !process->helper : process->serial == record->serial;
-        if (process->state == BP_STATE_FREE || !meant)
+        if (process->state == BP_STATE_FREE || !is_meant(process, record))
             continue;
         if (record->signo == SIGCONT && record->status != 0)
             process->continued = record->status;

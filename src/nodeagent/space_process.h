@@ -39,6 +39,7 @@ struct bp_space_process {
     int helper;
     int killed; /* SIGKILL came before it was born */
     int32_t continued; /* number of the last SIGCONT that it got */
+    int leaves; /* it runs elsewhere by now, and was told so */
     struct bp_space_birth birth;
     struct bp_space_mishap mishap;
     char *why; /* the restorer's sentence, or NULL */

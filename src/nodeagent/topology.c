@@ -67,7 +67,7 @@ int topology_export(struct bp_error *err)
         r = wait_bptopo(pid, err);
     if (r < 0)
         return r;
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE) < 0)
         return bp_error_set(err, -errno, "memory file: %s", strerror(errno));
     return bp_take_fd(fd);
 }

@@ -18,7 +18,6 @@
 #include "tools/arrival.h"
 #include "tools/trial.h"
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct arrivals {
     struct event_base *base;
@@ -110,7 +109,7 @@ static void on_report(evutil_socket_t fd, short what, void *arg)
 static int try(struct arrival *arrival, struct bp_error *err)
 {
     int pair[2], files[2];
-    if (fcntl(arrival->image, F_ADD_SEALS, SEALS) < 0 || pipe2(pair, O_CLOEXEC) < 0)
+    if (fcntl(arrival->image, F_ADD_SEALS, BP_IMAGE_SEALS) < 0 || pipe2(pair, O_CLOEXEC) < 0)
         return bp_error_set(err, -errno, "its image cannot be tried: %s", strerror(errno));
     auto_close int in = pair[0];
     auto_close int out = pair[1];

@@ -158,8 +158,11 @@ void turns_bytes(struct turns *turns, uint32_t rank, unsigned channel, const uin
                  size_t length)
 {
     struct kept *kept = &turns->ranks[rank];
-    if (rank < turns->now)
+    if (rank < turns->now) { /* it went to another node: the end there was not its last word */
+        if (length > 0)
+            output_bytes(turns->output, rank, channel, bytes, length);
         return;
+    }
     if (length == 0) {
         kept->ended[channel - 1] = 1;
         go_on(turns, 0);

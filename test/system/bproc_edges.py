@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """bproc_edges.py - libbproc's processes where something ends, hangs, or is unusual."""
+import mmap
 import os
 import signal
 import socket
@@ -96,6 +97,29 @@ def _():
         os.kill(waits, signal.SIGTERM)
         assert finish(p).out == "status f\n"
         before.check()
+
+
+def image_of(node):
+    """The memory file that it gathers the image in, mapped to be written."""
+    folder = "/proc/%d/fd/" % node
+    for fd in os.listdir(folder):
+        if "bpmix-image" in os.readlink(folder + fd):
+            with open(folder + fd, "r+b") as file:
+                file.truncate(4096)
+                return mmap.mmap(file.fileno(), 4096)
+    return None
+
+
+@test("an image of which somebody has a page becomes a process all the same")
+def _():
+    with bptest.Cluster(2, lease=4) as cluster:
+        p, keeper, waits = call_without_image(cluster)
+        page = wait_for(lambda: image_of(cluster.daemon_pid("n1")), what="its file")
+        os.kill(keeper, signal.SIGCONT)
+        assert p.stdout.readline().startswith("child ")
+        page.close()
+        os.kill(waits, signal.SIGTERM)
+        assert finish(p).out == "status f\n"
 
 
 @test("a process that waits for its image is killed, or its keeper is: nothing is left")

@@ -4,6 +4,7 @@
  * end STATUS          : ends with it (below 0: by that signal).
  * talk                : is stopped, and counts real-time signals until another one comes: its status.
  * count               : the same, and is not stopped.
+ * asked FILE          : as count; it leaves its node when that is no more.
  * stay                : until it is killed.
  * rounds COUNT        : to node 1 and home, so often; ends with 7.
  *
@@ -34,15 +35,21 @@ static void go(int node)
         fail("move");
 }
 
-static int count_signals(int stops)
+static sigset_t block_signals(void)
 {
     sigset_t set;
-    siginfo_t info;
-    int count = 0;
     sigemptyset(&set);
     sigaddset(&set, SIGRTMIN);
     sigaddset(&set, SIGRTMIN + 1); /* of those that wait the lower number comes first */
     sigprocmask(SIG_BLOCK, &set, NULL);
+    return set;
+}
+
+static int count_signals(int stops)
+{
+    sigset_t set = block_signals();
+    siginfo_t info;
+    int count = 0;
     if (stops)
         raise(SIGSTOP);
     else
@@ -57,6 +64,11 @@ static int act(char **what)
 {
     int pid = getpid(), parent = getppid(), group = getpgrp(), session = getsid(0);
     printf("away\n");
+    if (strcmp(what[0], "asked") == 0) {
+        block_signals();
+        for (int i = 0; i < 20000 && access(what[1], F_OK) == 0; i++)
+            usleep(1000);
+    }
     go(BPROC_NODE_MASTER);
     printf("home\n");
     if (getpid() != pid || getppid() != parent || getpgrp() != group || getsid(0) != session)
@@ -65,7 +77,8 @@ static int act(char **what)
         kill(pid, -atoi(what[1]));
     else if (strcmp(what[0], "end") == 0)
         return atoi(what[1]);
-    else if (strcmp(what[0], "talk") == 0 || strcmp(what[0], "count") == 0)
+    else if (strcmp(what[0], "talk") == 0 || strcmp(what[0], "count") == 0 ||
+             strcmp(what[0], "asked") == 0)
         return count_signals(what[0][0] == 't');
     for (int i = 0; strcmp(what[0], "rounds") == 0 && i < atoi(what[1]); i++) {
         go(1);

@@ -80,7 +80,8 @@ def _():
                 assert (result.code, result.out) == (code, "away\nhome\n"), result
                 words = ("exited with status 7" if status == "7" else
                          "was killed by signal %s" % status[1:] if code else "")
-                assert words in result.err and ("rank 0 on master" in result.err) == (code > 0), result
+                assert words in result.err, result
+                assert ("rank 0 on master" in result.err) == (code > 0), result
             result = bprun("-n", "4", "-l", "--status=json", PROGRAM, "rank", "end", "0", user=user)
             assert sorted(result.out.splitlines()) == sorted(
                 "%d: %s" % (rank, word) for rank in range(4) for word in ("away", "home")), result
@@ -111,6 +112,65 @@ def _():
             (os.killpg if group else os.kill)(p.pid, signal.SIGRTMIN + 1)
             result = finish(p)
             assert (result.code, result.out) == (10, ""), (group, result)
+
+
+def start_asked():
+    """A rank that leaves its node when it is asked to, by taking a file away: bprun, the file."""
+    path = os.path.join(bptest.BUILD, "homeward-asked")
+    with open(path, "w", encoding="ascii"):
+        pass
+    p = start(["bprun", "--mpi=none", "-n", "1", PROGRAM, "rank", "asked", path])
+    assert p.stdout.readline() == "away\n"
+    wait_for(lambda: " running " in bptest.must(["bpstat", "-j"]), what="the job runs")
+    return p, path
+
+
+def pending(pid):
+    with open("/proc/%d/status" % pid, encoding="utf-8") as f:
+        return any(int(line.split()[1], 16) for line in f if line[:7] in ("SigPnd:", "ShdPnd:"))
+
+
+@test("signals to bprun while the node has not ended what was there: once")
+def _():
+    with remains.none(cluster):
+        homes = cluster.log("master").count("info: home job=")
+        p, path = start_asked()
+        space = named("bpspace")
+        for pid in space:
+            os.kill(pid, signal.SIGSTOP)
+        os.unlink(path)
+        wait_for(lambda: cluster.log("master").count("info: home job=") > homes,
+                 what="its ghost is it")
+        for _ in range(10):
+            os.kill(p.pid, signal.SIGRTMIN)
+        wait_for(lambda: not pending(p.pid), what="bprun has them")
+        bptest.must(["bpstat", "-j"])  # and bpmaster
+        for pid in space:
+            os.kill(pid, signal.SIGCONT)
+        assert [p.stdout.readline() for _ in range(2)] == ["home\n", "ready\n"]
+        os.kill(p.pid, signal.SIGRTMIN + 1)
+        result = finish(p)
+        assert (result.code, result.err.count("status 10")) == (10, 1), result
+
+
+def unread(pid):
+    """Bytes that wait in a process' sockets."""
+    rows = bptest.must(["ss", "-xanp"]).splitlines()
+    return sum(int(row.split()[2]) for row in rows if "pid=%d," % pid in row)
+
+
+@test("bprun is killed when its rank's ghost is about to be it: the job ends")
+def _():
+    with remains.none(cluster):
+        p, path = start_asked()
+        herder = next(pid for pid in named("bpghost") if unread(pid) == 0 and os.getpgid(pid) == pid)
+        os.kill(herder, signal.SIGSTOP)
+        os.unlink(path)
+        wait_for(lambda: unread(herder) > 0, what="an order for the ghost")
+        os.kill(p.pid, signal.SIGKILL)
+        wait_for(lambda: "closing" in bptest.must(["bpstat", "-j"]), what="bpmaster knows")
+        os.kill(herder, signal.SIGCONT)
+        finish(p)
 
 
 @test("bprun is killed, or ended by Ctrl-C: nothing is left at home")
