@@ -106,6 +106,7 @@ static const struct {
     {"environment and arguments", test_environment},
     {"mounts are the space's own", test_mounts},
     {"signals come once, with their values", test_signals},
+    {"signals to all do not reach what runs elsewhere", test_signals_leaving},
     {"stops and continues", test_stop},
     {"signals to a starting process", test_signal_starting},
     {"helper", test_helper},

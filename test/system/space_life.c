@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "proto/relay.h"
 #include "space_tests.h"
 
 /* ---- ends ---- */
@@ -87,6 +88,31 @@ void test_signals(void)
     peer_signal(&peer, serial, SIGKILL); /* late: dropped */
     peer_signal(&peer, 999999, SIGKILL);
     CHECK(run(SHELL("true")) == 0);
+    close_plain();
+}
+
+/* What runs elsewhere by now: those to all reach it there. */
+void test_signals_leaving(void)
+{
+    int fd;
+    char expected[128];
+    open_plain(UID);
+    uint64_t serial = begin(0, RANK("signals"), &fd);
+    expect_line(fd, "ready");
+    struct bp_space_record leave = {.type = BP_SPACE_SIGNAL, .serial = serial,
+                                    .signo = BP_LEAVE_SIGNAL, .code = SI_QUEUE,
+                                    .value = BP_LEAVE_VALUE};
+    CHECK(bp_space_send(peer.socket, &leave, NULL, NULL, 0) == 0);
+    peer_signal(&peer, 0, SIGUSR1); /* it would come first */
+    peer_signal(&peer, serial, SIGTERM);
+    snprintf(expected, sizeof expected, "%d 0 1 0 0", SIGTERM);
+    expect_line(fd, expected);
+    peer_signal(&peer, 0, SIGUSR1);
+    peer_signal(&peer, serial, SIGTERM);
+    expect_line(fd, expected);
+    peer_signal(&peer, 0, SIGKILL);
+    CHECK(wait_exit(serial) == SIGKILL);
+    close(fd);
     close_plain();
 }
 

@@ -23,12 +23,13 @@ static int rank_ids(void)
 /* Print the three signals that come: number, code, sender, uid, value. */
 static int rank_signals(void)
 {
-    sigset_t set;
+    sigset_t set, all;
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGRTMIN + 3);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
     printf("ready\n");
     fflush(stdout);
     for (int i = 0; i < 4; i++) {

@@ -62,6 +62,7 @@ void test_helper(void);
 void test_statuses(void);
 void test_accounting(void);
 void test_signals(void);
+void test_signals_leaving(void);
 void test_stop(void);
 void test_signal_starting(void);
 void test_rows(void);
