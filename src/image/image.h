@@ -74,8 +74,8 @@ int bp_image_capture_exec(const struct bp_image_options *options,
  * caller frees the vector; its strings are those of argv and of the image. NULL = no memory. */
 char **bp_image_arguments(const struct bp_image *image, char *const *argv);
 
-/* What keeps a memory file with an image as it is. F_SEAL_WRITE would fail while the kernel itself, or
- * who may look, has one of its pages; this one only wants that nobody has mapped it to be written. */
+/* What keeps a memory file with an image as it is. F_SEAL_WRITE would fail while the kernel itself,
+ * or who may look, has a page of it; this only wants that nobody has mapped it to be written. */
 #define BP_IMAGE_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE)
 
 /* The frozen process ends with its last holder. NULL is fine. */
