@@ -163,7 +163,8 @@ def unread(pid):
 def _():
     with remains.none(cluster):
         p, path = start_asked()
-        herder = next(pid for pid in named("bpghost") if unread(pid) == 0 and os.getpgid(pid) == pid)
+        herder = next(pid for pid in named("bpghost") if os.getpgid(pid) == pid)
+        assert unread(herder) == 0
         os.kill(herder, signal.SIGSTOP)
         os.unlink(path)
         wait_for(lambda: unread(herder) > 0, what="an order for the ghost")
